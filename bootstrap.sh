@@ -1,0 +1,36 @@
+#!/bin/sh
+# bootstrap.sh [OPTIONS OF generate.py]: everything a build needs on this machine, and the Makefile.
+#
+# Installs the host's tools through apt when one is missing (asks sudo only then), makes a virtual environment in .venv
+# with requirements.txt, and runs generate.py. Running it again does only what is left to do.
+set -eu
+cd "$(dirname "$0")"
+
+# tool:Debian package
+tools='make:make patch:patch perl:perl python3:python3 autoreconf:autoconf aclocal:automake libtoolize:libtool tic:ncurses-bin'
+missing=
+for pair in $tools; do
+	command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+done
+python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || missing="$missing python3-venv"
+[ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || missing="$missing ca-certificates"
+
+if [ -n "$missing" ]; then
+	if ! command -v apt-get >/dev/null 2>&1; then
+		echo "bootstrap.sh: install first (Debian's names):$missing; Python must be 3.10 or newer" >&2
+		exit 1
+	fi
+	sudo=
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	echo "installing with apt:$missing"
+	$sudo apt-get update -qq
+	# shellcheck disable=SC2086 # a list of names
+	DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+if ! cmp -s requirements.txt .venv/requirements.done; then
+	python3 -m venv .venv
+	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	cp requirements.txt .venv/requirements.done
+fi
+exec .venv/bin/python generate.py "$@"

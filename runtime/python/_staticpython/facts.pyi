@@ -1,0 +1,13 @@
+"""The constants that the build renders into facts.py."""
+
+MUSL_VERSION: str
+"""Version of the C library in the executable: "1.2.6"."""
+
+TRIPLE: str
+"""The interpreter's triple, which prefixes the compiler scripts in bin/: "x86_64-linux-musl"."""
+
+WHEEL_ARCH: str
+"""The machine as wheel tags and uname spell it: x86_64, i686, aarch64, riscv64."""
+
+ZIG_TARGET: str
+"""What `zig cc -target` calls the triple: "x86-linux-musl" for i386-linux-musl."""

@@ -1,0 +1,153 @@
+"""Turn what `make install` left into the finished tree: `python -m staticpython.assemble TARGET ...`.
+
+Adds our runtime, data, pip, licences and the manifest; makes the tree relocatable and compiles it. The tree appears in
+dist/ under its name only when it is complete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from staticpython.config import ROOT
+from staticpython.errors import StaticPythonError, run_main
+from staticpython.fetch import sha256_of
+
+PLACEHOLDER = "/python"  # the --prefix of configs/packages/cpython.yml
+
+
+def stdlib_of(tree: Path, series: str) -> Path:
+    """Return the folder of the standard library in a tree."""
+    return tree / f"lib/python{series}"
+
+
+def add_runtime(stage: Path, plan: dict[str, Any], build: Path) -> None:
+    """Copy runtime/python/_staticpython with the facts and data of this target."""
+    package = stdlib_of(stage, plan["series"]) / "_staticpython"
+    shutil.copytree(
+        ROOT / "runtime/python/_staticpython", package, ignore=shutil.ignore_patterns("*.pyi", "__pycache__")
+    )
+    shutil.copyfile(build / plan["arch"]["name"] / "facts.py", package / "facts.py")
+    for source in plan["packages"]:
+        for item, place in source["runtime_data"].items():
+            _copy(build / "sources" / source["name"] / item, package / place)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    else:
+        shutil.copyfile(source, target)
+
+
+def add_pip(stage: Path, plan: dict[str, Any]) -> None:
+    """Unpack the pip that CPython bundles; relocate.py writes its commands. A wheel is a zip archive (PEP 427)."""
+    (wheel,) = (stdlib_of(stage, plan["series"]) / "ensurepip/_bundled").glob("pip-*.whl")
+    site_packages = stdlib_of(stage, plan["series"]) / "site-packages"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site_packages)
+    (metadata,) = site_packages.glob("pip-*.dist-info")
+    (metadata / "INSTALLER").write_text("pip\n")
+
+
+def add_licences(stage: Path, plan: dict[str, Any], build: Path) -> None:
+    """Copy the licence texts of everything that is linked in or shipped."""
+    for package in plan["packages"]:
+        for file in package["licence"]["files"]:
+            target = stage / "licences" / package["name"] / Path(file).name
+            _copy(build / "sources" / package["name"] / file, target)
+
+
+def manifest(plan: dict[str, Any], build: Path) -> dict[str, Any]:
+    """Return what the tree was made from: each input with version, source, SHA-256, patches and flags."""
+    inputs = []
+    for package in plan["packages"]:
+        entry = {k: package[k] for k in ("name", "cflags", "configure", "source_of") if package[k]}
+        entry["licence"] = package["licence"]["spdx"]
+        record = build / "fetched" / f"{package['source_of'] or package['name']}.json"
+        fetched = json.loads(record.read_text(encoding="utf-8"))
+        entry |= {k: fetched[k] for k in ("version", "file", "sha256", "urls") if fetched[k]}
+        entry["patches"] = {p: sha256_of(ROOT / p) for p in package["patches"]}
+        inputs.append(entry)
+    return {
+        "python": plan["version"],
+        "triple": plan["arch"]["triple"],
+        "arch_cflags": plan["arch"]["cflags"],
+        "toolchain": plan["toolchain"],
+        "modules": plan["modules"],
+        "inputs": inputs,
+    }
+
+
+def run(command: Sequence[str | Path], what: str) -> None:
+    """Run a command; raises StaticPythonError with its output when it fails."""
+    environment = os.environ | {"PYTHONHASHSEED": "0"}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if result.returncode:
+        raise StaticPythonError(f"{what} failed:\n{result.stdout[-2000:]}{result.stderr[-2000:]}")
+
+
+def compile_tree(stage: Path, plan: dict[str, Any], interpreter: list[str]) -> None:
+    """Compile the standard library, one file after the other: marshal's output depends on what was compiled before."""
+    library = stdlib_of(stage, plan["series"])
+    options = ["-q", "-f", "-j1", "--invalidation-mode=unchecked-hash", "-s", str(stage), "-p", PLACEHOLDER]
+    excluded = r"bad_coding|badsyntax|lib2to3/tests/data"
+    run([*interpreter, "-E", "-s", "-m", "compileall", *options, "-x", excluded, str(library)], "compiling the library")
+
+
+def assemble(stage: Path, tree: Path, plan: dict[str, Any], build: Path, interpreter: list[str]) -> None:
+    """Do all of it; `interpreter` runs Python of the same release on this machine."""
+    add_runtime(stage, plan, build)
+    add_pip(stage, plan)
+    add_licences(stage, plan, build)
+    scrubbed = [build.resolve().parent, Path(sys.prefix)]
+    relocate = [sys.executable, str(ROOT / "runtime/install/relocate.py"), str(stage), "--placeholder", PLACEHOLDER]
+    run([*relocate, *(word for path in scrubbed for word in ("--scrub", str(path)))], "making the tree relocatable")
+    compile_tree(stage, plan, interpreter)
+    text = json.dumps(manifest(plan, build), indent=1, sort_keys=True) + "\n"
+    (stage / "manifest.json").write_text(text, encoding="utf-8")
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(tree, ignore_errors=True)
+    stage.rename(tree)
+
+
+def tree_digest(tree: Path) -> str:
+    """Return one SHA-256 over every file's path, mode and bytes: equal for trees with the same content."""
+    digest = hashlib.sha256()
+    for path in sorted(tree.rglob("*")):
+        content = str(path.readlink()) if path.is_symlink() else sha256_of(path) if path.is_file() else ""
+        digest.update(f"{path.relative_to(tree)} {path.lstat().st_mode:o} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Assemble one target's tree; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="staticpython.assemble", description=__doc__)
+    parser.add_argument("--plan", type=Path, required=True)
+    parser.add_argument("--stage", type=Path, required=True)
+    parser.add_argument("--tree", type=Path, required=True)
+    parser.add_argument("--interpreter", help="Python of the same release that runs here (default: the one built)")
+    options = parser.parse_args(arguments)
+
+    def body() -> int:
+        plan = json.loads(options.plan.read_text(encoding="utf-8"))
+        built = options.stage / f"bin/python{plan['series']}"
+        interpreter = [options.interpreter or str(built.resolve())]
+        assemble(options.stage, options.tree, plan, options.plan.parent.parent, interpreter)
+        return 0
+
+    return run_main(body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""The command line of generate.py."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from staticpython.config import ROOT, Facts, Package, load_facts
+from staticpython.errors import UsageError, run_main
+from staticpython.plan import Options, Plan, host_arch, make_plan
+from staticpython.render import render, tree_name, write
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of generate.py's options."""
+    result = argparse.ArgumentParser(
+        prog="generate.py",
+        description="Render the Makefile that builds a fully static python3. Then run make.",
+        epilog="Exit codes: 2 unknown option or name, 3 a mistake in a YAML file or patch.",
+    )
+    add = result.add_argument
+    add(
+        "--arch",
+        action="append",
+        metavar="ARCH",
+        help="CPU to build for, more than once or 'all' (default: this machine's)",
+    )
+    add("--python", default="3.13", metavar="VERSION", help="release series or exact release (default: %(default)s)")
+    add("--toolchain", default="zig", metavar="NAME", help="compiler and linker (default: %(default)s)")
+    add("--with-gpl", action="store_true", help="link GPL libraries: readline instead of libedit, gdbm, dbm.ndbm")
+    add("--without", action="append", default=[], metavar="NAME", help="leave a module or feature out")
+    add("--only", action="append", default=[], metavar="NAME", help="of the modules with a feature, link only these")
+    add(
+        "--prefix",
+        default="/usr/local",
+        metavar="DIR",
+        help="where 'make install' copies the tree (default: %(default)s)",
+    )
+    add(
+        "--output",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="folder of Makefile, build/ and dist/ (default: this one)",
+    )
+    add("--mirror", default="", metavar="DIR|URL", help="folder or URL asked first for sources")
+    add("--list", action="store_true", help="list arches, Pythons, toolchains, packages, modules and features")
+    add("--json", action="store_true", help="with --list: as JSON")
+    add("--check", action="store_true", help="check all facts and patches, write nothing")
+    add("--dry-run", action="store_true", help="say which files would be written")
+    add("-q", "--quiet", action="store_true", help="say nothing but errors")
+    add("-v", "--verbose", action="store_true", help="name each file written")
+    return result
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run generate.py; returns the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_main(lambda: _run(parser().parse_args(given)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    facts = load_facts()
+    if options.list:
+        print(_listing(facts, as_json=options.json))
+        return 0
+    plan = make_plan(facts, _plan_options(options, facts))
+    output = (options.output or ROOT).resolve()
+    if any(c.isspace() or c in ":#$%" for c in str(output)):
+        raise UsageError(f"{output}: make cannot work in a path with spaces or one of : # $ %; choose another folder")
+    files = render(plan, output, _replay(options))
+    if options.check:
+        if not options.quiet:
+            print(
+                f"{len(facts.packages)} packages, {len(facts.arches)} arches,"
+                f" {len(plan.series.modules)} modules: all well"
+            )
+        return 0
+    if options.dry_run:
+        for path, text in sorted(files.items()):
+            current = output / path
+            if not current.exists() or current.read_text(encoding="utf-8") != text:
+                print(path)
+        return 0
+    written = write(files, output)
+    if options.verbose:
+        for path in written:
+            print(path)
+    if not options.quiet:
+        print(_summary(plan, changed=bool(written)))
+    return 0
+
+
+def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
+    arches = options.arch or [host_arch(facts)]
+    if "all" in arches:
+        arches = list(facts.arches)
+    mirror = options.mirror
+    if mirror and "://" not in mirror:
+        mirror = str(Path(mirror).resolve())
+        if not Path(mirror).is_dir():
+            raise UsageError(f"--mirror {options.mirror}: no such folder")
+    return Options(
+        arches=tuple(dict.fromkeys(arches)),
+        python=options.python,
+        toolchain=options.toolchain,
+        with_gpl=options.with_gpl,
+        without=tuple(options.without),
+        only=tuple(options.only),
+        prefix=options.prefix,
+        mirror=mirror,
+    )
+
+
+def _replay(options: argparse.Namespace) -> list[str]:
+    """Return the arguments with which the Makefile regenerates itself."""
+    words = [f"--arch={a}" for a in options.arch or []]
+    words += [f"--python={options.python}", f"--toolchain={options.toolchain}", f"--prefix={options.prefix}"]
+    words += ["--with-gpl"] if options.with_gpl else []
+    words += [f"--without={n}" for n in options.without] + [f"--only={n}" for n in options.only]
+    words += [f"--output={options.output.resolve()}"] if options.output else []
+    words += [f"--mirror={options.mirror}"] if options.mirror else []
+    return words
+
+
+def _summary(plan: Plan, *, changed: bool) -> str:
+    lines = [
+        f"{t.name:10} dist/{tree_name(plan.version, t.arch)}  {len(t.modules)} modules linked"
+        f"{'' if t.native else ', cross'}, toolchain {t.toolchain.name}"
+        for t in plan.targets
+    ]
+    return "\n".join([*lines, f"Makefile {'written' if changed else 'unchanged'}; now run: make"])
+
+
+def _version(package: Package) -> str:
+    return package.releases[0].version if package.releases else f"part of {package.source_of}"
+
+
+def _listing(facts: Facts, *, as_json: bool) -> str:
+    (cpython,) = (p for p in facts.packages.values() if p.kind == "cpython")
+    features: dict[str, list[str]] = {}
+    for series in facts.series.values():
+        for name, module in sorted(series.modules.items()):
+            if module.feature and name not in features.setdefault(module.feature, []):
+                features[module.feature].append(name)
+    data = {
+        "arches": {a.name: a.triple for a in facts.arches.values()},
+        "pythons": [r.version for r in cpython.releases],
+        "toolchains": {t.name: t.summary for t in facts.toolchains.values()},
+        "packages": {p.name: f"{_version(p)}  {p.licence.spdx}  {p.summary}" for p in facts.packages.values()},
+        "features": {name: " ".join(modules) for name, modules in sorted(features.items())},
+    }
+    if as_json:
+        return json.dumps(data, indent=2)
+    lines = []
+    for title, entries in data.items():
+        lines.append(f"{title}:")
+        pairs = entries.items() if isinstance(entries, dict) else ((e, "") for e in entries)
+        lines += [f"  {name:15} {text}".rstrip() for name, text in pairs]
+    return "\n".join(lines)

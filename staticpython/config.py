@@ -1,0 +1,273 @@
+"""The facts: what the YAML files may hold, and how they are read and checked against each other."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from staticpython.errors import FactsError, UsageError, nearest
+from staticpython.schema import key, load
+
+ROOT = Path(__file__).resolve().parent.parent
+
+KINDS = ("configure", "make", "copy", "zig-object", "data", "cpython")
+HOST_STYLES = ("gnu", "target", "none")
+
+
+@dataclass(frozen=True)
+class Arch:
+    """A CPU architecture: `configs/<arch>.yml`."""
+
+    name: str
+    triple: str = key("The target triple, as in GNU config.sub; names the tools, the tree and the modules' suffix.")
+    native_on: list[str] = key("Machines (`uname -m`) whose kernel runs this arch's programs as they are.")
+    elf_machine: str = key("e_machine of the binary, with the name that elf.h gives it.")
+    elf_class: int = key("Bits of the ELF class: 32 or 64.")
+    cflags: list[str] = key("Compiler flags that every object of this arch gets: the baseline CPU and the ABI.")
+    thread_stack_mib: int = key("Stack of a new thread in MiB (p_memsz of PT_GNU_STACK, which musl reads).")
+    linux_headers: str = key("The kernel's name for the arch, as in Zig's `<name>-linux-any` header folders.")
+    zig_target: str = key("The arch as Zig's `-target` names it.")
+    openssl_target: str = key("The arch as OpenSSL's `Configure` names it.")
+    wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
+    emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
+    configure_answers: dict[str, str] = key(
+        "Answers for configure tests that would have to run a program (config.site), used when cross compiling.",
+        default={},
+    )
+
+
+@dataclass(frozen=True)
+class Debian:
+    """A Debian source package that holds the same file."""
+
+    source: str = key("Name of the Debian source package.")
+    version: str = key("Version of the Debian source package, with epoch and revision.")
+    file: str | None = key("The file's name there, where it is not the release's `file`.", default=None)
+
+
+@dataclass(frozen=True)
+class PyPI:
+    """A file of a PyPI project."""
+
+    project: str = key("Name of the PyPI project; the version is the release's.")
+    platform: str = key("Platform tag of the wheel, for `pip download --platform`.", default="any")
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version of a package: one file, one hash, several places to have it from."""
+
+    version: str = key("Upstream's version.")
+    file: str = key("Name of the file in downloads/ and in a mirror.")
+    size: int = key("Size of the file in bytes.")
+    sha256: str = key("SHA-256 of the file; nothing is used before it matches.")
+    urls: list[str] = key("Addresses of the file, best first.", default=[])
+    debian: Debian | None = key("The Debian source package with the same file, reached through apt.", default=None)
+    pypi: PyPI | None = key("The PyPI project with the file, reached through pip.", default=None)
+    host: str | None = key("Build machine (`uname -m`) that this release is for; any when missing.", default=None)
+
+
+@dataclass(frozen=True)
+class Licence:
+    """A package's licence."""
+
+    spdx: str = key("SPDX identifier.")
+    files: list[str] = key("Licence texts in the source tree, copied beside the interpreter.")
+
+
+@dataclass(frozen=True)
+class Package:
+    """A source package: `configs/packages/<name>.yml`."""
+
+    name: str
+    summary: str = key("What it is and what needs it, in one line.")
+    homepage: str = key("Upstream's home page.")
+    licence: Licence = key("Licence of what it puts into the interpreter.")
+    kind: str = key("The way it is built; picks the rules in Makefile.in.", choices=KINDS)
+    releases: list[Release] = key(
+        "Versions, the wanted one first; a later one is taken, and said so, when none before it can be had.", default=[]
+    )
+    source_of: str | None = key("A package whose source tree this one is cut from, instead of releases.", default=None)
+    subset: list[str] = key("With `source_of`: the files and folders taken.", default=[])
+    needs: list[str] = key("Packages that must be in the sysroot first.", default=[])
+    gpl: bool = key("GPL or LGPL: only with --with-gpl.", default=False)
+    replaced_by: str | None = key("A GPL package that takes its place with --with-gpl.", default=None)
+    in_tree: bool = key("Builds only inside its source tree: a copy of the tree is the build folder.", default=False)
+    overlay: dict[str, str] = key("Our own files laid over the source tree: path here -> path there.", default={})
+    autoreconf: bool = key("Run `autoreconf -fi` after unpacking: the source has no configure.", default=False)
+    configure_script: str = key("Name of the configure script.", default="configure")
+    host_style: str = key(
+        "How configure is told the triple: `gnu` (--build, --host), `target` (--target) or `none`.",
+        default="gnu",
+        choices=HOST_STYLES,
+    )
+    configure: list[str] = key(
+        "Arguments of configure; `{sysroot}` and the arch's keys, such as `{openssl_target}`, are filled in.",
+        default=[],
+    )
+    configure_env: dict[str, str] = key("Environment of configure, besides the tools and CFLAGS.", default={})
+    cflags: list[str] = key("CFLAGS, after those of the arch.", default=[])
+    make: list[str] = key("Arguments of make; for kind zig-object the file to compile.", default=[])
+    install: list[str] = key("Targets of `make install`.", default=["install"])
+    install_files: dict[str, str] = key("Kinds make and copy: file or folder built -> place below usr/.", default={})
+    installs: list[str] = key("Files below usr/ that must be there after the installation.", default=[])
+    runtime_fact: str | None = key(
+        "Name under which the version stands in the interpreter's _staticpython.facts.", default=None
+    )
+    runtime_data: dict[str, str] = key("Kind data: file or folder -> place in lib/python*/_staticpython.", default={})
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A compiler and linker: `configs/toolchains/<name>.yml`."""
+
+    name: str
+    summary: str = key("What it is and when to take it, in one line.")
+    package: str = key("The package that holds it.")
+    needs: list[str] = key(
+        "Packages that every other one is compiled against: C library, compiler builtins, kernel headers."
+    )
+    tools: dict[str, str] = key("Tool -> command inside the package; each becomes a wrapper `<triple>-<tool>`.")
+    build_tools: dict[str, str] = key("The same for tools that make programs for the build machine: `build-<tool>`.")
+    cflags: list[str] = key("Flags that make its compiler find its own headers; `{package}` is its folder.", default=[])
+
+
+@dataclass(frozen=True)
+class Module:
+    """A standard-library extension module."""
+
+    sources: list[str] = key(
+        "Words of its line in Setup.local after the name: sources, includes, archives.", default=[]
+    )
+    needs: list[str] = key("Packages that it links.", default=[])
+    feature: str | None = key("Group that --without and --only can name.", default=None)
+    gpl: bool = key("Linked only with --with-gpl.", default=False)
+    disabled: str | None = key("Never linked, and why.", default=None)
+
+
+@dataclass(frozen=True)
+class Series:
+    """A CPython release series: `setup_local/<series>.yml`."""
+
+    name: str
+    modules: dict[str, Module] = key("Every extension module of CPython's Modules/Setup.stdlib.in, by name.")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything the YAML files say."""
+
+    arches: dict[str, Arch]
+    packages: dict[str, Package]
+    toolchains: dict[str, Toolchain]
+    series: dict[str, Series]
+
+
+def pick(kind: str, name: str, known: dict[str, object] | dict[str, Arch] | list[str]) -> None:
+    """Raise UsageError when `name` is not among `known`, with the nearest name and all allowed ones."""
+    if name not in known:
+        raise UsageError(f"unknown {kind} '{name}'{nearest(name, known)} (known: {', '.join(sorted(known))})")
+
+
+def load_facts(root: Path = ROOT) -> Facts:
+    """Read and check all YAML files below `root`; raises FactsError with file, key and remedy."""
+    configs = root / "configs"
+    facts = Facts(
+        arches={p.stem: load(p, Arch, name=p.stem) for p in sorted(configs.glob("*.yml"))},
+        packages={p.stem: load(p, Package, name=p.stem) for p in sorted((configs / "packages").glob("*.yml"))},
+        toolchains={p.stem: load(p, Toolchain, name=p.stem) for p in sorted((configs / "toolchains").glob("*.yml"))},
+        series={p.stem: load(p, Series, name=p.stem) for p in sorted((root / "setup_local").glob("*.yml"))},
+    )
+    _check_references(facts, root)
+    _check_sources(facts, root)
+    _check_cycles(facts.packages, configs / "packages")
+    _check_patches(facts, root)
+    return facts
+
+
+def _check_references(facts: Facts, root: Path) -> None:
+    for package in facts.packages.values():
+        where = root / "configs/packages" / f"{package.name}.yml"
+        _known_packages(facts, where, "needs", package.needs)
+        _known_packages(facts, where, "replaced_by", [package.replaced_by] if package.replaced_by else [])
+        _known_packages(facts, where, "source_of", [package.source_of] if package.source_of else [])
+    for toolchain in facts.toolchains.values():
+        where = root / "configs/toolchains" / f"{toolchain.name}.yml"
+        _known_packages(facts, where, "needs", toolchain.needs)
+        _known_packages(facts, where, "package", [toolchain.package])
+    for series in facts.series.values():
+        where = root / "setup_local" / f"{series.name}.yml"
+        for name, module in series.modules.items():
+            _known_packages(facts, where, f"modules.{name}.needs", module.needs)
+            if bool(module.sources) == bool(module.disabled):
+                raise FactsError(f"{where}: modules.{name}: give either sources or, with the reason, disabled")
+
+
+def _known_packages(facts: Facts, where: Path, where_key: str, names: list[str]) -> None:
+    for name in names:
+        if name not in facts.packages:
+            raise FactsError(
+                f"{where}: {where_key}: no package '{name}'{nearest(name, facts.packages)}"
+                f" (known: {', '.join(sorted(facts.packages))})"
+            )
+
+
+def _check_sources(facts: Facts, root: Path) -> None:
+    for package in facts.packages.values():
+        where = root / "configs/packages" / f"{package.name}.yml"
+        if bool(package.releases) == bool(package.source_of):
+            raise FactsError(f"{where}: releases: give either releases or source_of")
+        for i, release in enumerate(package.releases):
+            if not re.fullmatch("[0-9a-f]{64}", release.sha256):
+                raise FactsError(f"{where}: releases[{i}].sha256: must be 64 lower-case hexadecimal digits")
+            if not (release.urls or release.debian or release.pypi):
+                raise FactsError(f"{where}: releases[{i}]: give at least one of urls, debian and pypi")
+            if "/" in release.file or release.file.startswith("."):
+                raise FactsError(f"{where}: releases[{i}].file: must be a plain file name")
+        for source in package.overlay:
+            if not (root / source).is_file():
+                raise FactsError(f"{where}: overlay: no file {source}")
+
+
+def _check_cycles(packages: dict[str, Package], where: Path) -> None:
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> None:
+        if name in path:
+            cycle = " -> ".join([*path[path.index(name) :], name])
+            raise FactsError(f"{where / name}.yml: needs: dependency cycle: {cycle}")
+        if name not in done:
+            for need in packages[name].needs:
+                visit(need, [*path, name])
+            done.add(name)
+
+    for name in packages:
+        visit(name, [])
+
+
+def _check_patches(facts: Facts, root: Path) -> None:
+    for folder in sorted(p for p in (root / "patches").glob("*") if p.is_dir()):
+        if not any(folder.name == n or folder.name.startswith(f"{n}-") for n in facts.packages):
+            raise FactsError(f"{folder}: no package of that name{nearest(folder.name, facts.packages)}")
+        if not any(folder in patch_folders(p, r.version, root) for p in facts.packages.values() for r in _releases(p)):
+            versions = [
+                r.version for p in facts.packages.values() for r in _releases(p) if folder.name.startswith(p.name)
+            ]
+            raise FactsError(f"{folder}: patches for a version that is not there (known: {', '.join(versions)})")
+
+
+def _releases(package: Package) -> list[Release]:
+    return package.releases or [Release(version="", file="", size=0, sha256="")]
+
+
+def patch_folders(package: Package, version: str, root: Path = ROOT) -> list[Path]:
+    """Return the folders whose patches apply to a version: `<name>`, then `<name>-<version or leading part of it>`."""
+    parts = re.split(r"(?=[.-])", version)
+    names = [package.name] + [f"{package.name}-{''.join(parts[:n])}" for n in range(1, len(parts) + 1) if version]
+    return [folder for name in names if (folder := root / "patches" / name).is_dir()]
+
+
+def patches(package: Package, version: str, root: Path = ROOT) -> list[Path]:
+    """Return the patches for a version of a package, in the order in which they apply."""
+    return [patch for folder in patch_folders(package, version, root) for patch in sorted(folder.glob("*.patch"))]

@@ -1,0 +1,313 @@
+"""Have a package's source file: `python -m staticpython.fetch PACKAGE... --downloads DIR --record DIR`.
+
+In order: the downloads folder, the mirror, upstream, the Debian source package through apt, PyPI through pip. A file is
+used only once its size and SHA-256 are the pinned ones; until then it has another name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from urllib3.util.retry import Retry
+
+from staticpython.config import Debian, Package, PyPI, Release, load_facts, pick
+from staticpython.errors import ChecksumError, FetchError, UsageError, run_main
+from staticpython.plan import host_machine
+
+CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
+APT_LISTS_AGE = 6 * 3600  # seconds after which Debian's lists are asked for anew
+# Debian's suites with the versions in configs/packages, newest last: what testing drops, unstable or stable may have.
+DEBIAN_SUITES = ("trixie", "forky", "sid")
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class UnavailableError(Exception):
+    """One place does not have the file; the next one is asked."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where files come from and go to."""
+
+    downloads: Path
+    mirror: str = ""
+    python: str = sys.executable
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def check(path: Path, release: Release) -> None:
+    """Raise ChecksumError, and remove the file, unless it has the release's size and SHA-256."""
+    size, digest = path.stat().st_size, sha256_of(path)
+    if (size, digest) != (release.size, release.sha256):
+        path.unlink()
+        raise ChecksumError(
+            f"{path}: these are not the pinned bytes (removed)\n"
+            f"  wanted  sha256 {release.sha256}, {release.size} bytes\n"
+            f"  found   sha256 {digest}, {size} bytes\n"
+            "  Run make again to fetch it anew; if it stays so, the file was changed where it came from."
+        )
+
+
+def fetch(package: Package, places: Places) -> tuple[Release, str]:
+    """Have the file of the first release that can be had; return the release and where it came from.
+
+    Raises FetchError when there is none, with what each place answered, and ChecksumError for a file in the downloads
+    folder or the mirror that was tampered with.
+    """
+    answers: list[str] = []
+    fitting = [r for r in package.releases if r.host in (None, host_machine())]
+    for release in fitting:
+        origin = _fetch_release(package, release, places, answers)
+        if origin:
+            if release is not fitting[0]:
+                console.print(
+                    f"[bold yellow]warning:[/] {package.name}: {fitting[0].version} cannot be had, "
+                    f"taking {release.version} instead"
+                )
+            return release, origin
+    wanted = fitting[0]
+    raise FetchError(
+        f"{package.name}: {wanted.file} cannot be had:\n" + "".join(f"  {a}\n" for a in answers) + "  Bring the file "
+        f"(sha256 {wanted.sha256}) to {places.downloads}/ by hand, or give --mirror a folder or URL that has it."
+    )
+
+
+def _fetch_release(package: Package, release: Release, places: Places, answers: list[str]) -> str:
+    goal = places.downloads / release.file
+    if goal.exists():
+        check(goal, release)
+        return "downloads"
+    places.downloads.mkdir(parents=True, exist_ok=True)
+    for origin, bring in _ways(release, places):
+        part = goal.with_name(f"{goal.name}.part")
+        try:
+            bring(part)
+            check(part, release)
+        except ChecksumError as error:
+            if origin.startswith("mirror"):
+                raise
+            answers.append(f"{origin}: {error}")
+        except UnavailableError as error:
+            answers.append(f"{origin}: {error}")
+        else:
+            part.rename(goal)
+            console.print(f"fetched   {package.name:14} {release.file} from {origin}")
+            return origin
+    return ""
+
+
+def _ways(release: Release, places: Places) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    """Yield the places to ask, each with the function that brings the file to a path."""
+    if places.mirror:
+        yield f"mirror {places.mirror}", lambda part: _from_mirror(places.mirror, release, part)
+    for url in release.urls:
+        yield url, lambda part, url=url: _download(url, release, part)  # type: ignore[misc]
+    if debian := release.debian:
+        yield f"Debian {debian.source} {debian.version}", lambda part: _from_debian(debian, release, places, part)
+    if pypi := release.pypi:
+        yield f"PyPI {pypi.project}", lambda part: _from_pypi(pypi, release, places, part)
+
+
+def _from_mirror(mirror: str, release: Release, part: Path) -> None:
+    if urlsplit(mirror).scheme in ("http", "https"):
+        _download(f"{mirror.rstrip('/')}/{release.file}", release, part)
+        return
+    file = Path(mirror.removeprefix("file://")) / release.file
+    if not file.is_file():
+        raise UnavailableError(f"no file {file}")
+    shutil.copyfile(file, part)
+
+
+def _download(url: str, release: Release, part: Path) -> None:
+    """Fetch a URL, going on where an earlier try was cut off (RFC 9110, Range)."""
+    session = requests.Session()
+    retry = Retry(total=3, connect=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
+    session.mount("http://", HTTPAdapter(max_retries=retry))
+    session.mount("https://", HTTPAdapter(max_retries=retry))
+    have = part.stat().st_size if part.exists() else 0
+    if have >= release.size:
+        part.unlink()
+        have = 0
+    try:
+        reply = session.get(
+            url,
+            headers={"Range": f"bytes={have}-"} if have else {},
+            stream=True,
+            timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+        )
+        reply.raise_for_status()
+        resumed = reply.status_code == requests.codes.partial_content
+        with part.open("ab" if resumed else "wb") as file, _progress() as progress:
+            task = progress.add_task(release.file, total=release.size, completed=have if resumed else 0)
+            for block in reply.iter_content(1 << 16):
+                file.write(block)
+                progress.advance(task, len(block))
+                if file.tell() > release.size:
+                    raise UnavailableError("sends more bytes than the file has")
+    except requests.RequestException as error:
+        raise UnavailableError(_first_line(error)) from None
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(getattr(error, "reason", None) or error)
+    cause = re.search(r"(NameResolutionError|ConnectTimeoutError|NewConnectionError|SSLError|ProxyError)", repr(error))
+    return f"cannot be reached ({cause.group(1)})" if cause else text.splitlines()[0]
+
+
+def _from_debian(debian: Debian, release: Release, places: Places, part: Path) -> None:
+    """Let apt fetch a source package in a private state: no root, and nothing of the system is changed."""
+    if not shutil.which("apt-get"):
+        raise UnavailableError("this machine has no apt")
+    with _locked(places.downloads / ".apt") as state:
+        apt = _apt_command(state)
+        with tempfile.TemporaryDirectory(dir=state) as folder:
+            # apt may fail on a .dsc while the file wanted arrives: the file and its hash decide.
+            name = f"{debian.source}={debian.version}"
+            run = _run([*apt, "source", "--download-only", "--only-source", "-q", name], cwd=Path(folder))
+            file = Path(folder) / (debian.file or release.file)
+            if not file.is_file():
+                raise UnavailableError(_apt_reason(run.stderr))
+            shutil.move(file, part)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[Path]:
+    """Hold a folder's lock: parallel fetches share one apt state."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+def _apt_command(state: Path) -> list[str]:
+    """Return apt-get with a state below `state` and current lists of Debian's sources."""
+    for folder in ("lists/partial", "cache/archives/partial"):
+        (state / folder).mkdir(parents=True, exist_ok=True)
+    sources = state / "sources.list"
+    text = "".join(f"deb-src {mirror} {suite} main\n" for mirror in _debian_mirrors() for suite in DEBIAN_SUITES)
+    if not text:
+        raise UnavailableError("this machine's apt knows no Debian mirror")
+    changed = not sources.exists() or sources.read_text() != text
+    sources.write_text(text)
+    options = {
+        "Dir::Etc::sourcelist": str(sources.resolve()),
+        "Dir::Etc::sourceparts": "-",
+        "Dir::State::Lists": str((state / "lists").resolve()),
+        "Dir::Cache": str((state / "cache").resolve()),
+        "APT::Sandbox::User": "root" if os.geteuid() == 0 else "",
+        "Acquire::Retries": "2",
+    }
+    apt = ["apt-get", *(f"-o{name}={value}" for name, value in options.items() if value)]
+    stamp = state / "updated"
+    if changed or not stamp.exists() or time.time() - stamp.stat().st_mtime > APT_LISTS_AGE:
+        console.print("fetched   apt            Debian's lists of sources")
+        if (run := _run([*apt, "update", "-q"])).returncode:
+            raise UnavailableError(_apt_reason(run.stderr))
+        stamp.touch()
+    return apt
+
+
+def _debian_mirrors() -> list[str]:
+    """Return the Debian mirrors that this machine's apt is set up with."""
+    run = _run(["apt-get", "indextargets", "--format", "$(ORIGIN)|$(REPO_URI)|$(SITE)"])
+    mirrors = dict.fromkeys(
+        line.split("|")[1].rstrip("/") for line in run.stdout.splitlines() if line.startswith(("Debian|", "|"))
+    )
+    # The security archive and other people's repositories hold no such suites.
+    return [m for m in mirrors if m.endswith("/debian")][:1]
+
+
+def _apt_reason(stderr: str) -> str:
+    errors = [line[2:].strip() for line in stderr.splitlines() if line.startswith("E:")]
+    return errors[0] if errors else "apt did not bring the file"
+
+
+def _from_pypi(pypi: PyPI, release: Release, places: Places, part: Path) -> None:
+    """Let pip fetch a wheel, so that the user's own index settings hold."""
+    with tempfile.TemporaryDirectory(dir=places.downloads) as folder:
+        # pip resumes nothing and shows its own progress on a terminal.
+        options = ["--no-deps", "--disable-pip-version-check", "--only-binary", ":all:", "--dest", folder]
+        options += ["--platform", pypi.platform] if pypi.platform != "any" else []
+        run = _run([places.python, "-m", "pip", "download", "-q", *options, f"{pypi.project}=={release.version}"])
+        file = Path(folder) / release.file
+        if not file.is_file():
+            errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
+            raise UnavailableError(errors[-1] if errors else f"pip brought no {release.file}")
+        shutil.move(file, part)
+
+
+def _run(command: list[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+def record(package: Package, release: Release, origin: str, path: Path) -> None:
+    """Write what was fetched, for the unpacking and the manifest; last of all, so that it stands for success."""
+    data = dataclasses.asdict(release) | {"package": package.name, "origin": origin}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.rename(path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Fetch packages' sources; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="staticpython.fetch", description=__doc__)
+    parser.add_argument("packages", nargs="+", metavar="PACKAGE")
+    parser.add_argument("--downloads", type=Path, required=True, help="folder of the files")
+    parser.add_argument("--record", type=Path, required=True, help="folder of the records of what was fetched")
+    parser.add_argument("--mirror", default="", help="folder or URL asked first")
+    parser.add_argument("--release", help="only this version")
+    options = parser.parse_args(arguments)
+
+    def body() -> int:
+        facts = load_facts()
+        places = Places(options.downloads, options.mirror)
+        for name in options.packages:
+            pick("package", name, list(facts.packages))
+            package = facts.packages[name]
+            if options.release:
+                chosen = [r for r in package.releases if r.version == options.release]
+                if not chosen:
+                    raise UsageError(f"{name}: no release {options.release}")
+                package = dataclasses.replace(package, releases=chosen)
+            record(package, *fetch(package, places), options.record / f"{name}.json")
+        return 0
+
+    return run_main(body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""The reference of all YAML keys, made from the schema: `python -m staticpython.keys > docs/yaml-keys.md`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Any
+
+from staticpython.config import Arch, Debian, Licence, Module, Package, PyPI, Release, Series, Toolchain
+from staticpython.schema import is_derived
+from staticpython.stdlib_tests import Expectation, Expectations
+
+SECTIONS: tuple[tuple[str, type[Any]], ...] = (
+    ("`configs/<arch>.yml`", Arch),
+    ("`configs/packages/<name>.yml`", Package),
+    ("`configs/packages/<name>.yml`: an entry of `releases`", Release),
+    ("`configs/packages/<name>.yml`: `debian` of a release", Debian),
+    ("`configs/packages/<name>.yml`: `pypi` of a release", PyPI),
+    ("`configs/packages/<name>.yml`: `licence`", Licence),
+    ("`configs/toolchains/<name>.yml`", Toolchain),
+    ("`setup_local/<series>.yml`", Series),
+    ("`setup_local/<series>.yml`: a module", Module),
+    ("`tests/stdlib/expectations.yml`", Expectations),
+    ("`tests/stdlib/expectations.yml`: an entry of `failures`", Expectation),
+)
+
+
+def render_keys() -> str:
+    """Return the reference as Markdown."""
+    lines = [
+        "# YAML keys",
+        "",
+        "Made by `python -m staticpython.keys > docs/yaml-keys.md` from the schema; do not edit.",
+        "",
+    ]
+    for title, schema in SECTIONS:
+        lines += [f"## {title}", "", "| key | type | meaning |", "|---|---|---|"]
+        lines += [_row(f) for f in dataclasses.fields(schema) if not is_derived(f)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _row(field: dataclasses.Field[Any]) -> str:
+    required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    kind = str(field.type).replace("|", "or")
+    choices = f" One of: {', '.join(field.metadata['choices'])}." if field.metadata["choices"] else ""
+    name = f"**{field.name}**" if required else field.name
+    return f"| {name} | {kind} | {field.metadata['doc']}{choices} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render_keys())

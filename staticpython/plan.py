@@ -1,0 +1,198 @@
+"""Decisions: what the user's options mean for each target, before anything is rendered."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from staticpython.config import ROOT, Arch, Facts, Module, Package, Release, Series, Toolchain, patches, pick
+from staticpython.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for."""
+
+    arches: tuple[str, ...]
+    python: str = "3.13"
+    toolchain: str = "zig"
+    with_gpl: bool = False
+    without: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    prefix: str = "/usr/local"
+    mirror: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source tree shared by all targets: a package, how it is had and what is patched into it."""
+
+    package: Package
+    release: Release | None
+    patches: tuple[Path, ...]
+    cut_from: str | None
+
+    @property
+    def name(self) -> str:
+        """The package's name, which is the tree's too."""
+        return self.package.name
+
+    @property
+    def folder(self) -> str:
+        """The tree's folder below build/sources: another package's when nothing is cut out or changed."""
+        return self.package.name if self.has_own_tree or self.cut_from is None else self.cut_from
+
+    @property
+    def has_own_tree(self) -> bool:
+        """Whether the package has a source tree of its own."""
+        return self.cut_from is None or bool(self.package.subset)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One interpreter to build."""
+
+    arch: Arch
+    toolchain: Toolchain
+    native: bool
+    build_machine: str
+    packages: tuple[Package, ...]
+    sysroot_base: frozenset[str]
+    modules: dict[str, Module]
+    disabled: tuple[str, ...]
+    replaced: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """The arch's name: names the folder in build/ and logs/."""
+        return self.arch.name
+
+    def needs(self, package: Package) -> list[str]:
+        """Return the packages of this target that must be installed before `package` is configured."""
+        here = {p.name for p in self.packages}
+        if package.kind == "cpython":
+            return sorted(p.name for p in self.packages if p.kind not in ("data", "cpython"))
+        base = set() if package.name in self.sysroot_base else self.sysroot_base
+        return sorted(here & ({self.replaced.get(n, n) for n in package.needs} | base))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is to be rendered."""
+
+    options: Options
+    series: Series
+    version: str
+    sources: tuple[Source, ...]
+    targets: tuple[Target, ...]
+
+
+def host_machine() -> str:
+    """Return this machine's CPU as `uname -m` names it."""
+    return platform.machine()
+
+
+def host_arch(facts: Facts) -> str:
+    """Return the arch that this machine is, or raise UsageError when there is none for it."""
+    machine = host_machine()
+    fitting = [a.name for a in facts.arches.values() if machine in a.native_on]
+    if not fitting:
+        raise UsageError(f"no arch for this machine ({machine}); give --arch (known: {', '.join(facts.arches)})")
+    # A 64-bit kernel runs 32-bit programs too; its own arch is the one of that name.
+    return machine if machine in fitting else fitting[0]
+
+
+def make_plan(facts: Facts, options: Options) -> Plan:
+    """Turn the facts and the user's options into a plan; raises UsageError for what is not there."""
+    for arch in options.arches:
+        pick("arch", arch, facts.arches)
+    pick("toolchain", options.toolchain, list(facts.toolchains))
+    series, facts = _choose_python(facts, options.python)
+    targets = tuple(_make_target(facts, options, series, facts.arches[a]) for a in options.arches)
+    toolchain = facts.toolchains[options.toolchain]
+    wanted = {p.name for t in targets for p in t.packages} | {toolchain.package}
+    wanted |= {s for n in wanted if (s := facts.packages[n].source_of)}
+    sources = tuple(_make_source(facts.packages[n]) for n in sorted(wanted))
+    version = next(s.release.version for s in sources if s.package.kind == "cpython" and s.release)
+    return Plan(options, series, version, sources, targets)
+
+
+def _choose_python(facts: Facts, wanted: str) -> tuple[Series, Facts]:
+    """Find the release for a series (`3.13`) or an exact version; the facts returned hold only that release."""
+    (cpython,) = (p for p in facts.packages.values() if p.kind == "cpython")
+    release = next((r for r in cpython.releases if r.version == wanted or r.version.startswith(f"{wanted}.")), None)
+    if release is None:
+        pick("Python", wanted, [*facts.series, *(r.version for r in cpython.releases)])
+        raise UsageError(f"Python {wanted}: a series without a release in configs/packages/{cpython.name}.yml")
+    series = release.version.rpartition(".")[0]
+    pick("Python series", series, list(facts.series))
+    only = dataclasses.replace(cpython, releases=[release])
+    return facts.series[series], dataclasses.replace(facts, packages=facts.packages | {cpython.name: only})
+
+
+def _make_target(facts: Facts, options: Options, series: Series, arch: Arch) -> Target:
+    modules, disabled = _choose_modules(series, options)
+    toolchain = facts.toolchains[options.toolchain]
+    base = frozenset(_closure(facts, toolchain.needs))
+    replaced = {p.name: p.replaced_by for p in facts.packages.values() if p.replaced_by and options.with_gpl}
+    roots = [replaced.get(n) or n for m in modules.values() for n in m.needs]
+    names = _closure(facts, [*toolchain.needs, *roots])
+    always = [p.name for p in facts.packages.values() if p.runtime_data or p.kind == "cpython"]
+    packages = tuple(facts.packages[n] for n in [*names, *(n for n in always if n not in names)])
+    return Target(
+        arch=arch,
+        toolchain=toolchain,
+        native=host_machine() in arch.native_on,
+        build_machine=host_machine(),
+        packages=packages,
+        sysroot_base=base,
+        modules=modules,
+        disabled=disabled,
+        replaced={n: r for n, r in replaced.items() if r},
+    )
+
+
+def _closure(facts: Facts, names: list[str]) -> list[str]:
+    """Return packages and what they need, each after what it needs."""
+    ordered: list[str] = []
+
+    def visit(name: str) -> None:
+        if name not in ordered:
+            for need in facts.packages[name].needs:
+                visit(need)
+            ordered.append(name)
+
+    for name in names:
+        visit(name)
+    return ordered
+
+
+def _choose_modules(series: Series, options: Options) -> tuple[dict[str, Module], tuple[str, ...]]:
+    """Return the modules to link and the names of those left out."""
+    features = {m.feature for m in series.modules.values() if m.feature}
+    for name in (*options.without, *options.only):
+        pick("module or feature", name, [*series.modules, *features])
+
+    def named(name: str, module: Module, names: tuple[str, ...]) -> bool:
+        return name in names or module.feature in names
+
+    def wanted(name: str, module: Module) -> bool:
+        if module.disabled or (module.gpl and not options.with_gpl) or named(name, module, options.without):
+            return False
+        # What has no feature is small and what the standard library itself is made of.
+        return not options.only or module.feature is None or named(name, module, options.only)
+
+    chosen = {n: m for n, m in series.modules.items() if wanted(n, m)}
+    return chosen, tuple(sorted(set(series.modules) - set(chosen)))
+
+
+def _make_source(package: Package) -> Source:
+    if package.source_of:
+        return Source(package, None, tuple(patches(package, "", ROOT)), package.source_of)
+    fitting = [r for r in package.releases if r.host in (None, host_machine())]
+    if not fitting:
+        raise UsageError(f"package {package.name}: no release for this machine ({host_machine()})")
+    every = [p for r in fitting for p in patches(package, r.version, ROOT)]
+    return Source(package, fitting[0], tuple(dict.fromkeys(every)), None)

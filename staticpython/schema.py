@@ -1,0 +1,96 @@
+"""Typed YAML: a frozen dataclass is the schema of a file, its fields' metadata the documentation of the keys.
+
+A field is declared with `key("what it means")`. Types understood: str, int, bool, list[X], dict[str, X],
+`X | None` and other such dataclasses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from staticpython.errors import FactsError, nearest
+
+T = TypeVar("T")
+
+_loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NAMES = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a mapping"}
+
+
+def key(doc: str, *, default: Any = dataclasses.MISSING, choices: tuple[str, ...] = ()) -> Any:
+    """Declare a YAML key: its documentation, its default (required without one) and the values allowed."""
+    metadata = {"doc": doc, "choices": choices}
+    if isinstance(default, (list, dict)):
+        return dataclasses.field(default_factory=default.copy, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def load(path: Path, schema: type[T], **given: Any) -> T:
+    """Read `path` as `schema`; `given` are fields that come from elsewhere, such as the file's name.
+
+    Raises FactsError with the file and the key of the first thing wrong.
+    """
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_loader)
+    except yaml.YAMLError as error:
+        raise FactsError(f"{path}: not valid YAML: {error}") from None
+    except OSError as error:
+        raise FactsError(f"{path}: {error.strerror}") from None
+    return _build(schema, data, str(path), "", given)
+
+
+def is_derived(field: dataclasses.Field[Any]) -> bool:
+    """Tell whether a field is given by the loader rather than written in the YAML file."""
+    return "doc" not in field.metadata
+
+
+def _build(schema: type[T], data: object, where: str, prefix: str, given: dict[str, Any]) -> T:
+    if not isinstance(data, dict):
+        raise FactsError(f"{where}: {prefix.rstrip('.') or 'the file'}: must be a mapping, not {_kind(data)}")
+    hints = typing.get_type_hints(schema)
+    fields = {f.name: f for f in dataclasses.fields(schema) if not is_derived(f)}  # type: ignore[arg-type]
+    for name in data:
+        if name not in fields:
+            raise FactsError(
+                f"{where}: {prefix}{name}: unknown key{nearest(str(name), fields)}"
+                f" (allowed: {', '.join(sorted(fields))})"
+            )
+    values = dict(given)
+    for name, field in fields.items():
+        if name in data:
+            values[name] = _convert(data[name], hints[name], field, where, f"{prefix}{name}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise FactsError(f"{where}: {prefix}{name}: missing; it says: {field.metadata['doc']}")
+    return schema(**values)
+
+
+def _convert(value: Any, hint: Any, field: dataclasses.Field[Any] | None, where: str, name: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        if value is None:
+            return None
+        return _convert(value, next(a for a in arguments if a is not type(None)), field, where, name)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return _build(hint, value, where, f"{name}.", {})
+    plain = origin or hint
+    if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
+        raise FactsError(f"{where}: {name}: must be {_NAMES[plain]}, not {_kind(value)}")
+    if plain is list:
+        return [_convert(item, arguments[0], field, where, f"{name}[{i}]") for i, item in enumerate(value)]
+    if plain is dict:
+        return {str(k): _convert(v, arguments[1], None, where, f"{name}.{k}") for k, v in value.items()}
+    choices = field.metadata["choices"] if field else ()
+    if choices and value not in choices:
+        raise FactsError(
+            f"{where}: {name}: '{value}' is not allowed{nearest(str(value), choices)} (allowed: {', '.join(choices)})"
+        )
+    return value
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else f"{_NAMES.get(type(value), type(value).__name__)} ({value!r})"

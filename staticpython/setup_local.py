@@ -1,0 +1,58 @@
+"""CPython's Modules/Setup.local from `setup_local/<series>.yml`, and the check that the file lists all modules.
+
+`python -m staticpython.setup_local check SERIES Setup.stdlib.in`. The format is explained in CPython's Modules/Setup.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from staticpython.config import Module, Series, load_facts, pick
+from staticpython.errors import FactsError, nearest, run_main
+
+
+def render_setup_local(modules: dict[str, Module], disabled: tuple[str, ...], generated: str) -> str:
+    """Return the text of Setup.local: the modules linked into the interpreter, and those that are left out."""
+    static = [" ".join([name, *modules[name].sources]) for name in sorted(modules)]
+    return "\n".join([f"# {generated}", "*static*", *static, "", "*disabled*", *disabled, ""])
+
+
+def modules_known_to_cpython(setup_stdlib: str) -> set[str]:
+    """Return the names of the modules in the text of Modules/Setup.stdlib.in."""
+    return set(re.findall(r"^#?@MODULE_\w+_TRUE@(\w+)", setup_stdlib, re.MULTILINE))
+
+
+def check_complete(series: Series, setup_stdlib: Path) -> None:
+    """Raise FactsError unless `series` and CPython know the same modules."""
+    known = modules_known_to_cpython(setup_stdlib.read_text(encoding="utf-8"))
+    missing, surplus = sorted(known - set(series.modules)), sorted(set(series.modules) - known)
+    where = f"setup_local/{series.name}.yml"
+    if missing:
+        raise FactsError(f"{where}: CPython has modules that are not listed: {', '.join(missing)}; add each")
+    if surplus:
+        hints = ", ".join(f"{name}{nearest(name, known)}" for name in surplus)
+        raise FactsError(f"{where}: CPython has no such modules: {hints}; remove each")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check a series against CPython's own table; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="staticpython.setup_local", description=__doc__)
+    parser.add_argument("action", choices=["check"])
+    parser.add_argument("series")
+    parser.add_argument("setup_stdlib", type=Path)
+    options = parser.parse_args(arguments)
+
+    def body() -> int:
+        facts = load_facts()
+        pick("Python series", options.series, list(facts.series))
+        check_complete(facts.series[options.series], options.setup_stdlib)
+        return 0
+
+    return run_main(body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

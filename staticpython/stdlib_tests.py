@@ -1,0 +1,181 @@
+"""Run CPython's own test suite on a built tree: `python -m staticpython.stdlib_tests TREE --plan ... [TEST...]`.
+
+Every failure must be one that `tests/stdlib/expectations.yml` expects, with its reason; one that is expected and does
+not happen is reported as well, so that the file stays true.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from staticpython.config import ROOT
+from staticpython.errors import VerifyError, run_main
+from staticpython.schema import key, load
+from staticpython.verify import emulator_of
+
+EXPECTATIONS = ROOT / "tests/stdlib/expectations.yml"
+# No network but the loopback, no display, no sound, nothing that fills the disk.
+RESOURCES = "all,-network,-urlfetch,-gui,-audio,-largefile,-bigmem,-tzdata,-xpickle,-walltime"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A failure that is expected."""
+
+    tests: list[str] = key("Test ids as unittest prints them, or whole files; * matches anything.")
+    reason: str = key("Why they fail, and whose fault it is.")
+    arches: list[str] = key("Arches it happens on; all when missing.", default=[])
+    sometimes: bool = key("Does not always happen: depends on the machine or on timing.", default=False)
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """`tests/stdlib/expectations.yml`."""
+
+    failures: list[Expectation] = key("Failures that are expected.")
+
+
+@dataclass
+class Outcome:
+    """What a run of the suite gave."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failed: set[str] = field(default_factory=set)
+    skips: Counter[str] = field(default_factory=Counter)
+
+
+def prepare_tree(tree: Path, sources: Path, work: Path, series: str) -> Path:
+    """Make a copy of the tree that has the `test` package, so that the released one stays as it is."""
+    copy = work / "tree"
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(tree, copy, symlinks=True)
+    shutil.copytree(sources / "Lib/test", copy / f"lib/python{series}/test", symlinks=True)
+    return copy
+
+
+def read_junit(path: Path) -> Outcome:
+    """Read regrtest's JUnit XML: how many tests ran, passed, were skipped, and which failed."""
+    outcome = Outcome()
+    for case in ElementTree.parse(path).iter("testcase"):
+        name = case.get("name", "")
+        if case.find("failure") is not None or case.find("error") is not None:
+            outcome.failed.add(name)
+            outcome.counts["failed"] += 1
+        elif (skipped := case.find("skipped")) is not None or case.get("result") == "skipped":
+            outcome.counts["skipped"] += 1
+            outcome.skips[(skipped.text or "").strip() if skipped is not None else ""] += 1
+        else:
+            outcome.counts["passed"] += 1
+    return outcome
+
+
+def failed_files(output: str) -> set[str]:
+    """Return the test files that regrtest's summary names as failed, crashed or timed out."""
+    found: set[str] = set()
+    listing = False
+    for line in output.splitlines():
+        if heading := re.match(r"\d+ tests? (.*):$", line):
+            listing = heading.group(1).startswith(("failed", "crashed", "worker", "timed out"))
+        elif listing and line.startswith("    "):
+            found.update(line.split())
+        else:
+            listing = False
+    return found
+
+
+def judge(outcome: Outcome, expectations: list[Expectation], arch: str, *, complete: bool) -> list[str]:
+    """Return what is unexpected: failures without a reason and, after a complete run, expectations nothing met."""
+    here = [e for e in expectations if not e.arches or arch in e.arches]
+    patterns = [p for e in here for p in e.tests]
+    faults = [f"unexpected failure: {n}" for n in sorted(outcome.failed) if not _matches(n, patterns)]
+    if complete:
+        for expectation in (e for e in here if not e.sometimes):
+            for pattern in expectation.tests:
+                if not any(_matches(name, [pattern]) for name in outcome.failed):
+                    faults.append(f"expected to fail, but did not: {pattern} ({expectation.reason})")
+    return faults
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, p) for p in patterns)
+
+
+def run_suite(tree: Path, plan: dict[str, Any], work: Path, tests: list[str], jobs: int) -> Outcome:
+    """Run regrtest in `tree`; its output goes to the terminal and to work/output.txt."""
+    junit = work.resolve() / "junit.xml"
+    python = (tree / f"bin/python{plan['series']}").resolve()
+    command = [*emulator_of(plan), str(python), "-m", "test", f"-j{jobs}", "--timeout=1200", "-u", RESOURCES]
+    command += ["--junit-xml", str(junit), *tests]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "SSL_", "PIP_"))}
+    environment |= {"TERM": "xterm", "HOME": str(work.resolve())}
+    environment.pop("SOURCE_DATE_EPOCH", None)
+    lines = []
+    with subprocess.Popen(
+        command,
+        cwd=work,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+    output = "".join(lines)
+    (work / "output.txt").write_text(output, encoding="utf-8")
+    if not junit.exists():
+        raise VerifyError(f"the test suite did not finish (exit code {process.returncode})")
+    outcome = read_junit(junit)
+    # A crashed worker leaves no cases behind: its file stands for them.
+    for name in failed_files(output):
+        short = name.removeprefix("test.")
+        if not any(f".{short}." in f".{case}" for case in outcome.failed):
+            outcome.failed.add(name)
+            outcome.counts["failed"] += 1
+    return outcome
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the suite and judge it; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="staticpython.stdlib_tests", description=__doc__)
+    parser.add_argument("tree", type=Path)
+    parser.add_argument("--plan", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("tests", nargs="*", help="names such as test_json; all when none is given")
+    options = parser.parse_args(arguments)
+
+    def body() -> int:
+        plan = json.loads(options.plan.read_text(encoding="utf-8"))
+        expectations = load(EXPECTATIONS, Expectations).failures
+        work = options.plan.parent / "stdlib-tests"
+        tree = prepare_tree(options.tree, options.plan.parent.parent / "sources/cpython", work, plan["series"])
+        outcome = run_suite(tree, plan, work, options.tests, options.jobs)
+        faults = judge(outcome, expectations, plan["arch"]["name"], complete=not options.tests)
+        counts = outcome.counts
+        print(f"\n{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped on {plan['tree']}")
+        for reason, count in outcome.skips.most_common(15):
+            print(f"  skipped {count:5}  {reason[:110]}")
+        if faults:
+            raise VerifyError("\n  ".join(["CPython's tests do not go as expected:", *faults]))
+        print(f"every failure ({counts['failed']}) has its reason in {EXPECTATIONS.relative_to(ROOT)}")
+        return 0
+
+    return run_main(body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+#!/bin/sh
+# step.sh [-C FOLDER] TARGET PACKAGE STEP COMMAND [ARGUMENT...]
+#
+# Runs one step of the build with its output appended to logs/TARGET/PACKAGE.log, says on one line what it does, and
+# notes the seconds it took in build/TARGET/times.tsv. When the command fails: the log's last lines, its path and the
+# exit code. V=1 in the environment shows the output as it comes.
+set -u
+
+folder=.
+if [ "$1" = -C ]; then
+	folder=$2
+	shift 2
+fi
+target=$1 package=$2 step=$3
+shift 3
+log=logs/$target/$package.log
+times=build/$target/times.tsv
+mkdir -p "logs/$target" "build/$target"
+
+bold='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then
+	bold=$(printf '\033[1m') plain=$(printf '\033[0m')
+fi
+[ -n "${QUIET-}" ] || printf '%s%-9s%s %-14s %s\n' "$bold" "$target" "$plain" "$package" "$step"
+
+# A pasted command line must run: quote what the shell would change.
+{
+	printf '\n(cd %s &&' "$folder"
+	for word; do
+		case $word in
+		*[!A-Za-z0-9_@%+=:,./-]* | '') printf " '%s'" "$(printf %s "$word" | sed "s/'/'\\\\''/g")" ;;
+		*) printf ' %s' "$word" ;;
+		esac
+	done
+	printf ')\n'
+} >>"$log"
+
+begin=$(date +%s)
+if [ "${V-0}" = 1 ]; then
+	# A pipe hides the command's exit code; it comes back on another descriptor.
+	code=$({ { (cd "$folder" && "$@") 2>&1 4>&-; echo $? >&4; } | tee -a "$log" >&3; } 4>&1) 3>&1
+else
+	(cd "$folder" && "$@") >>"$log" 2>&1
+	code=$?
+fi
+if [ "$code" -ne 0 ]; then
+	{
+		printf '\n%s %s: %s failed with exit code %s. The end of %s:\n\n' "$target" "$package" "$step" "$code" "$log"
+		tail -n 40 "$log"
+		printf '\nWhole log: %s. Run again with V=1 to see it all.\n' "$PWD/$log"
+	} >&2
+	exit "$code"
+fi
+printf '%s\t%s\t%s\n' "$package" "$step" "$(($(date +%s) - begin))" >>"$times"

@@ -1,0 +1,147 @@
+"""Unpack and patch a source: `python -m staticpython.unpack RECORD --downloads DIR --into DIR`.
+
+The tree appears under its name only when it is complete: an interrupted unpacking never looks finished.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from staticpython.config import ROOT, Package, load_facts, patches
+from staticpython.errors import UnpackError, run_main
+from staticpython.fetch import check
+
+
+def unpack(archive: Path, into: Path) -> None:
+    """Unpack a tarball or wheel; a tarball's single top folder is left out.
+
+    Raises UnpackError for what could write outside `into`: absolute paths, `..`, links that lead out, device files.
+    """
+    into.mkdir(parents=True)
+    try:
+        if zipfile.is_zipfile(archive):
+            _unpack_zip(archive, into)
+        else:
+            with tarfile.open(archive) as tar:
+                tar.extractall(into, members=[_checked(m, archive) for m in tar], filter="data")
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+        raise UnpackError(f"{archive}: cannot be unpacked: {error}") from None
+    _lift_single_folder(into, archive)
+
+
+def _checked(member: tarfile.TarInfo, archive: Path) -> tarfile.TarInfo:
+    if not (member.isfile() or member.isdir() or member.islnk() or member.issym()):
+        raise UnpackError(f"{archive}: {member.name}: neither file, folder nor link")
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts:
+        raise UnpackError(f"{archive}: {member.name}: leads outside the folder")
+    return member
+
+
+def _unpack_zip(archive: Path, into: Path) -> None:
+    with zipfile.ZipFile(archive) as wheel:
+        for info in wheel.infolist():
+            path = PurePosixPath(info.filename)
+            if path.is_absolute() or ".." in path.parts or (info.external_attr >> 16) & 0o170000 == 0o120000:
+                raise UnpackError(f"{archive}: {info.filename}: leads outside the folder")
+            target = Path(wheel.extract(info, into))
+            if info.external_attr >> 16 & 0o100:
+                target.chmod(0o755)
+
+
+def _lift_single_folder(into: Path, archive: Path) -> None:
+    entries = list(into.iterdir())
+    if archive.suffix != ".whl" and len(entries) == 1 and entries[0].is_dir():
+        inner = entries[0].rename(into.with_name(f"{into.name}.inner"))
+        into.rmdir()
+        inner.rename(into)
+
+
+def apply_patch(patch: Path, tree: Path) -> None:
+    """Apply a patch with no fuzz; raises UnpackError with what patch(1) said."""
+    command = [
+        "patch",
+        "-p1",
+        "--fuzz=0",
+        "--batch",
+        "--forward",
+        "--no-backup-if-mismatch",
+        "-i",
+        str(patch.resolve()),
+    ]
+    run = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    if run.returncode or "fuzz" in run.stdout:
+        raise UnpackError(f"{patch}: does not apply cleanly:\n{run.stdout}{run.stderr}")
+
+
+def cut(package: Package, source: Path, tree: Path) -> None:
+    """Copy a package's `subset` of another package's tree."""
+    for item in package.subset:
+        target = tree / item
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (source / item).is_dir():
+            shutil.copytree(source / item, target, symlinks=True)
+        else:
+            shutil.copy2(source / item, target)
+
+
+def prepare(package: Package, record: dict[str, object], downloads: Path, into: Path) -> None:
+    """Make `into/<package>`: unpacked or cut out, patched, overlaid and with a configure script."""
+    goal, temporary = into / package.name, into / f".{package.name}.new"
+    for leftover in (goal, temporary, temporary.with_name(f"{temporary.name}.inner")):
+        shutil.rmtree(leftover, ignore_errors=True)
+    version = str(record.get("version", ""))
+    if package.source_of:
+        cut(package, into / package.source_of, temporary)
+    else:
+        archive = downloads / str(record["file"])
+        (release,) = (r for r in package.releases if r.sha256 == record["sha256"])
+        check(archive, release)
+        unpack(archive, temporary)
+    for patch in patches(package, version):
+        apply_patch(patch, temporary)
+    for ours, theirs in package.overlay.items():
+        shutil.copyfile(ROOT / ours, temporary / theirs)
+    if package.autoreconf:
+        _autoreconf(package, temporary)
+    temporary.rename(goal)
+
+
+def _autoreconf(package: Package, tree: Path) -> None:
+    try:
+        run = subprocess.run(["autoreconf", "-fi"], cwd=tree, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UnpackError(f"{package.name}: needs autoreconf: install autoconf, automake and libtool") from None
+    if run.returncode:
+        raise UnpackError(f"{package.name}: autoreconf failed (are automake and libtool there?):\n{run.stderr}")
+    shutil.rmtree(tree / "autom4te.cache", ignore_errors=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Unpack one package's source; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="staticpython.unpack", description=__doc__)
+    parser.add_argument("package")
+    parser.add_argument("--record", type=Path, help="what staticpython.fetch recorded")
+    parser.add_argument("--downloads", type=Path, required=True)
+    parser.add_argument("--into", type=Path, required=True)
+    options = parser.parse_args(arguments)
+
+    def body() -> int:
+        package = load_facts().packages[options.package]
+        record = json.loads(options.record.read_text(encoding="utf-8")) if options.record else {}
+        options.into.mkdir(parents=True, exist_ok=True)
+        prepare(package, record, options.downloads, options.into)
+        return 0
+
+    return run_main(body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Prove what a built tree is: `python -m staticpython.verify TREE --plan build/<target>/plan.json`.
+
+The binary: static-PIE, hardened, of the right machine (ELF gABI, `man 5 elf`). The interpreter: every module that was
+asked for is inside and imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from elftools.elf.elffile import ELFFile
+
+from staticpython.errors import VerifyError, run_main
+
+PF_X, PF_W = 1, 2
+DF_BIND_NOW, DF_TEXTREL = 0x8, 0x4
+DF_1_PIE, DF_1_NOW = 0x08000000, 0x1
+
+
+def binary_faults(path: Path, arch: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the binary; nothing when all is well."""
+    with path.open("rb") as file:
+        elf = ELFFile(file)
+        if elf["e_machine"] != arch["elf_machine"] or elf.elfclass != arch["elf_class"]:
+            yield f"is {elf['e_machine']} with {elf.elfclass} bits, not {arch['elf_machine']} with {arch['elf_class']}"
+        if elf["e_type"] != "ET_DYN":
+            yield f"is {elf['e_type']}, not position independent (ET_DYN)"
+        segments = {s["p_type"]: s for s in elf.iter_segments()}
+        if "PT_INTERP" in segments:
+            yield "has PT_INTERP: it asks for a dynamic loader"
+        if "PT_GNU_RELRO" not in segments:
+            yield "has no PT_GNU_RELRO: its relocations stay writable"
+        stack = segments.get("PT_GNU_STACK")
+        if stack is None or stack["p_flags"] & PF_X:
+            yield "has an executable stack"
+        elif stack["p_memsz"] < arch["thread_stack_mib"] << 20:
+            yield f"gives threads {stack['p_memsz']} bytes of stack, not {arch['thread_stack_mib']} MiB"
+        if any(s["p_flags"] & PF_X and s["p_flags"] & PF_W for s in elf.iter_segments("PT_LOAD")):
+            yield "has a segment that is writable and executable"
+        yield from _dynamic_faults(segments.get("PT_DYNAMIC"))
+
+
+def _dynamic_faults(dynamic: Any) -> Iterator[str]:
+    if dynamic is None:
+        yield "has no PT_DYNAMIC: it cannot be a static-PIE"
+        return
+    tags = {tag.entry.d_tag: tag.entry.d_val for tag in dynamic.iter_tags()}
+    needed = [tag.needed for tag in dynamic.iter_tags("DT_NEEDED")]
+    if needed:
+        yield f"needs shared libraries: {', '.join(needed)}"
+    if "DT_TEXTREL" in tags or tags.get("DT_FLAGS", 0) & DF_TEXTREL:
+        yield "has text relocations"
+    if not (tags.get("DT_FLAGS", 0) & DF_BIND_NOW or tags.get("DT_FLAGS_1", 0) & DF_1_NOW):
+        yield "is not bound at start (-z now): RELRO is not full"
+    if not tags.get("DT_FLAGS_1", 0) & DF_1_PIE:
+        yield "is not marked as PIE"
+
+
+def module_faults(interpreter: list[str], modules: list[str]) -> Iterator[str]:
+    """Yield what is wrong with the modules linked in: not there, or not importable."""
+    program = (
+        "import importlib, json, sys\n"
+        "wrong = {}\n"
+        "for name in json.load(sys.stdin):\n"
+        "    if name not in sys.builtin_module_names: wrong[name] = 'is not linked in'; continue\n"
+        "    try: importlib.import_module(name)\n"
+        "    except Exception as error: wrong[name] = f'does not import: {error}'\n"
+        "print(json.dumps(wrong))\n"
+    )
+    command = [*interpreter, "-I", "-c", program]
+    run = subprocess.run(command, input=json.dumps(modules), capture_output=True, text=True, check=False)
+    if run.returncode:
+        yield f"exits with {run.returncode}: {run.stderr.strip()[-500:]}"
+        return
+    for name, fault in json.loads(run.stdout).items():
+        yield f"module {name} {fault}"
+
+
+def path_faults(tree: Path, forbidden: list[str]) -> Iterator[str]:
+    """Yield the files in which a path of the build machine is left."""
+    for path in sorted(p for p in tree.rglob("*") if p.is_file() and not p.is_symlink()):
+        content = path.read_bytes()
+        for name in forbidden:
+            if name.encode() in content:
+                yield f"{path.relative_to(tree)}: holds the build's path {name}"
+
+
+def emulator_of(plan: dict[str, Any]) -> list[str]:
+    """Return the command that runs the target's programs here: empty when the kernel does."""
+    return [] if plan["native"] else [plan["arch"]["emulator"]]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Verify a tree; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="staticpython.verify", description=__doc__)
+    parser.add_argument("tree", type=Path)
+    parser.add_argument("--plan", type=Path, required=True)
+    options = parser.parse_args(arguments)
+
+    def body() -> int:
+        plan = json.loads(options.plan.read_text(encoding="utf-8"))
+        binary = options.tree / f"bin/python{plan['series']}"
+        faults = [f"{binary} {f}" for f in binary_faults(binary, plan["arch"])]
+        faults += path_faults(options.tree, [str(options.plan.resolve().parents[2])])
+        faults += [f"{binary} {f}" for f in module_faults([*emulator_of(plan), str(binary)], plan["modules"])]
+        if faults:
+            raise VerifyError("\n  ".join(["the tree is not what it must be:", *faults]))
+        print(f"verified  {options.tree}: static-PIE, full RELRO, NX, no loader, {len(plan['modules'])} modules")
+        return 0
+
+    return run_main(body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

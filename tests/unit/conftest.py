@@ -1,0 +1,18 @@
+"""Fixtures of the unit tests."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from staticpython.config import ROOT
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project's facts that a test may break."""
+    for name in ("configs", "setup_local", "patches", "runtime"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    return tmp_path

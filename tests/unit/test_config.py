@@ -1,0 +1,106 @@
+"""The YAML facts: what is wrong in them is named by file and key."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from staticpython.config import ROOT, load_facts, patches
+from staticpython.errors import FactsError
+from staticpython.keys import SECTIONS, render_keys
+from staticpython.schema import is_derived
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        ("configs/x86_64.yml", "triple:", "tripel:", ["configs/x86_64.yml", "tripel", "did you mean 'triple'"]),
+        ("configs/x86_64.yml", "elf_class: 64", "elf_class: sixty-four", ["elf_class", "a whole number", "sixty-four"]),
+        ("configs/x86_64.yml", "elf_class: 64\n", "", ["elf_class", "missing", "32 or 64"]),
+        ("configs/x86_64.yml", "cflags: [", "cflags: [7, ", ["cflags[0]", "text"]),
+        (
+            "configs/packages/zlib.yml",
+            "kind: configure",
+            "kind: configre",
+            ["kind", "did you mean 'configure'", "cpython"],
+        ),
+        ("configs/packages/sqlite.yml", "needs: [zlib]", "needs: [zlip]", ["needs", "zlip", "did you mean 'zlib'"]),
+        ("configs/packages/zlib.yml", "sha256: ", "sha256: X", ["releases[0].sha256", "64"]),
+        ("configs/packages/zlib.yml", "in_tree: true", "in_tree: 3", ["in_tree", "true or false"]),
+        ("configs/packages/zlib.yml", "kind: ", "\tkind: ", ["zlib.yml", "not valid YAML"]),
+        (
+            "configs/toolchains/zig.yml",
+            "needs: [compiler-rt",
+            "needs: [compiler-tr",
+            ["zig.yml", "needs", "compiler-rt"],
+        ),
+        ("setup_local/3.13.yml", "  math: {sources: [mathmodule.c]}", "  math: {}", ["modules.math", "disabled"]),
+    ],
+)
+def test_mistakes_are_named(project: Path, file: str, old: str, new: str, words: list[str]) -> None:
+    edit(project / file, old, new)
+    with pytest.raises(FactsError) as error:
+        load_facts(project)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_cycle_is_shown(project: Path) -> None:
+    edit(project / "configs/packages/zlib.yml", "kind:", "needs: [sqlite]\nkind:")
+    with pytest.raises(FactsError, match="sqlite -> zlib -> sqlite|zlib -> sqlite -> zlib"):
+        load_facts(project)
+
+
+def test_patches_need_their_package_and_version(project: Path) -> None:
+    (project / "patches/musl-1.0").mkdir()
+    with pytest.raises(FactsError, match=r"musl-1.0: patches for a version that is not there .*1\.2\.6"):
+        load_facts(project)
+    (project / "patches/musl-1.0").rename(project / "patches/mussl")
+    with pytest.raises(FactsError, match="no package of that name, did you mean 'musl'"):
+        load_facts(project)
+
+
+def test_patches_apply_by_leading_version(project: Path) -> None:
+    package = load_facts(project).packages["musl"]
+    for name in ("musl-1.2", "musl-1.2.6", "musl-1.2.5"):
+        (project / "patches" / name).mkdir()
+        (project / "patches" / name / "0001-x.patch").touch()
+    names = [p.parent.name for p in patches(package, "1.2.6", project)]
+    assert names[-2:] == ["musl-1.2", "musl-1.2.6"]
+    assert "musl-1.2.5" not in names
+
+
+def test_the_facts_are_well() -> None:
+    facts = load_facts()
+    assert set(facts.arches) == {"x86_64", "i386", "aarch64", "riscv64"}
+    assert facts.packages["openssl"].releases
+
+
+def test_every_key_is_documented() -> None:
+    assert (ROOT / "docs/yaml-keys.md").read_text() == render_keys(), (
+        "run: python -m staticpython.keys > docs/yaml-keys.md"
+    )
+
+
+def test_every_key_is_used_by_the_generator() -> None:
+    readers = [ROOT / "Makefile.in", *ROOT.glob("staticpython/*.py"), *ROOT.glob("staticpython/templates/*")]
+    text = (
+        "".join(p.read_text() for p in readers if p.name != "config.py") + (ROOT / "staticpython/config.py").read_text()
+    )
+    facts_text = "".join(p.read_text() for p in (ROOT / "configs").rglob("*.yml"))
+    for _, schema in SECTIONS:
+        for field in dataclasses.fields(schema):
+            if not is_derived(field):
+                used = (
+                    text.count(f".{field.name}") + text.count(f'"{field.name}"') + facts_text.count(f"{{{field.name}}}")
+                )
+                documentation_only = field.name in ("homepage", "reason")
+                assert used or documentation_only, f"{schema.__name__}.{field.name} is read by nothing"

@@ -1,0 +1,135 @@
+"""Downloads: checked before use, resumed, from the first place that has them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from staticpython.config import Licence, Package, Release
+from staticpython.errors import ChecksumError, FetchError
+from staticpython.fetch import Places, fetch
+
+CONTENT = bytes(range(256)) * 1000
+
+
+class Server(ThreadingHTTPServer):
+    """Serves CONTENT at any path that ends in `good`; notes the ranges asked for."""
+
+    ranges: list[str | None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:  # the name that http.server calls
+        assert isinstance(self.server, Server)
+        wanted = self.headers.get("Range")
+        self.server.ranges.append(wanted)
+        if not self.path.endswith("good.tar"):
+            self.send_error(404)
+            return
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        self.send_response(206 if wanted else 200)
+        self.send_header("Content-Length", str(len(CONTENT) - start))
+        self.end_headers()
+        self.wfile.write(CONTENT[start:])
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server(("127.0.0.1", 0), Handler)
+    server.ranges = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def package(*releases: Release) -> Package:
+    return Package("thing", "summary", "home", Licence("MIT", []), "data", list(releases))
+
+
+def release(server: Server, name: str = "good.tar", version: str = "1") -> Release:
+    url = f"http://127.0.0.1:{server.server_address[1]}/{name}"
+    return Release(version, name, len(CONTENT), hashlib.sha256(CONTENT).hexdigest(), [url])
+
+
+def test_download(server: Server, tmp_path: Path) -> None:
+    wanted = release(server)
+    assert fetch(package(wanted), Places(tmp_path)) == (wanted, wanted.urls[0])
+    assert (tmp_path / "good.tar").read_bytes() == CONTENT
+    assert fetch(package(wanted), Places(tmp_path)) == (wanted, "downloads")
+    assert len(server.ranges) == 1, "what is there is not fetched again"
+
+
+def test_download_goes_on_where_it_was_cut_off(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "good.tar.part").write_bytes(CONTENT[:1234])
+    fetch(package(release(server)), Places(tmp_path))
+    assert server.ranges == ["bytes=1234-"]
+    assert (tmp_path / "good.tar").read_bytes() == CONTENT
+
+
+def test_flipped_byte_in_downloads(server: Server, tmp_path: Path) -> None:
+    broken = bytearray(CONTENT)
+    broken[1000] ^= 1
+    (tmp_path / "good.tar").write_bytes(broken)
+    with pytest.raises(ChecksumError, match="not the pinned bytes"):
+        fetch(package(release(server)), Places(tmp_path))
+    assert not (tmp_path / "good.tar").exists(), "make would go on with it"
+
+
+def test_wrong_bytes_from_upstream_are_never_used(server: Server, tmp_path: Path) -> None:
+    wrong = dataclasses.replace(release(server), sha256="0" * 64)
+    with pytest.raises(FetchError, match="not the pinned bytes"):
+        fetch(package(wrong), Places(tmp_path))
+    assert not (tmp_path / "good.tar").exists()
+
+
+def test_mirror_comes_first(server: Server, tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (mirror / "good.tar").write_bytes(CONTENT)
+    _, origin = fetch(package(release(server)), Places(tmp_path / "downloads", str(mirror)))
+    assert origin == f"mirror {mirror}"
+    assert server.ranges == []
+
+
+def test_mirror_by_url(server: Server, tmp_path: Path) -> None:
+    mirror = f"http://127.0.0.1:{server.server_address[1]}/mirror/"
+    _, origin = fetch(package(release(server)), Places(tmp_path, mirror))
+    assert origin.startswith("mirror http")
+
+
+def test_tampered_mirror_is_an_error(server: Server, tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (mirror / "good.tar").write_bytes(CONTENT[:-1] + b"!")
+    with pytest.raises(ChecksumError):
+        fetch(package(release(server)), Places(tmp_path / "downloads", str(mirror)))
+
+
+def test_later_release_is_taken_loudly(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = release(server, version="0.9")
+    got, _ = fetch(package(release(server, "gone.tar"), old), Places(tmp_path))
+    assert got is old
+    assert "warning" in capsys.readouterr().err
+
+
+def test_nowhere_to_be_had(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(FetchError) as error:
+        fetch(package(release(server, "gone.tar")), Places(tmp_path))
+    for word in ("gone.tar cannot be had", "404", "by hand", "--mirror", "sha256"):
+        assert word in str(error.value)
+
+
+def test_unreachable_host_is_said_so(tmp_path: Path) -> None:
+    lost = Release("1", "x.tar", 1, "0" * 64, ["http://host.invalid/x.tar"])
+    with pytest.raises(FetchError, match="cannot be reached"):
+        fetch(package(lost), Places(tmp_path))

@@ -1,0 +1,78 @@
+"""What the options mean for a target."""
+
+from __future__ import annotations
+
+import pytest
+
+from staticpython import plan as plan_module
+from staticpython.config import load_facts
+from staticpython.errors import UsageError
+from staticpython.plan import Options, Plan, host_arch, make_plan
+
+
+@pytest.fixture(autouse=True)
+def x86_64_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_module, "host_machine", lambda: "x86_64")
+
+
+def plan(*, arches: tuple[str, ...] = ("x86_64",), with_gpl: bool = False, **names: tuple[str, ...]) -> Plan:
+    return make_plan(load_facts(), Options(arches=arches, with_gpl=with_gpl, **names))  # type: ignore[arg-type]
+
+
+def names(made: Plan) -> set[str]:
+    return {p.name for p in made.targets[0].packages}
+
+
+def test_native_and_cross() -> None:
+    assert [t.native for t in plan(arches=("x86_64", "i386", "aarch64")).targets] == [True, True, False]
+
+
+def test_gpl_only_when_asked() -> None:
+    free, gpl = plan(), plan(with_gpl=True)
+    assert "readline" not in names(free) and "gdbm" not in names(free) and "_gdbm" not in free.targets[0].modules
+    assert "libedit" not in names(gpl) and {"readline", "gdbm"} <= names(gpl) and "_gdbm" in gpl.targets[0].modules
+
+
+def test_without_a_feature_leaves_its_packages_out() -> None:
+    made = plan(without=("ssl", "_bz2"))
+    assert not {"openssl", "bzip2"} & names(made)
+    assert {"_ssl", "_hashlib", "_bz2"} <= set(made.targets[0].disabled)
+
+
+def test_only_keeps_what_has_no_feature() -> None:
+    made = plan(only=("compression",))
+    assert {"zlib", "_lzma", "math", "_socket"} <= set(made.targets[0].modules)
+    assert not {"_ssl", "_sqlite3", "_ctypes"} & set(made.targets[0].modules)
+
+
+def test_packages_come_after_what_they_need() -> None:
+    (target,) = plan().targets
+    order = [p.name for p in target.packages]
+    for package in target.packages:
+        for need in target.needs(package):
+            assert order.index(need) < order.index(package.name)
+    assert {"musl", "compiler-rt"} <= set(target.needs(next(p for p in target.packages if p.name == "zlib")))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"arches": ("aarch46",)}, "unknown arch 'aarch46', did you mean 'aarch64'"),
+        ({"arches": ("x86_64",), "python": "3.12"}, "unknown Python '3.12'"),
+        ({"arches": ("x86_64",), "toolchain": "zigg"}, "unknown toolchain 'zigg', did you mean 'zig'"),
+        ({"arches": ("x86_64",), "without": ("sqlit",)}, "unknown module or feature 'sqlit', did you mean 'sqlite'"),
+    ],
+)
+def test_unknown_names(options: dict[str, tuple[str, ...]], words: str) -> None:
+    with pytest.raises(UsageError) as error:
+        make_plan(load_facts(), Options(**options))  # type: ignore[arg-type]
+    assert words in str(error.value)
+
+
+def test_host_arch(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert host_arch(load_facts()) == "x86_64"
+    monkeypatch.setattr(plan_module, "host_machine", lambda: "i686")
+    assert host_arch(load_facts()) == "i386"
+    monkeypatch.setattr(plan_module, "host_machine", lambda: "s390x")
+    with pytest.raises(UsageError, match="s390x"):
+        host_arch(load_facts())

@@ -1,0 +1,107 @@
+"""The rendered files: as reviewed (tests/golden), stable, and understood by make.
+
+After a wanted change: UPDATE_GOLDEN=1 pytest tests/unit/test_render.py, and read the diff.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from staticpython import cli
+from staticpython import plan as plan_module
+from staticpython.config import ROOT, load_facts
+from staticpython.plan import Options, make_plan
+from staticpython.render import quote, render, write
+
+ARCHES = sorted(load_facts().arches)
+
+
+@pytest.fixture(autouse=True)
+def x86_64_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_module, "host_machine", lambda: "x86_64")
+
+
+def rendered(arch: str) -> dict[Path, str]:
+    return render(make_plan(load_facts(), Options(arches=(arch,))), ROOT, [f"--arch={arch}"], python="python3")
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("name", ["Makefile", "Setup.local"])
+def test_golden(arch: str, name: str) -> None:
+    (text,) = (t for p, t in rendered(arch).items() if p.name == name)
+    golden = ROOT / "tests/golden" / arch / name
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(text)
+    assert text == golden.read_text(), "reviewed text and rendered text differ"
+
+
+def test_rendering_is_stable_and_writes_only_what_changed(tmp_path: Path) -> None:
+    first, second = rendered("x86_64"), rendered("x86_64")
+    assert first == second
+    assert set(write(first, tmp_path)) == set(first)
+    before = {p: (tmp_path / p).stat().st_mtime_ns for p in first}
+    assert write(second, tmp_path) == []
+    assert {p: (tmp_path / p).stat().st_mtime_ns for p in first} == before
+
+
+@pytest.mark.parametrize("arch", [*ARCHES, "all"])
+def test_make_understands_it(arch: str, tmp_path: Path) -> None:
+    assert cli.main([f"--arch={arch}", f"--output={tmp_path}", "--quiet"]) == 0
+    # -q: exit code 1 says that there is work to do, 2 that the file is wrong.
+    run = subprocess.run(["make", "-pq", "-C", tmp_path, "help"], capture_output=True, text=True, check=False)
+    assert run.returncode < 2, run.stderr
+    assert "warning: overriding recipe" not in run.stderr
+
+
+def test_template_tests_no_name() -> None:
+    template = (ROOT / "Makefile.in").read_text()
+    facts = load_facts()
+    for name in [*facts.packages, *facts.arches, *facts.toolchains]:
+        if name != "cpython":  # a build kind as well
+            assert not re.search(rf"""[=!]=\s*["']{re.escape(name)}["']""", template), name
+
+
+def test_recipes_follow_their_own_facts_only() -> None:
+    def recipes(without: tuple[str, ...]) -> dict[Path, str]:
+        files = render(make_plan(load_facts(), Options(arches=("x86_64",), without=without)), ROOT, [])
+        return {p: t for p, t in files.items() if "recipes" in p.parts and p.name != "cpython"}
+
+    every, fewer = recipes(()), recipes(("sqlite",))
+    assert {p.name for p in every} - {p.name for p in fewer} == {"sqlite"}
+    assert all(every[p] == text for p, text in fewer.items())
+
+
+def test_generator_is_quick(tmp_path: Path) -> None:
+    begin = time.perf_counter()
+    subprocess.run(["python3", ROOT / "generate.py", f"--output={tmp_path}", "-q"], check=True)
+    assert time.perf_counter() - begin < 2, "half a second on an idle machine; tests may run on a busy one"
+
+
+def test_quote() -> None:
+    assert quote("a b") == "'a b'"
+    assert quote("--x=$(x86_64_SYSROOT)/usr") == '"--x=$(x86_64_SYSROOT)/usr"'
+    assert quote("plain") == "plain"
+
+
+def test_paths_make_cannot_use(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main([f"--output={tmp_path}/with space"]) == 2
+    assert "make cannot work in a path with spaces" in capsys.readouterr().err
+
+
+def test_list_and_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--list"]) == 0
+    assert "x86_64-linux-musl" in capsys.readouterr().out
+    assert cli.main(["--check"]) == 0
+    assert "all well" in capsys.readouterr().out
+
+
+def test_unknown_arch_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--arch=x86-64"]) == 2
+    assert "did you mean 'x86_64'" in capsys.readouterr().err

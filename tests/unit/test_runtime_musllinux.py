@@ -1,0 +1,107 @@
+"""The import hook for packaging._musllinux."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.unit.test_runtime_support import load
+
+musllinux = load("musllinux")
+
+REAL = """
+import functools, typing
+class _MuslVersion(typing.NamedTuple):
+    major: int
+    minor: int
+@functools.lru_cache
+def _get_musl_version(executable):
+    return None
+"""
+PLAIN = "def _get_musl_version(executable): return None\n"
+
+
+class Hook:
+    """What site.py puts on sys.meta_path."""
+
+    @classmethod
+    def find_spec(cls, fullname: str, path: Any = None, target: Any = None) -> Any:
+        if fullname.endswith("packaging._musllinux"):
+            return musllinux.find_spec(cls, fullname, path, target)
+        return None
+
+
+@pytest.fixture
+def import_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], ModuleType]]:
+    """Return a function that imports a copy of packaging._musllinux from under some package."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "meta_path", [Hook, *sys.meta_path])
+    before = set(sys.modules)
+
+    def import_it(package: str, source: str) -> ModuleType:
+        folder = tmp_path
+        for part in package.split("."):
+            folder /= part
+            folder.mkdir(exist_ok=True)
+            (folder / "__init__.py").touch()
+        (folder / "_musllinux.py").write_text(source, encoding="utf-8")
+        importlib.invalidate_caches()
+        return importlib.import_module(f"{package}._musllinux")
+
+    yield import_it
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["xpip._vendor.packaging", "xsetuptools._vendor.packaging", "xwheel.vendored.packaging", "xuv.packaging"],
+)
+def test_every_copy_is_patched(import_copy: Callable[[str, str], ModuleType], package: str) -> None:
+    module = import_copy(package, REAL)
+    version = module._get_musl_version(sys.executable)
+    assert version == (1, 2)
+    assert (version.major, version.minor) == (1, 2)
+    module._get_musl_version.cache_clear()
+
+
+def test_another_executable_is_looked_at(import_copy: Callable[[str, str], ModuleType]) -> None:
+    assert import_copy("a.packaging", REAL)._get_musl_version("/bin/sh") is None
+
+
+def test_module_without_named_tuple(import_copy: Callable[[str, str], ModuleType]) -> None:
+    assert import_copy("b.packaging", PLAIN)._get_musl_version(sys.executable) == (1, 2)
+
+
+def test_module_without_the_function(import_copy: Callable[[str, str], ModuleType]) -> None:
+    assert not hasattr(import_copy("c.packaging", "x = 1\n"), "_get_musl_version")
+
+
+def test_the_module_keeps_its_loader(import_copy: Callable[[str, str], ModuleType]) -> None:
+    module = import_copy("d.packaging", REAL)
+    assert module.__spec__ is not None
+    assert type(module.__loader__).__name__ == "SourceFileLoader"
+    assert module.__spec__.loader is module.__loader__
+
+
+@pytest.mark.usefixtures("import_copy")
+def test_missing_module_is_not_found() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("nowhere_packaging._musllinux")
+
+
+def test_tags_of_the_real_packaging(monkeypatch: pytest.MonkeyPatch) -> None:
+    packaging = pytest.importorskip("packaging._musllinux")
+    monkeypatch.setattr(packaging, "_get_musl_version", packaging._get_musl_version)
+    musllinux.patch(packaging)
+    assert list(packaging.platform_tags(["x86_64"])) == [
+        "musllinux_1_2_x86_64",
+        "musllinux_1_1_x86_64",
+        "musllinux_1_0_x86_64",
+    ]

@@ -1,0 +1,126 @@
+"""The helpers that make calls: verify, setup_local, stdlib_tests, archive and step.sh."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from staticpython.archive import archive
+from staticpython.config import ROOT, load_facts
+from staticpython.errors import FactsError
+from staticpython.setup_local import check_complete, render_setup_local
+from staticpython.stdlib_tests import Expectation, Outcome, failed_files, judge, read_junit
+from staticpython.verify import binary_faults, module_faults, path_faults
+
+STEP = ROOT / "staticpython/step.sh"
+
+
+def test_verify_refuses_a_dynamic_program() -> None:
+    arch = {"elf_machine": "EM_AARCH64", "elf_class": 64, "thread_stack_mib": 8}
+    faults = "\n".join(binary_faults(Path(sys.executable).resolve(), arch))
+    assert "PT_INTERP" in faults
+    assert "needs shared libraries: " in faults
+    assert "EM_AARCH64" in faults
+
+
+def test_verify_names_missing_modules() -> None:
+    faults = list(module_faults([sys.executable], ["sys", "no_such_module"]))
+    assert faults == ["module no_such_module is not linked in"]
+
+
+def test_verify_finds_build_paths(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("prefix=/home/builder/x")
+    assert list(path_faults(tmp_path, ["/home/builder"])) == ["a: holds the build's path /home/builder"]
+
+
+def test_setup_local_has_static_and_disabled() -> None:
+    modules = load_facts().series["3.13"].modules
+    text = render_setup_local({"math": modules["math"], "array": modules["array"]}, ("_ssl",), "by a test")
+    assert text == "# by a test\n*static*\narray arraymodule.c\nmath mathmodule.c\n\n*disabled*\n_ssl\n"
+
+
+def test_module_table_and_cpython_must_agree(tmp_path: Path) -> None:
+    series = load_facts().series["3.13"]
+    table = tmp_path / "Setup.stdlib.in"
+    lines = [f"@MODULE_{name.upper()}_TRUE@{name} x.c" for name in series.modules]
+    table.write_text("\n".join(lines))
+    check_complete(series, table)
+    table.write_text("\n".join([*lines, "#@MODULE_NEW_TRUE@new new.c"]))
+    with pytest.raises(FactsError, match="CPython has modules that are not listed: new;"):
+        check_complete(series, table)
+    table.write_text("\n".join(lines[1:]))
+    with pytest.raises(FactsError, match="CPython has no such modules: array"):
+        check_complete(series, table)
+
+
+def test_archive_is_reproducible(tmp_path: Path) -> None:
+    digests = []
+    for name in ("one", "two"):
+        tree = tmp_path / name / "tree"
+        (tree / "bin").mkdir(parents=True)
+        (tree / "bin/python3").symlink_to("python3.13")
+        (tree / "bin/python3.13").write_text("x")
+        digests.append(archive(tree).read_bytes())
+    assert digests[0] == digests[1]
+
+
+def test_junit_is_counted(tmp_path: Path) -> None:
+    xml = tmp_path / "junit.xml"
+    xml.write_text(
+        "<testsuites><testsuite><testcase name='test.test_a.T.good'/><testcase name='test.test_a.T.bad'><failure/>"
+        "</testcase><testcase name='test.test_a.T.no'><skipped>no display</skipped></testcase></testsuite></testsuites>"
+    )
+    outcome = read_junit(xml)
+    assert outcome.counts == Counter(passed=1, failed=1, skipped=1)
+    assert outcome.failed == {"test.test_a.T.bad"}
+    assert outcome.skips == Counter({"no display": 1})
+
+
+def test_crashed_files_are_found() -> None:
+    output = "3 tests OK.\n\n2 tests failed:\n    test_a test_b\n\n1 test skipped:\n    test_c\n"
+    assert failed_files(output) == {"test_a", "test_b"}
+
+
+def test_every_failure_needs_a_reason() -> None:
+    outcome = Outcome(failed={"test.test_a.T.x", "test.test_b.T.y"})
+    reason = Expectation(tests=["*test_a.T.x"], reason="because", arches=["x86_64"])
+    assert judge(outcome, [reason], "x86_64", complete=True) == ["unexpected failure: test.test_b.T.y"]
+    assert len(judge(outcome, [reason], "i386", complete=True)) == 2
+    stale = judge(Outcome(), [reason], "x86_64", complete=True)
+    assert stale == ["expected to fail, but did not: *test_a.T.x (because)"]
+    assert judge(Outcome(), [reason], "x86_64", complete=False) == []
+
+
+def step(cwd: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    command = ["sh", str(STEP), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", **env})
+
+
+def test_step_logs_and_times(tmp_path: Path) -> None:
+    run = step(tmp_path, "x86_64", "zlib", "build", "echo", "a b")
+    assert (run.returncode, run.stdout.split()) == (0, ["x86_64", "zlib", "build"])
+    log = (tmp_path / "logs/x86_64/zlib.log").read_text()
+    assert "(cd . && echo 'a b')" in log
+    assert log.endswith("\na b\n")
+    assert (tmp_path / "build/x86_64/times.tsv").read_text() == "zlib\tbuild\t0\n"
+
+
+@pytest.mark.parametrize("verbose", ["0", "1"])
+def test_step_shows_the_end_of_the_log_on_failure(tmp_path: Path, verbose: str) -> None:
+    run = step(tmp_path, "x86_64", "zlib", "build", "sh", "-c", "seq 100; echo broken >&2; exit 7", V=verbose)
+    assert run.returncode == 7
+    assert "exit code 7" in run.stderr
+    assert "broken" in run.stderr
+    assert f"Whole log: {tmp_path}/logs/x86_64/zlib.log" in run.stderr
+    assert "\n60\n" not in run.stderr
+    assert ("\n60\n" in run.stdout) == (verbose == "1")
+
+
+def test_step_changes_folder(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    step(tmp_path, "-C", "sub", "x86_64", "zlib", "build", "touch", "here")
+    assert (tmp_path / "sub/here").exists()

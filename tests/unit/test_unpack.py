@@ -1,0 +1,108 @@
+"""Archives: only what belongs inside gets out, and all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from staticpython.config import Licence, Package, Release
+from staticpython.errors import ChecksumError, UnpackError
+from staticpython.unpack import apply_patch, prepare, unpack
+
+
+def tarball(path: Path, *members: tarfile.TarInfo) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for member in members:
+            tar.addfile(member, io.BytesIO(b"x" * member.size))
+    return path
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    info.size = 3 if kind == tarfile.REGTYPE else 0
+    return info
+
+
+def test_single_top_folder_is_left_out(tmp_path: Path) -> None:
+    unpack(tarball(tmp_path / "a.tgz", member("top/a"), member("top/sub/b")), tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "sub"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        member("../evil"),
+        member("/etc/evil"),
+        member("top/../../evil"),
+        member("top/link", tarfile.SYMTYPE, "../../../etc/passwd"),
+        member("top/hard", tarfile.LNKTYPE, "../../etc/passwd"),
+        member("top/device", tarfile.CHRTYPE),
+        member("top/pipe", tarfile.FIFOTYPE),
+    ],
+    ids=lambda m: f"{m.name}-{m.type.decode()}",
+)
+def test_unsafe_members_are_refused(bad: tarfile.TarInfo, tmp_path: Path) -> None:
+    with pytest.raises(UnpackError):
+        unpack(tarball(tmp_path / "a.tgz", member("top/a"), bad), tmp_path / "deep/er/out")
+    assert not list(tmp_path.rglob("evil"))
+
+
+def test_unsafe_wheel_is_refused(tmp_path: Path) -> None:
+    wheel = tmp_path / "a-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("../evil", "x")
+    with pytest.raises(UnpackError, match="leads outside"):
+        unpack(wheel, tmp_path / "out")
+
+
+def test_truncated_archive(tmp_path: Path) -> None:
+    path = tarball(tmp_path / "a.tgz", *(member(f"top/{n}") for n in range(100)))
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(UnpackError, match="cannot be unpacked"):
+        unpack(path, tmp_path / "out")
+
+
+def thing(archive: Path) -> tuple[Package, dict[str, object]]:
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    release = Release("1", archive.name, archive.stat().st_size, digest, ["http://x.invalid"])
+    return (
+        Package("thing", "", "", Licence("MIT", []), "data", [release]),
+        {"file": archive.name, "sha256": digest, "version": "1"},
+    )
+
+
+def test_prepare_starts_anew_after_an_interruption(tmp_path: Path) -> None:
+    package, record = thing(tarball(tmp_path / "a.tgz", member("top/a")))
+    for leftover in ("thing", ".thing.new", ".thing.new.inner"):
+        (tmp_path / "into" / leftover).mkdir(parents=True)
+        (tmp_path / "into" / leftover / "half").touch()
+    prepare(package, record, tmp_path, tmp_path / "into")
+    assert [p.name for p in (tmp_path / "into").iterdir()] == ["thing"]
+    assert [p.name for p in (tmp_path / "into/thing").iterdir()] == ["a"]
+
+
+def test_prepare_checks_again(tmp_path: Path) -> None:
+    archive = tarball(tmp_path / "a.tgz", member("top/a"))
+    package, record = thing(archive)
+    archive.write_bytes(archive.read_bytes() + b"!")
+    with pytest.raises(ChecksumError):
+        prepare(package, record, tmp_path, tmp_path / "into")
+
+
+def test_patch_with_fuzz_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/f").write_text("".join(f"{n}\n" for n in range(20)))
+    patch = tmp_path / "0001.patch"
+    hunk = "--- a/f\n+++ b/f\n@@ -8,7 +8,7 @@\n{}\n 8\n 9\n-10\n+ten\n 11\n 12\n 13\n"
+    patch.write_text(hunk.format(" changed"))
+    with pytest.raises(UnpackError, match="does not apply cleanly"):
+        apply_patch(patch, tmp_path / "tree")
+    patch.write_text(hunk.format(" 7"))
+    apply_patch(patch, tmp_path / "tree")
+    assert "ten" in (tmp_path / "tree/f").read_text()
