@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
     def body() -> int:
         plan = json.loads(options.plan.read_text(encoding="utf-8"))
         built = options.stage / f"bin/python{plan['series']}"
-        interpreter = [options.interpreter or str(built.resolve())]
+        interpreter = [str(Path(options.interpreter or built).resolve())]
         assemble(options.stage, options.tree, plan, options.plan.parent.parent, interpreter)
         return 0
 

@@ -143,7 +143,8 @@ class Module:
     needs: list[str] = key("Packages that it links.", default=[])
     feature: str | None = key("Group that --without and --only can name.", default=None)
     gpl: bool = key("Linked only with --with-gpl.", default=False)
-    disabled: str | None = key("Never linked, and why.", default=None)
+    test: bool = key("Never linked: built as a shared object, for `make test-stdlib` only.", default=False)
+    disabled: str | None = key("Never built, and why.", default=None)
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class Target:
     packages: tuple[Package, ...]
     sysroot_base: frozenset[str]
     modules: dict[str, Module]
+    test_modules: dict[str, Module]
     disabled: tuple[str, ...]
     replaced: dict[str, str]
 
@@ -133,7 +134,8 @@ def _choose_python(facts: Facts, wanted: str) -> tuple[Series, Facts]:
 
 
 def _make_target(facts: Facts, options: Options, series: Series, arch: Arch) -> Target:
-    modules, disabled = _choose_modules(series, options)
+    modules = _choose_modules(series, options)
+    test_modules = {n: m for n, m in series.modules.items() if m.test}
     toolchain = facts.toolchains[options.toolchain]
     base = frozenset(_closure(facts, toolchain.needs))
     replaced = {p.name: p.replaced_by for p in facts.packages.values() if p.replaced_by and options.with_gpl}
@@ -149,7 +151,8 @@ def _make_target(facts: Facts, options: Options, series: Series, arch: Arch) -> 
         packages=packages,
         sysroot_base=base,
         modules=modules,
-        disabled=disabled,
+        test_modules=test_modules,
+        disabled=tuple(sorted(set(series.modules) - set(modules) - set(test_modules))),
         replaced={n: r for n, r in replaced.items() if r},
     )
 
@@ -169,8 +172,8 @@ def _closure(facts: Facts, names: list[str]) -> list[str]:
     return ordered
 
 
-def _choose_modules(series: Series, options: Options) -> tuple[dict[str, Module], tuple[str, ...]]:
-    """Return the modules to link and the names of those left out."""
+def _choose_modules(series: Series, options: Options) -> dict[str, Module]:
+    """Return the modules to link."""
     features = {m.feature for m in series.modules.values() if m.feature}
     for name in (*options.without, *options.only):
         pick("module or feature", name, [*series.modules, *features])
@@ -179,13 +182,17 @@ def _choose_modules(series: Series, options: Options) -> tuple[dict[str, Module]
         return name in names or module.feature in names
 
     def wanted(name: str, module: Module) -> bool:
-        if module.disabled or (module.gpl and not options.with_gpl) or named(name, module, options.without):
+        if (
+            module.disabled
+            or module.test
+            or (module.gpl and not options.with_gpl)
+            or named(name, module, options.without)
+        ):
             return False
         # What has no feature is small and what the standard library itself is made of.
         return not options.only or module.feature is None or named(name, module, options.only)
 
-    chosen = {n: m for n, m in series.modules.items() if wanted(n, m)}
-    return chosen, tuple(sorted(set(series.modules) - set(chosen)))
+    return {n: m for n, m in series.modules.items() if wanted(n, m)}
 
 
 def _make_source(package: Package) -> Source:

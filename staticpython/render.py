@@ -164,7 +164,9 @@ def _render_target(plan: Plan, target: Target, environment: jinja2.Environment, 
     for tool, command in toolchain.build_tools.items():
         text = environment.get_template("tool.in").render(common, command=command)
         files[folder / f"toolchain/bin/build-{tool}"] = text
-    files[folder / "Setup.local"] = render_setup_local(target.modules, target.disabled, generated)
+    left_out = [*target.disabled, *target.test_modules]
+    files[folder / "Setup.local"] = render_setup_local(target.modules, left_out, generated)
+    files[folder / "Setup.test"] = render_setup_local(target.modules, target.disabled, generated, target.test_modules)
     files[folder / "facts.py"] = _facts(target, generated)
     files[folder / "config.site"] = f"# {generated}\n" + "".join(
         f"{k}={v}\n" for k, v in arch.configure_answers.items()

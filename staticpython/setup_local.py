@@ -8,16 +8,25 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from staticpython.config import Module, Series, load_facts, pick
 from staticpython.errors import FactsError, nearest, run_main
 
 
-def render_setup_local(modules: dict[str, Module], disabled: tuple[str, ...], generated: str) -> str:
-    """Return the text of Setup.local: the modules linked into the interpreter, and those that are left out."""
-    static = [" ".join([name, *modules[name].sources]) for name in sorted(modules)]
-    return "\n".join([f"# {generated}", "*static*", *static, "", "*disabled*", *disabled, ""])
+def render_setup_local(
+    modules: dict[str, Module], disabled: Iterable[str], generated: str, shared: dict[str, Module] | None = None
+) -> str:
+    """Return the text of Setup.local: the modules linked in, those built as shared objects and those left out."""
+
+    def lines(chosen: dict[str, Module]) -> list[str]:
+        return [" ".join([name, *chosen[name].sources]) for name in sorted(chosen)]
+
+    sections = ["*static*", *lines(modules), ""]
+    if shared:
+        sections += ["*shared*", *lines(shared), ""]
+    return "\n".join([f"# {generated}", *sections, "*disabled*", *sorted(disabled), ""])
 
 
 def modules_known_to_cpython(setup_stdlib: str) -> set[str]:

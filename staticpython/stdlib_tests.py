@@ -56,12 +56,14 @@ class Outcome:
     skips: Counter[str] = field(default_factory=Counter)
 
 
-def prepare_tree(tree: Path, sources: Path, work: Path, series: str) -> Path:
-    """Make a copy of the tree that has the `test` package, so that the released one stays as it is."""
+def prepare_tree(tree: Path, sources: Path, build: Path, work: Path, series: str) -> Path:
+    """Make a copy of the tree with the `test` package and its extensions, so that the released one stays as it is."""
     copy = work / "tree"
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(tree, copy, symlinks=True)
     shutil.copytree(sources / "Lib/test", copy / f"lib/python{series}/test", symlinks=True)
+    for extension in (build / "Modules").glob("*.so"):
+        shutil.copy(extension, copy / f"lib/python{series}/lib-dynload")
     return copy
 
 
@@ -162,7 +164,8 @@ def main(arguments: list[str] | None = None) -> int:
         plan = json.loads(options.plan.read_text(encoding="utf-8"))
         expectations = load(EXPECTATIONS, Expectations).failures
         work = options.plan.parent / "stdlib-tests"
-        tree = prepare_tree(options.tree, options.plan.parent.parent / "sources/cpython", work, plan["series"])
+        target = options.plan.parent
+        tree = prepare_tree(options.tree, target.parent / "sources/cpython", target / "cpython", work, plan["series"])
         outcome = run_suite(tree, plan, work, options.tests, options.jobs)
         faults = judge(outcome, expectations, plan["arch"]["name"], complete=not options.tests)
         counts = outcome.counts

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,8 +93,16 @@ def path_faults(tree: Path, forbidden: list[str]) -> Iterator[str]:
 
 
 def emulator_of(plan: dict[str, Any]) -> list[str]:
-    """Return the command that runs the target's programs here: empty when the kernel does."""
-    return [] if plan["native"] else [plan["arch"]["emulator"]]
+    """Return the command that runs the target's programs here: empty when the kernel does.
+
+    Raises VerifyError when the emulator is not installed.
+    """
+    if plan["native"]:
+        return []
+    emulator = str(plan["arch"]["emulator"])
+    if not shutil.which(emulator):
+        raise VerifyError(f"{plan['tree']} does not run on this machine: install {emulator} (Debian: qemu-user-static)")
+    return [emulator]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -72,7 +72,7 @@ CORE_ONLY = re.compile(
       -flto | -fno-lto | -fprofile- | -fcs-profile- | -fauto-profile | -fuse-ld= | -fno-sanitize
     | -f(?:no-)?(?:pie|PIE)\b | -(?:no-)?pie$ | -static | -nost | -nodefaultlibs
     | -f(?:file|debug|macro|profile)-prefix-map= | -target$ | --target= | --sysroot | -mllvm$ | -Xclang$
-    | -Wl, | -rdynamic | -D(?:DATE|TIME)= | -Wno-backend-plugin | -Wno-profile | -Wno-unused-command-line
+    | -Wl, | -s$ | -rdynamic | -D(?:DATE|TIME)= | -Wno-backend-plugin | -Wno-profile | -Wno-unused-command-line
     )""",
     re.VERBOSE,
 )

@@ -36,7 +36,7 @@ static void check_ctors(struct dso *);
 /* Why the file just tried was refused; empty when errno says it all.
  * Guarded, like everything here, by dynlink.c's lock. */
 static char reason[512];
-static void explain(const char *);
+static void explain(const char *, const char *);
 static const char *why(void);
 static const char *remedy(const char *);
 static const char *hint(const char *);
@@ -170,10 +170,11 @@ static int refuse(const char *fmt, ...)
 	return 0;
 }
 
-static void explain(const char *pathname)
+/* The file found, unless it is the one that was asked for. */
+static void explain(const char *name, const char *pathname)
 {
 	char text[sizeof reason];
-	if (!*reason) return;
+	if (!*reason || name == pathname) return;
 	memcpy(text, reason, sizeof text);
 	snprintf(reason, sizeof reason, "%.*s: %s", 200, pathname, text);
 }
@@ -309,7 +310,8 @@ static int check_phdrs(int fd, Phdr *ph, size_t n)
 		dyn = p->p_vaddr;
 		break;
 	case PT_TLS:
-		if (p->p_memsz && (!segment(ph, n, p->p_vaddr, p->p_filesz, PF_R)
+		if (p->p_memsz && ((p->p_filesz
+			&& !segment(ph, n, p->p_vaddr, p->p_filesz, PF_R))
 		    || p->p_filesz > p->p_memsz || p->p_memsz > MAX_TLS
 		    || !p->p_align || p->p_align > MAX_TLS
 		    || (p->p_align & p->p_align-1)))
@@ -426,7 +428,9 @@ static int check_relocs(struct image *m, size_t addr, size_t size, size_t stride
 		len = sizeof *rel;
 		if (type == REL_OFFSET32) len = 4;
 		if (type == REL_TLSDESC) len = 2*sizeof *rel;
-		if (type == REL_COPY || !writable(m, rel[0], len))
+		if (type == REL_COPY)
+			return refuse("a program, not a library");
+		if (!writable(m, rel[0], len))
 			return refuse("relocation outside of the library's data");
 	}
 	return 1;

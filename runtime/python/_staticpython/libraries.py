@@ -82,8 +82,8 @@ def _find_in(folder: str, stem: str, allow_glibc: bool) -> "str | None":
 def find_library(name: str) -> "str | None":
     """Return what CDLL() needs to load the library `name`, or None.
 
-    A library made for glibc counts only where the user asks for it by LD_LIBRARY_PATH: it may load, as
-    our loader answers for libc.so.6, but on most machines it is there for other programs.
+    A library made for glibc counts only where the user asks for it by LD_LIBRARY_PATH. The loader takes
+    it if it does not need glibc's own symbols; in the system's folders it is there for other programs.
     """
     if name in _OWN:
         return _OWN[name]
