@@ -27,7 +27,7 @@ from staticpython.verify import emulator_of
 
 EXPECTATIONS = ROOT / "tests/stdlib/expectations.yml"
 # No network but the loopback, no display, no sound, nothing that fills the disk.
-RESOURCES = "all,-network,-urlfetch,-gui,-audio,-largefile,-bigmem,-tzdata,-xpickle,-walltime"
+RESOURCES = "all,-network,-urlfetch,-gui,-audio,-largefile,-walltime"
 
 
 @dataclass(frozen=True)

@@ -42,29 +42,14 @@ TOO_GENERAL = frozenset({"/", "/home", "/opt", "/root", "/tmp", "/usr", "/usr/lo
 
 TK_LIBRARY = ("idlelib", "tkinter", "turtledemo", "turtle.py")
 
-WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|\\.|[^\s'"\\])+""")
+WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|\\(?:.|$)|[^\s'"\\])+""")
 ASSIGNMENT = re.compile(r"^([A-Za-z_]\w*)([ \t]*[:?+]?=[ \t]*)(.*)$")
 
 # Options whose value is the next word.
-TAKES_VALUE = frozenset(
-    [
-        "-I",
-        "-L",
-        "-isystem",
-        "-idirafter",
-        "-iquote",
-        "-include",
-        "-imacros",
-        "-isysroot",
-        "--sysroot",
-        "-target",
-        "-mllvm",
-        "-Xclang",
-        "-Xlinker",
-        "-o",
-        "-T",
-    ]
-)
+TAKES_VALUE = {
+    "-I", "-L", "-isystem", "-idirafter", "-iquote", "-include", "-imacros", "-isysroot", "--sysroot",
+    "-target", "-mllvm", "-Xclang", "-Xlinker", "-o", "-T",
+}  # fmt: skip
 
 # Options for compiling and linking the interpreter that an extension module must not inherit.
 CORE_ONLY = re.compile(

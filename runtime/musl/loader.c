@@ -102,9 +102,15 @@ static void describe_program(void)
 	debug.head = head;
 	debug.base = ldso.base;
 	debug.state = RT_CONSISTENT;
-	for (i=0; ldso.dynv[i]; i+=2)
-		if (ldso.dynv[i] == DT_DEBUG)
-			ldso.dynv[i+1] = (size_t)&debug;
+	for (i=0; ldso.dynv[i]; i+=2) if (ldso.dynv[i] == DT_DEBUG) {
+		size_t *slot = ldso.dynv+i+1;
+		void *page = (void *)((size_t)slot & -PAGE_SIZE);
+		size_t at = (unsigned char *)slot - ldso.base;
+		int ro = at-ldso.relro_start < ldso.relro_end-ldso.relro_start;
+		if (ro && mprotect(page, PAGE_SIZE, PROT_READ|PROT_WRITE)) continue;
+		*slot = (size_t)&debug;
+		if (ro) mprotect(page, PAGE_SIZE, PROT_READ);
+	}
 }
 
 static void self_init(void)

@@ -319,6 +319,22 @@ def test_not_a_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ("a /b c", "a c"),
+        ("-I /b -L/b -I x -isystem /b", "-I x"),
+        ("'CC=/b/cc -x' '--y'", "'--y'"),
+        ('"a /b" c', "c"),
+        ("a /b \\", "a \\"),
+        ("a  b", "a  b"),
+        ("/b", ""),
+    ],
+)
+def test_words(given: str, left: str) -> None:
+    assert relocate.drop_words(given, lambda word: "/b" in word) == left
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("/python", "@"),
