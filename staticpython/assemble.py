@@ -110,7 +110,8 @@ def assemble(stage: Path, tree: Path, plan: dict[str, Any], build: Path, interpr
     add_runtime(stage, plan, build)
     add_pip(stage, plan)
     add_licences(stage, plan, build)
-    scrubbed = [build.resolve().parent, Path(sys.prefix)]
+    in_venv = sys.prefix != sys.base_prefix  # else the prefix is /usr, a part of many an innocent path
+    scrubbed = [build.resolve().parent, *([Path(sys.prefix)] if in_venv else [])]
     relocate = [sys.executable, str(ROOT / "runtime/install/relocate.py"), str(stage), "--placeholder", PLACEHOLDER]
     run([*relocate, *(word for path in scrubbed for word in ("--scrub", str(path)))], "making the tree relocatable")
     compile_tree(stage, plan, interpreter)

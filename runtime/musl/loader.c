@@ -472,7 +472,7 @@ static char foreign[128];
 static void find_glibc(const struct image *m, const size_t *v, size_t nsyms, const int16_t *versym)
 {
 	const char *lib = 0, *symbol;
-	size_t at = 0, aux, n = 0, i;
+	size_t at = 0, aux, n = 0, left, i;
 	const Elf64_Verneed *need; /* the same in both classes */
 	const Elf64_Vernaux *a;
 
@@ -484,13 +484,16 @@ static void find_glibc(const struct image *m, const size_t *v, size_t nsyms, con
 			lib = m->strings+v[i+1];
 	}
 	if (lib) snprintf(foreign, sizeof foreign, "%s", lib);
-	for (; n && (need = part(m, at, sizeof *need)); n--, at+=need->vn_next) {
-		for (aux=at+need->vn_aux; (a = part(m, aux, sizeof *a)); aux+=a->vna_next) {
-			if (a->vna_name >= m->strsz) return;
+	for (n = n<256 ? n : 256; n; n--, at+=need->vn_next) {
+		need = part(m, at, sizeof *need);
+		if (!need || need->vn_file >= m->strsz) return;
+		/* GCC's own library has versions called GLIBC_2.0, too. */
+		left = strncmp(m->strings+need->vn_file, "libgcc_s", 8) ? need->vn_cnt : 0;
+		for (aux=at+need->vn_aux; left--; aux+=a->vna_next) {
+			a = part(m, aux, sizeof *a);
+			if (!a || a->vna_name >= m->strsz) return;
 			if (!strncmp(m->strings+a->vna_name, "GLIBC_", 6)) goto found;
-			if (!a->vna_next) break;
 		}
-		if (!need->vn_next) break;
 	}
 	return;
 found:
