@@ -1,0 +1,84 @@
+"""Take a new upstream release: `python -m staticpython.bump PACKAGE VERSION FILE_OR_URL [--debian VERSION]`.
+
+Writes its version, name, size and SHA-256 as the first release of configs/packages/PACKAGE.yml, and leaves comments and
+everything else as they are. The hash is that of what was downloaded: compare it with what upstream announces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+
+from staticpython.config import ROOT, load_facts, pick
+from staticpython.errors import FetchError, run_main
+from staticpython.fetch import CONNECT_TIMEOUT, READ_TIMEOUT, sha256_of
+
+
+def bump(path: Path, version: str, file: Path, name: str, url: str | None, debian: str | None) -> None:
+    """Rewrite the first release in a package's YAML file."""
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    data = yaml.load(path.read_text(encoding="utf-8"))
+    release: CommentedMap = data["releases"][0]
+    release["version"] = version
+    release["file"] = name
+    release["size"] = file.stat().st_size
+    release["sha256"] = sha256_of(file)
+    if url:
+        urls = release.setdefault("urls", [])
+        urls[:1] = [url]  # in place: the list keeps its style
+    if debian:
+        release["debian"]["version"] = debian
+    with path.open("w", encoding="utf-8") as stream:
+        yaml.dump(data, stream)
+
+
+def download(url: str, into: Path) -> Path:
+    """Fetch a URL into a folder; raises FetchError."""
+    target = into / Path(urlsplit(url).path).name
+    try:
+        with (
+            requests.get(url, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)) as reply,
+            target.open("wb") as file,
+        ):
+            reply.raise_for_status()
+            shutil.copyfileobj(reply.raw, file)
+    except requests.RequestException as error:
+        raise FetchError(f"{url}: {error}") from None
+    return target
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Bump a package; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="staticpython.bump", description=__doc__)
+    parser.add_argument("package")
+    parser.add_argument("version")
+    parser.add_argument("source", help="the new release: a file or a URL")
+    parser.add_argument("--debian", help="version of the Debian source package with the same file")
+    options = parser.parse_args(arguments)
+
+    def body() -> int:
+        pick("package", options.package, list(load_facts().packages))
+        is_url = "://" in options.source
+        with tempfile.TemporaryDirectory() as folder:
+            file = download(options.source, Path(folder)) if is_url else Path(options.source)
+            path = ROOT / "configs/packages" / f"{options.package}.yml"
+            bump(path, options.version, file, file.name, options.source if is_url else None, options.debian)
+            print(f"{path}: {options.version}, sha256 {sha256_of(file)}; compare it with what upstream announces")
+        return 0
+
+    return run_main(body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
