@@ -1,4 +1,4 @@
-"""Take a new upstream release: `python -m staticpython.bump PACKAGE VERSION FILE_OR_URL [--debian VERSION]`.
+"""Take a new upstream release: `python -m staticpython.bump PACKAGE VERSION FILE_OR_URL`.
 
 Writes its version, name, size and SHA-256 as the first release of configs/packages/PACKAGE.yml, and leaves comments and
 everything else as they are. The hash is that of what was downloaded: compare it with what upstream announces.
@@ -22,7 +22,7 @@ from staticpython.errors import FetchError, run_main
 from staticpython.fetch import CONNECT_TIMEOUT, READ_TIMEOUT, sha256_of
 
 
-def bump(path: Path, version: str, file: Path, name: str, url: str | None, debian: str | None) -> None:
+def bump(path: Path, version: str, file: Path, name: str, url: str | None) -> None:
     """Rewrite the first release in a package's YAML file."""
     yaml = YAML()
     yaml.preserve_quotes = True
@@ -37,8 +37,6 @@ def bump(path: Path, version: str, file: Path, name: str, url: str | None, debia
     if url:
         urls = release.setdefault("urls", [])
         urls[:1] = [url]  # in place: the list keeps its style
-    if debian:
-        release["debian"]["version"] = debian
     with path.open("w", encoding="utf-8") as stream:
         yaml.dump(data, stream)
 
@@ -64,7 +62,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("package")
     parser.add_argument("version")
     parser.add_argument("source", help="the new release: a file or a URL")
-    parser.add_argument("--debian", help="version of the Debian source package with the same file")
     options = parser.parse_args(arguments)
 
     def body() -> int:
@@ -73,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             file = download(options.source, Path(folder)) if is_url else Path(options.source)
             path = ROOT / "configs/packages" / f"{options.package}.yml"
-            bump(path, options.version, file, file.name, options.source if is_url else None, options.debian)
+            bump(path, options.version, file, file.name, options.source if is_url else None)
             print(f"{path}: {options.version}, sha256 {sha256_of(file)}; compare it with what upstream announces")
         return 0
 

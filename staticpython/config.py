@@ -38,15 +38,6 @@ class Arch:
 
 
 @dataclass(frozen=True)
-class Debian:
-    """A Debian source package that holds the same file."""
-
-    source: str = key("Name of the Debian source package.")
-    version: str = key("Version of the Debian source package, with epoch and revision.")
-    file: str | None = key("The file's name there, where it is not the release's `file`.", default=None)
-
-
-@dataclass(frozen=True)
 class PyPI:
     """A file of a PyPI project."""
 
@@ -63,7 +54,9 @@ class Release:
     size: int = key("Size of the file in bytes.")
     sha256: str = key("SHA-256 of the file; nothing is used before it matches.")
     urls: list[str] = key("Addresses of the file, best first.", default=[])
-    debian: Debian | None = key("The Debian source package with the same file, reached through apt.", default=None)
+    debian: str | None = key(
+        "The Debian source package that has a file of this hash, reached through apt.", default=None
+    )
     pypi: PyPI | None = key("The PyPI project with the file, reached through pip.", default=None)
     host: str | None = key("Build machine (`uname -m`) that this release is for; any when missing.", default=None)
 

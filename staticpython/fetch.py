@@ -29,11 +29,12 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from urllib3.util.retry import Retry
 
-from staticpython.config import Debian, Package, PyPI, Release, load_facts, pick
+from staticpython.config import Package, PyPI, Release, load_facts, pick
 from staticpython.errors import ChecksumError, FetchError, UsageError, run_main
 from staticpython.plan import host_machine
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
+APT_HELPER = Path("/usr/lib/apt/apt-helper")
 APT_LISTS_AGE = 6 * 3600  # seconds after which Debian's lists are asked for anew
 # Debian's suites with the versions in configs/packages, newest last: what testing drops, unstable or stable may have.
 DEBIAN_SUITES = ("trixie", "forky", "sid")
@@ -131,7 +132,7 @@ def _ways(release: Release, places: Places) -> Iterator[tuple[str, Callable[[Pat
     for url in release.urls:
         yield url, lambda part, url=url: _download(url, release, part)  # type: ignore[misc]
     if debian := release.debian:
-        yield f"Debian {debian.source} {debian.version}", lambda part: _from_debian(debian, release, places, part)
+        yield f"Debian {debian}", lambda part: _from_debian(debian, release, places, part)
     if pypi := release.pypi:
         yield f"PyPI {pypi.project}", lambda part: _from_pypi(pypi, release, places, part)
 
@@ -187,20 +188,35 @@ def _first_line(error: Exception) -> str:
     return f"cannot be reached ({cause.group(1)})" if cause else text.splitlines()[0]
 
 
-def _from_debian(debian: Debian, release: Release, places: Places, part: Path) -> None:
-    """Let apt fetch a source package in a private state: no root, and nothing of the system is changed."""
-    if not shutil.which("apt-get"):
+def _from_debian(source: str, release: Release, places: Places, part: Path) -> None:
+    """Let apt fetch a source package's file in a private state: no root, and nothing of the system is changed.
+
+    The file is found by its hash, whatever Debian calls it and whichever revision of the package it is in.
+    """
+    if not APT_HELPER.exists():
         raise UnavailableError("this machine has no apt")
     with _locked(places.downloads / ".apt") as state:
-        apt = _apt_command(state)
-        with tempfile.TemporaryDirectory(dir=state) as folder:
-            # apt may fail on a .dsc while the file wanted arrives: the file and its hash decide.
-            name = f"{debian.source}={debian.version}"
-            run = _run([*apt, "source", "--download-only", "--only-source", "-q", name], cwd=Path(folder))
-            file = Path(folder) / (debian.file or release.file)
-            if not file.is_file():
-                raise UnavailableError(_apt_reason(run.stderr))
-            shutil.move(file, part)
+        options = _apt_options(state)
+        listing = _run(["apt-cache", *options, "showsrc", source]).stdout
+        version, name = _find_in_listing(listing, release.sha256)
+        uris = _run(["apt-get", *options, "source", "--print-uris", "--only-source", "-qq", f"{source}={version}"])
+        found = re.search(rf"^'(\S+)' {re.escape(name)} ", uris.stdout, re.MULTILINE)
+        if not found:
+            raise UnavailableError(_apt_reason(uris.stderr))
+        download = [APT_HELPER, *options, "download-file", found.group(1), part, f"SHA256:{release.sha256}"]
+        run = _run(list(map(str, download)))
+        if run.returncode:
+            raise UnavailableError(_apt_reason(run.stderr))
+
+
+def _find_in_listing(listing: str, sha256: str) -> tuple[str, str]:
+    """Find a file by its hash in what `apt-cache showsrc` says; return the package's version and the file's name."""
+    for stanza in listing.split("\n\n"):
+        version = re.search(r"^Version: (\S+)$", stanza, re.MULTILINE)
+        file = re.search(rf"^ {sha256} \d+ (\S+)$", stanza, re.MULTILINE)
+        if version and file:
+            return version.group(1), file.group(1)
+    raise UnavailableError(f"no version in {', '.join(DEBIAN_SUITES)} has a file of this hash")
 
 
 @contextmanager
@@ -212,8 +228,8 @@ def _locked(folder: Path) -> Iterator[Path]:
         yield folder
 
 
-def _apt_command(state: Path) -> list[str]:
-    """Return apt-get with a state below `state` and current lists of Debian's sources."""
+def _apt_options(state: Path) -> list[str]:
+    """Return apt's options for a state below `state`, with current lists of Debian's sources."""
     for folder in ("lists/partial", "cache/archives/partial"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     sources = state / "sources.list"
@@ -222,7 +238,7 @@ def _apt_command(state: Path) -> list[str]:
         raise UnavailableError("this machine's apt knows no Debian mirror")
     changed = not sources.exists() or sources.read_text() != text
     sources.write_text(text)
-    options = {
+    settings = {
         "Dir::Etc::sourcelist": str(sources.resolve()),
         "Dir::Etc::sourceparts": "-",
         "Dir::State::Lists": str((state / "lists").resolve()),
@@ -230,14 +246,14 @@ def _apt_command(state: Path) -> list[str]:
         "APT::Sandbox::User": "root" if os.geteuid() == 0 else "",
         "Acquire::Retries": "2",
     }
-    apt = ["apt-get", *(f"-o{name}={value}" for name, value in options.items() if value)]
+    options = [f"-o{name}={value}" for name, value in settings.items() if value]
     stamp = state / "updated"
     if changed or not stamp.exists() or time.time() - stamp.stat().st_mtime > APT_LISTS_AGE:
         console.print("fetched   apt            Debian's lists of sources")
-        if (run := _run([*apt, "update", "-q"])).returncode:
+        if (run := _run(["apt-get", *options, "update", "-q"])).returncode:
             raise UnavailableError(_apt_reason(run.stderr))
         stamp.touch()
-    return apt
+    return options
 
 
 def _debian_mirrors() -> list[str]:

@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from typing import Any
 
-from staticpython.config import Arch, Debian, Licence, Module, Package, PyPI, Release, Series, Toolchain
+from staticpython.config import Arch, Licence, Module, Package, PyPI, Release, Series, Toolchain
 from staticpython.schema import is_derived
 from staticpython.stdlib_tests import Expectation, Expectations
 
@@ -14,7 +14,6 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`configs/<arch>.yml`", Arch),
     ("`configs/packages/<name>.yml`", Package),
     ("`configs/packages/<name>.yml`: an entry of `releases`", Release),
-    ("`configs/packages/<name>.yml`: `debian` of a release", Debian),
     ("`configs/packages/<name>.yml`: `pypi` of a release", PyPI),
     ("`configs/packages/<name>.yml`: `licence`", Licence),
     ("`configs/toolchains/<name>.yml`", Toolchain),

@@ -23,6 +23,7 @@ class Options:
     only: tuple[str, ...] = ()
     prefix: str = "/usr/local"
     mirror: str = ""
+    releases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     for arch in options.arches:
         pick("arch", arch, facts.arches)
     pick("toolchain", options.toolchain, list(facts.toolchains))
-    series, facts = _choose_python(facts, options.python)
+    series, facts = _choose_python(_choose_releases(facts, options.releases), options.python)
     targets = tuple(_make_target(facts, options, series, facts.arches[a]) for a in options.arches)
     toolchain = facts.toolchains[options.toolchain]
     wanted = {p.name for t in targets for p in t.packages} | {toolchain.package}
@@ -118,6 +119,19 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     sources = tuple(_make_source(facts.packages[n]) for n in sorted(wanted))
     version = next(s.release.version for s in sources if s.package.kind == "cpython" and s.release)
     return Plan(options, series, version, sources, targets)
+
+
+def _choose_releases(facts: Facts, wanted: tuple[str, ...]) -> Facts:
+    """Return the facts with only the release asked for of each package in `wanted` (`package=version`)."""
+    packages = dict(facts.packages)
+    for word in wanted:
+        name, _, version = word.partition("=")
+        pick("package", name, list(packages))
+        releases = [r for r in packages[name].releases if r.version == version]
+        if not releases:
+            pick(f"release of {name}", version, [r.version for r in packages[name].releases])
+        packages[name] = dataclasses.replace(packages[name], releases=releases)
+    return dataclasses.replace(facts, packages=packages)
 
 
 def _choose_python(facts: Facts, wanted: str) -> tuple[Series, Facts]:

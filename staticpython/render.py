@@ -143,8 +143,9 @@ def quote(text: str) -> str:
 
 def _source_view(source: Source) -> SourceView:
     files = [str(p.relative_to(ROOT)) for p in source.patches] + list(source.package.overlay)
-    # A release that was asked for by name has no stand-in.
-    only = f"--release {source.release.version} " if source.package.kind == "cpython" and source.release else ""
+    # The interpreter's version names the tree: no other release may stand in for it.
+    exact = source.release and (source.package.kind == "cpython" or len(source.package.releases) == 1)
+    only = f"--release {source.release.version} " if source.release and exact else ""
     return SourceView(source, source.release, tuple(files), only)
 
 

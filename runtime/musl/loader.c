@@ -214,6 +214,7 @@ static const char *hint(const char *name)
 
 /* Checks of the file */
 
+/* Far more than any library has. */
 #define MAX_TLS (1UL<<28)
 #define MAX_SPAN (SIZE_MAX >> (sizeof(size_t)==8 ? 28 : 2))
 
@@ -283,13 +284,13 @@ static int check_phdrs(int fd, Phdr *ph, size_t n)
 	for (p=ph; p<end; p++) {
 		size_t file_end = p->p_offset + p->p_filesz;
 		if (p->p_type != PT_LOAD) continue;
+		/* Of no use, and may be anywhere. */
 		if (!p->p_memsz) {
 			p->p_type = PT_NULL;
 			continue;
 		}
 		if (p->p_filesz > p->p_memsz
-		    || p->p_vaddr > SIZE_MAX/4
-		    || p->p_memsz > SIZE_MAX/4
+		    || p->p_vaddr > SIZE_MAX/2 || p->p_memsz > SIZE_MAX/4
 		    || (p->p_vaddr & -PAGE_SIZE) < max)
 			return refuse("bad or overlapping segments");
 		if ((p->p_vaddr ^ p->p_offset) & PAGE_SIZE-1)
@@ -353,7 +354,7 @@ static void *part(const struct image *m, size_t addr, size_t len)
 	return segment(m->ph, m->phnum, addr, len, PF_R) ? m->base + addr : 0;
 }
 
-/* The loader's tables must stay as they were when they were checked. */
+/* Relocation must not change tables that have been checked. */
 static void keep(struct image *m, size_t addr, size_t len)
 {
 	if (!segment(m->ph, m->phnum, addr, len, m->write)) return;
@@ -391,7 +392,7 @@ static size_t check_sysv_hash(struct image *m, size_t addr)
 static size_t check_gnu_hash(struct image *m, size_t addr)
 {
 	uint32_t *h = part(m, addr, 4*sizeof *h), *bucket;
-	size_t nb, first, bloom, i, last = 0, len;
+	size_t nb, first, bloom, i, last = 0, len, end;
 	if (!h) return 0;
 	nb = h[0], first = h[1], bloom = h[2];
 	if (!nb || !first || !bloom || nb > SIZE_MAX/32 || bloom > SIZE_MAX/32
@@ -406,14 +407,12 @@ static size_t check_gnu_hash(struct image *m, size_t addr)
 	if (last) {
 		/* Bounds all chains: the others end before the last does. */
 		if (last-first > SIZE_MAX/32) return 0;
-		do {
-			size_t at = addr + len + (last-first)*sizeof *h;
-			uint32_t *v = part(m, at, sizeof *v);
-			if (!v) return 0;
-			last++;
-			if (*v & 1) break;
-		} while (1);
 		len += (last-first)*sizeof *h;
+		for (end=0; !end; last++, len+=sizeof *h) {
+			uint32_t *v = part(m, addr+len, sizeof *v);
+			if (!v) return 0;
+			end = *v & 1;
+		}
 	}
 	keep(m, addr, len);
 	return last > first ? last : first;
@@ -522,7 +521,7 @@ static int check_image(struct dso *p, unsigned char *base, const Phdr *ph, size_
 
 	m.strings = part(&m, d[DT_STRTAB], d[DT_STRSZ]);
 	m.strsz = d[DT_STRSZ];
-	if (!m.strings || !m.strsz || m.strings[m.strsz-1])
+	if (!m.strsz || !m.strings || m.strings[m.strsz-1])
 		return refuse("bad string table");
 	keep(&m, d[DT_STRTAB], m.strsz);
 	for (i=0; i<n; i+=2)

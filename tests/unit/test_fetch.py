@@ -13,7 +13,7 @@ import pytest
 
 from staticpython.config import Licence, Package, Release
 from staticpython.errors import ChecksumError, FetchError
-from staticpython.fetch import Places, fetch
+from staticpython.fetch import Places, UnavailableError, _find_in_listing, fetch
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -133,3 +133,13 @@ def test_unreachable_host_is_said_so(tmp_path: Path) -> None:
     lost = Release("1", "x.tar", 1, "0" * 64, ["http://host.invalid/x.tar"])
     with pytest.raises(FetchError, match="cannot be reached"):
         fetch(package(lost), Places(tmp_path))
+
+
+def test_debian_file_is_found_by_its_hash() -> None:
+    listing = (
+        "Package: xz-utils\nVersion: 5.8.1-1\nChecksums-Sha256:\n aaa 1 xz_5.8.1-1.dsc\n bbb 2 xz_5.8.1.orig.tar.xz\n"
+        "\nPackage: xz-utils\nVersion: 1:5.8.4-2\nChecksums-Sha256:\n ccc 3 xz_5.8.4.orig.tar.xz\n"
+    )
+    assert _find_in_listing(listing, "ccc") == ("1:5.8.4-2", "xz_5.8.4.orig.tar.xz")
+    with pytest.raises(UnavailableError, match="has a file of this hash"):
+        _find_in_listing(listing, "ddd")

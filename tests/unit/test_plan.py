@@ -60,6 +60,7 @@ def test_packages_come_after_what_they_need() -> None:
         ({"arches": ("aarch46",)}, "unknown arch 'aarch46', did you mean 'aarch64'"),
         ({"arches": ("x86_64",), "python": "3.12"}, "unknown Python '3.12'"),
         ({"arches": ("x86_64",), "toolchain": "zigg"}, "unknown toolchain 'zigg', did you mean 'zig'"),
+        ({"arches": ("x86_64",), "releases": ("xz=5.8.2",)}, "unknown release of xz '5.8.2', did you mean '5.8"),
         ({"arches": ("x86_64",), "without": ("sqlit",)}, "unknown module or feature 'sqlit', did you mean 'sqlite'"),
     ],
 )
