@@ -106,7 +106,12 @@ def _fetch_release(package: Package, release: Release, places: Places, answers: 
     if goal.exists():
         check(goal, release)
         return "downloads"
-    places.downloads.mkdir(parents=True, exist_ok=True)
+    with _locked(places.downloads / f".{release.file}.lock"):  # a killed make may have left a download behind
+        return "downloads" if goal.exists() else _fetch_from_anywhere(package, release, places, answers)
+
+
+def _fetch_from_anywhere(package: Package, release: Release, places: Places, answers: list[str]) -> str:
+    goal = places.downloads / release.file
     for origin, bring in _ways(release, places):
         part = goal.with_name(f"{goal.name}.part")
         try:
@@ -195,7 +200,8 @@ def _from_debian(source: str, release: Release, places: Places, part: Path) -> N
     """
     if not APT_HELPER.exists():
         raise UnavailableError("this machine has no apt")
-    with _locked(places.downloads / ".apt") as state:
+    state = places.downloads / ".apt"
+    with _locked(state / "lock"):
         options = _apt_options(state)
         listing = _run(["apt-cache", *options, "showsrc", source]).stdout
         version, name = _find_in_listing(listing, release.sha256)
@@ -220,12 +226,12 @@ def _find_in_listing(listing: str, sha256: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[Path]:
-    """Hold a folder's lock: parallel fetches share one apt state."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock file, so that one process at a time writes what it stands for."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield folder
+        yield
 
 
 def _apt_options(state: Path) -> list[str]:

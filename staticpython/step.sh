@@ -3,7 +3,10 @@
 #
 # Runs one step of the build with its output appended to logs/TARGET/PACKAGE.log, says on one line what it does, and
 # notes the seconds it took in build/TARGET/times.tsv. When the command fails: the log's last lines, its path and the
-# exit code. V=1 in the environment shows the output as it comes.
+# exit code. V=1 in the environment shows the output as it comes, QUIET=1 says nothing of a step that goes well.
+#
+# A killed make leaves compilers behind. They keep the package's lock, so that the next make waits for their end instead
+# of building where they still write.
 set -u
 
 folder=.
@@ -34,6 +37,12 @@ fi
 	done
 	printf ')\n'
 } >>"$log"
+
+exec 9>"build/$target/.$package.lock"
+if ! flock -n 9; then
+	echo "waiting for an earlier build of $package to end" >&2
+	flock 9
+fi
 
 begin=$(date +%s)
 if [ "${V-0}" = 1 ]; then
