@@ -62,8 +62,15 @@ def prepare_tree(tree: Path, sources: Path, build: Path, work: Path, series: str
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(tree, copy, symlinks=True)
     shutil.copytree(sources / "Lib/test", copy / f"lib/python{series}/test", symlinks=True)
+    library = copy / f"lib/python{series}"
     for extension in (build / "Modules").glob("*.so"):
-        shutil.copy(extension, copy / f"lib/python{series}/lib-dynload")
+        shutil.copy(extension, library / "lib-dynload")
+    (copy / "bin/Programs").mkdir()
+    shutil.copy(build / "Programs/_testembed", copy / "bin/Programs")
+    (data,) = library.glob("_sysconfigdata*.py")
+    data.write_text(data.read_text().replace("'TEST_MODULES': 'no'", "'TEST_MODULES': 'yes'"))
+    for stale in library.glob("__pycache__/_sysconfigdata*"):
+        stale.unlink()
     return copy
 
 
@@ -121,8 +128,10 @@ def run_suite(tree: Path, plan: dict[str, Any], work: Path, tests: list[str], jo
     command = [*emulator_of(plan), str(python), "-m", "test", f"-j{jobs}", "--timeout=1200", "-u", RESOURCES]
     command += ["--junit-xml", str(junit), *tests]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "SSL_", "PIP_"))}
-    environment |= {"TERM": "xterm", "HOME": str(work.resolve())}
-    environment.pop("SOURCE_DATE_EPOCH", None)
+    # test_cext and test_cppext compile with what a user would have: a Zig in the PATH.
+    zig = work.resolve().parents[1] / "sources/ziglang/ziglang"
+    environment |= {"TERM": "xterm", "HOME": str(work.resolve()), "PATH": f"{zig}:{os.environ['PATH']}"}
+    environment.pop("SOURCE_DATE_EPOCH", None)  # tests compare dates
     lines = []
     with subprocess.Popen(
         command,
@@ -158,7 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("tests", nargs="*", help="names such as test_json; all when none is given")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
 
     def body() -> int:
         plan = json.loads(options.plan.read_text(encoding="utf-8"))

@@ -1,0 +1,402 @@
+/* malloc, by mimalloc.
+ *
+ * CPython carries mimalloc's source (configs/packages/mimalloc.yml). It
+ * is compiled here as part of this file, without what a C library has no
+ * use for: its own options, environment variables, messages, statistics,
+ * constructor and exit handler. In their place stand, below, settings
+ * that are constants and system calls that leave errno alone.
+ *
+ * Nothing of it is visible outside: CPython has its own copy, with the
+ * same names. clang does that with the pragma, GCC with -fwhole-program
+ * (patches/musl/0010).
+ */
+
+#define _GNU_SOURCE
+#include <elf.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <limits.h>
+#include <sched.h>
+#include <time.h>
+#include <sys/mman.h>
+#include "dynlink.h"
+#include "fork_impl.h"
+#include "libc.h"
+#include "syscall.h"
+
+#define NDEBUG 1
+#define MI_DEBUG 0
+#define MI_SECURE 0
+#define MI_STAT 0
+
+/* The pointer that every thread has is a fit name for it. */
+#define MI_PRIM_THREAD_ID() ((mi_threadid_t)__builtin_thread_pointer())
+
+#include "mimalloc/atomic.h"
+
+/* musl's macro; a field of mimalloc's. */
+#undef weak
+
+/* Not the variables: clang loses those that are local to a function. */
+#pragma clang attribute push(__attribute__((internal_linkage)), apply_to=function)
+#pragma GCC visibility push(hidden)
+#define _mi_abandoned_default __malloc_abandoned_default
+#define _mi_heap_default __malloc_heap_default
+#define _mi_heap_empty __malloc_heap_empty
+#define _mi_heap_main __malloc_heap_main
+#define _mi_numa_node_count __malloc_numa_node_count
+#define _mi_page_empty __malloc_page_empty
+#define _mi_process_is_initialized __malloc_process_is_initialized
+#define _mi_stats_main __malloc_stats_main
+
+#include "mimalloc.h"
+#include "mimalloc/internal.h"
+#include "mimalloc/prim.h"
+
+/* CPython's hooks, for its builds without a global lock. */
+#define _PyMem_mi_page_clear_qsbr(page) ((void)0)
+#define _PyMem_mi_page_reclaimed(page) ((void)0)
+#define _PyMem_mi_page_is_safe_to_free(page) 1
+#define _PyMem_mi_page_maybe_free(page, queue, force) \
+	(_mi_page_free((page), (queue), (force)), true)
+#define _PyMem_mi_heap_collect_qsbr(heap) ((void)0)
+
+/* One thread at a time purges. This flag instead of one in the function
+ * that asks, so that a forked child can clear it. */
+static mi_atomic_guard_t purging;
+#undef mi_atomic_guard
+#define mi_atomic_guard(guard) \
+	for (uintptr_t expected=0; \
+	     !expected && mi_atomic_cas_strong_acq_rel(&purging, &expected, (uintptr_t)1); \
+	     expected=1, mi_atomic_store_release(&purging, (uintptr_t)0))
+
+/* One function is weak, for C++. */
+#define weak unused
+#include "alloc.c"
+#undef weak
+#include "alloc-aligned.c"
+#include "arena.c"
+#include "bitmap.c"
+#include "heap.c"
+/* A call of its own instead of its constructor, which does too much. */
+#define constructor unused
+#include "init.c"
+#undef constructor
+#include "os.c"
+#include "page.c"
+#include "random.c"
+#include "segment.c"
+
+/* ---- instead of options.c ---- */
+
+/* The rest are zero. Memory that stays unused for purge_delay ms is given
+ * back. Address space is reserved by the arena of so many KiB, without
+ * access, which costs nothing where commitments are counted or limited;
+ * segments are then made accessible one by one. */
+long mi_option_get(mi_option_t option)
+{
+	switch (option) {
+	case mi_option_eager_commit: return 1;
+	case mi_option_eager_commit_delay: return 1;
+	case mi_option_purge_decommits: return 1;
+	case mi_option_purge_delay: return 10;
+	case mi_option_arena_purge_mult: return 10;
+	case mi_option_max_segment_reclaim: return 8;
+	case mi_option_arena_reserve: return sizeof(void *)==8 ? 64*1024 : 16*1024;
+	default: return 0;
+	}
+}
+
+long mi_option_get_clamp(mi_option_t option, long min, long max)
+{
+	long x = mi_option_get(option);
+	return x<min ? min : x>max ? max : x;
+}
+
+size_t mi_option_get_size(mi_option_t option)
+{
+	return mi_option_get(option)*MI_KiB;
+}
+
+bool mi_option_is_enabled(mi_option_t option)
+{
+	return mi_option_get(option);
+}
+
+void _mi_options_init(void) { }
+void _mi_fputs(mi_output_fun *out, void *arg, const char *prefix, const char *s) { }
+void _mi_verbose_message(const char *fmt, ...) { }
+void _mi_warning_message(const char *fmt, ...) { }
+
+void _mi_error_message(int err, const char *fmt, ...)
+{
+	if (err==ENOMEM || err==EOVERFLOW) errno = ENOMEM;
+}
+
+/* ---- instead of segment-map.c: who asks whether a pointer is ours? ---- */
+
+void _mi_segment_map_allocated_at(const mi_segment_t *segment) { }
+void _mi_segment_map_freed_at(const mi_segment_t *segment) { }
+
+/* ---- instead of stats.c ---- */
+
+void _mi_stat_increase(mi_stat_count_t *stat, size_t n) { }
+void _mi_stat_decrease(mi_stat_count_t *stat, size_t n) { }
+void _mi_stat_counter_increase(mi_stat_counter_t *stat, size_t n) { }
+void _mi_stats_done(mi_stats_t *stats) { }
+void mi_stats_reset(void) { }
+void mi_stats_print(void *out) { }
+
+mi_msecs_t _mi_clock_now(void)
+{
+	struct timespec t;
+	__clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec*1000LL + t.tv_nsec/1000000;
+}
+
+mi_msecs_t _mi_clock_start(void) { return _mi_clock_now(); }
+mi_msecs_t _mi_clock_end(mi_msecs_t start) { return _mi_clock_now() - start; }
+mi_msecs_t _mi_prim_clock_now(void) { return _mi_clock_now(); }
+
+/* ---- instead of prim.c ---- */
+
+void _mi_prim_mem_init(mi_os_mem_config_t *config)
+{
+	os_preloading = false;
+	config->page_size = config->alloc_granularity = PAGE_SIZE;
+	config->has_overcommit = false;
+	config->has_virtual_reserve = true;
+	config->must_free_whole = false;
+}
+
+static void *map(void *where, size_t size, int prot)
+{
+#ifdef SYS_mmap2
+	void *p = (void *)__syscall(SYS_mmap2, where, size, prot, MAP_PRIVATE|MAP_ANON, -1, 0);
+#else
+	void *p = (void *)__syscall(SYS_mmap, where, size, prot, MAP_PRIVATE|MAP_ANON, -1, 0);
+#endif
+	return (unsigned long)p > -4096UL ? 0 : p;
+}
+
+int _mi_prim_alloc(size_t size, size_t align, bool commit, bool large, bool *is_large, bool *is_zero, void **addr)
+{
+	int prot = commit ? PROT_READ|PROT_WRITE : PROT_NONE;
+	*is_large = false;
+	*is_zero = true;
+	if (size > PTRDIFF_MAX) return ENOMEM;
+	void *hint = _mi_os_get_aligned_hint(align, size);
+	if ((*addr = map(hint, size, prot))) return 0;
+	return ENOMEM;
+}
+
+int _mi_prim_free(void *p, size_t size)
+{
+	return -__syscall(SYS_munmap, p, size);
+}
+
+int _mi_prim_commit(void *p, size_t size, bool *is_zero)
+{
+	*is_zero = false;
+	return -__syscall(SYS_mprotect, p, size, PROT_READ|PROT_WRITE);
+}
+
+int _mi_prim_decommit(void *p, size_t size, bool *needs_recommit)
+{
+	*needs_recommit = false;
+	return -__syscall(SYS_madvise, p, size, MADV_DONTNEED);
+}
+
+int _mi_prim_reset(void *p, size_t size)
+{
+	return -__syscall(SYS_madvise, p, size, MADV_DONTNEED);
+}
+
+int _mi_prim_protect(void *p, size_t size, bool protect)
+{
+	return -__syscall(SYS_mprotect, p, size, protect ? PROT_NONE : PROT_READ|PROT_WRITE);
+}
+
+int _mi_prim_alloc_huge_os_pages(void *hint, size_t size, int node, bool *is_zero, void **addr)
+{
+	*addr = 0;
+	return ENOMEM;
+}
+
+size_t _mi_prim_numa_node(void) { return 0; }
+size_t _mi_prim_numa_node_count(void) { return 1; }
+
+/* Only addresses are drawn from it: what the kernel gave to the process
+ * is enough, and costs no system call. */
+bool _mi_prim_random_buf(void *buf, size_t n)
+{
+	for (size_t i=0; libc.auxv[i]; i+=2)
+		if (libc.auxv[i]==AT_RANDOM) {
+			for (size_t j=0; j<n; j+=8)
+				memcpy((char *)buf+j, (char *)libc.auxv[i+1]+8, 8);
+			return true;
+		}
+	return false;
+}
+
+/* mimalloc looks for memory to give back only where it frees more of the
+ * same. So each thread also looks a few times a second, while it asks for
+ * memory, at all that has been unused for long enough. */
+static void look_for_unused(bool force, unsigned long long beat, void *arg)
+{
+	static __thread mi_msecs_t next;
+	mi_msecs_t now;
+	/* Not while the thread's heap is taken apart. */
+	if (force || beat%64 || (now = _mi_clock_now()) < next) return;
+	next = now + 100;
+	mi_tld_t *tld = mi_prim_get_default_heap()->tld;
+	for (size_t i=0; i<=MI_SEGMENT_BIN_MAX; i++)
+		for (mi_slice_t *s=tld->segments.spans[i].first; s; s=s->next)
+			mi_segment_try_purge(_mi_ptr_segment(s), false, &tld->stats);
+	mi_arenas_try_purge(false, true, &tld->stats);
+}
+
+void _mi_prim_thread_init_auto_done(void)
+{
+	mi_register_deferred_free(look_for_unused, 0);
+}
+
+void _mi_prim_thread_done_auto_done(void) { }
+void _mi_prim_thread_associate_default_heap(mi_heap_t *heap) { }
+
+#pragma GCC visibility pop
+#pragma clang attribute pop
+
+#if defined(__GNUC__) && !defined(__clang__)
+#define visible __attribute__((__externally_visible__))
+#else
+#define visible
+#endif
+
+/* The first thread to come here is the main one for mimalloc, which must
+ * not be left to two that start at the same time. */
+__attribute__((__constructor__))
+static void init(void)
+{
+	mi_process_init();
+}
+
+/* From here on, moving a page is cheaper than copying it. */
+#define MOVE_MIN (256*1024)
+
+/* mimalloc aligns blocks of up to eight bytes to eight only. */
+static inline size_t at_least_16(size_t n)
+{
+	return n<16 ? 16 : n;
+}
+
+visible void *__libc_malloc(size_t n)
+{
+	return mi_malloc(at_least_16(n));
+}
+
+visible void *__libc_calloc(size_t m, size_t n)
+{
+	size_t size;
+	if (__builtin_mul_overflow(m, n, &size)) {
+		errno = ENOMEM;
+		return 0;
+	}
+	return mi_zalloc(at_least_16(size));
+}
+
+/* A large block that grows keeps its pages: they are moved, not copied.
+ * What is left behind is empty memory, fit to be freed as usual. */
+static void *grow(void *p, size_t size, size_t n)
+{
+	char *q = mi_malloc(n);
+	if (!q) return 0;
+	size_t move = size & -PAGE_SIZE;
+	if (((uintptr_t)p | (uintptr_t)q) % PAGE_SIZE
+	    || __syscall(SYS_mremap, p, move, move,
+	       MREMAP_MAYMOVE|MREMAP_FIXED|MREMAP_DONTUNMAP, q) != (long)q)
+		move = 0;
+	memcpy(q+move, (char *)p+move, size-move);
+	mi_free(p);
+	return q;
+}
+
+visible void *__libc_realloc(void *p, size_t n)
+{
+	size_t size = mi_usable_size(p);
+	if (size >= MOVE_MIN && n > size) return grow(p, size, n);
+	return mi_realloc(p, at_least_16(n));
+}
+
+visible void __libc_free(void *p)
+{
+	mi_free(p);
+}
+
+/* Checks and results are those of musl's. */
+static void *aligned(size_t align, size_t n)
+{
+	if ((align & -align) != align) {
+		errno = EINVAL;
+		return 0;
+	}
+	if (n > PTRDIFF_MAX - align || align >= 1ULL<<35) {
+		errno = ENOMEM;
+		return 0;
+	}
+	if (align <= 16) return __libc_malloc(n);
+	void *p = mi_malloc_aligned(n, align);
+	if (!p) errno = ENOMEM;
+	return p;
+}
+
+static size_t usable(void *p)
+{
+	return mi_usable_size(p);
+}
+
+/* Weak: a program may bring its own. */
+extern visible __typeof(malloc) malloc __attribute__((__weak__, __alias__("__libc_malloc")));
+extern visible __typeof(calloc) calloc __attribute__((__weak__, __alias__("__libc_calloc")));
+extern visible __typeof(realloc) realloc __attribute__((__weak__, __alias__("__libc_realloc")));
+extern visible __typeof(free) free __attribute__((__weak__, __alias__("__libc_free")));
+extern visible void *aligned_alloc(size_t, size_t) __attribute__((__weak__, __alias__("aligned")));
+extern visible size_t malloc_usable_size(void *) __attribute__((__weak__, __alias__("usable")));
+
+/* Called by a thread when nothing of the program's will run in it any
+ * more: what it still has is left to the others. */
+visible void __malloc_thread_exit(void)
+{
+	mi_thread_done();
+}
+
+/* In the child of a fork only this thread lives on. mimalloc has no lock
+ * for another to have held, but it waits for others in three places:
+ * for one that purges, for readers of the abandoned segments, and for one
+ * that is just handing a block back to this thread's heap. */
+static bool forget_handing_back(mi_heap_t *heap, mi_page_queue_t *queue, mi_page_t *page, void *a, void *b)
+{
+	mi_thread_free_t t = mi_atomic_load_relaxed(&page->xthread_free);
+	if (mi_tf_delayed(t) == MI_DELAYED_FREEING)
+		mi_atomic_store_release(&page->xthread_free, mi_tf_set_delayed(t, MI_USE_DELAYED_FREE));
+	return true;
+}
+
+visible void __malloc_atfork(int who)
+{
+	if (who<=0) return;
+	mi_heap_t *heap = mi_prim_get_default_heap();
+	mi_atomic_store_release(&purging, (uintptr_t)0);
+	mi_atomic_store_release(&_mi_abandoned_default.abandoned_readers, (size_t)0);
+	mi_atomic_store_release(&thread_count, (size_t)1);
+	if (mi_heap_is_initialized(heap))
+		mi_heap_visit_pages(heap, forget_handing_back, 0, 0);
+}
