@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where 'make install' copies the tree (default: %(default)s)",
     )
+    add("--allocator", default="mimalloc", metavar="NAME", help="malloc: mimalloc or musl (default: %(default)s)")
     add("--release", action="append", default=[], metavar="PACKAGE=VERSION", help="take this release of a package")
     add(
         "--output",
@@ -112,6 +113,7 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
         only=tuple(options.only),
         prefix=options.prefix,
         mirror=mirror,
+        allocator=options.allocator,
         releases=tuple(options.release),
     )
 
@@ -122,6 +124,7 @@ def _replay(options: argparse.Namespace) -> list[str]:
     words += [f"--python={options.python}", f"--toolchain={options.toolchain}", f"--prefix={options.prefix}"]
     words += ["--with-gpl"] if options.with_gpl else []
     words += [f"--without={n}" for n in options.without] + [f"--only={n}" for n in options.only]
+    words += [f"--allocator={options.allocator}"]
     words += [f"--release={word}" for word in options.release]
     words += [f"--output={options.output.resolve()}"] if options.output else []
     words += [f"--mirror={options.mirror}"] if options.mirror else []

@@ -10,6 +10,9 @@ from pathlib import Path
 from staticpython.config import ROOT, Arch, Facts, Module, Package, Release, Series, Toolchain, patches, pick
 from staticpython.errors import UsageError
 
+# --allocator -> the folder below musl's src/malloc
+ALLOCATORS = {"mimalloc": "mimalloc", "musl": "mallocng"}
+
 
 @dataclass(frozen=True)
 class Options:
@@ -23,6 +26,7 @@ class Options:
     only: tuple[str, ...] = ()
     prefix: str = "/usr/local"
     mirror: str = ""
+    allocator: str = "mimalloc"
     releases: tuple[str, ...] = ()
 
 
@@ -65,6 +69,7 @@ class Target:
     test_modules: dict[str, Module]
     disabled: tuple[str, ...]
     replaced: dict[str, str]
+    malloc: str
 
     @property
     def name(self) -> str:
@@ -110,6 +115,7 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     """Turn the facts and the user's options into a plan; raises UsageError for what is not there."""
     for arch in options.arches:
         pick("arch", arch, facts.arches)
+    pick("allocator", options.allocator, list(ALLOCATORS))
     pick("toolchain", options.toolchain, list(facts.toolchains))
     series, facts = _choose_python(_choose_releases(facts, options.releases), options.python)
     targets = tuple(_make_target(facts, options, series, facts.arches[a]) for a in options.arches)
@@ -168,6 +174,7 @@ def _make_target(facts: Facts, options: Options, series: Series, arch: Arch) -> 
         test_modules=test_modules,
         disabled=tuple(sorted(set(series.modules) - set(modules) - set(test_modules))),
         replaced={n: r for n, r in replaced.items() if r},
+        malloc=ALLOCATORS[options.allocator],
     )
 
 

@@ -133,7 +133,9 @@ def fill(text: str, target: TargetView | Target) -> str:
     """Fill an arch's keys, `{sysroot}` and the like into a text from the YAML files."""
     facts = {f.name: getattr(target.arch, f.name) for f in dataclasses.fields(Arch)}
     editor = target.replaced.get("libedit", "editline")
-    return text.format_map(facts | {"sysroot": f"$({target.name}_SYSROOT)", "line_editor": editor})
+    return text.format_map(
+        facts | {"sysroot": f"$({target.name}_SYSROOT)", "line_editor": editor, "allocator": target.malloc}
+    )
 
 
 def quote(text: str) -> str:

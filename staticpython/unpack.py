@@ -108,6 +108,7 @@ def prepare(package: Package, record: dict[str, object], downloads: Path, into: 
     for patch in patches(package, version):
         apply_patch(patch, temporary)
     for ours, theirs in package.overlay.items():
+        (temporary / theirs).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / ours, temporary / theirs)
     if package.autoreconf:
         _autoreconf(package, temporary)

@@ -90,10 +90,25 @@ static mi_atomic_guard_t purging;
 #define constructor unused
 #include "init.c"
 #undef constructor
+#define _mi_os_alloc_aligned_at_offset unused_at_offset
 #include "os.c"
+#undef _mi_os_alloc_aligned_at_offset
 #include "page.c"
 #include "random.c"
 #include "segment.c"
+
+/* mimalloc's own rounds up what it maps for a very large alignment, and
+ * when it is freed leaves some of that behind. */
+void *_mi_os_alloc_aligned_at_offset(size_t size, size_t align, size_t offset, bool commit, bool large, mi_memid_t *id, mi_stats_t *stats)
+{
+	size_t extra = -offset & (align-1);
+	size_t need = _mi_os_good_alloc_size(size) + extra;
+	char *p = _mi_os_alloc_aligned(need, align, commit, large, id, stats);
+	if (!p) return 0;
+	size_t rest = _mi_os_good_alloc_size(need) - need;
+	if (rest) _mi_prim_free(p+need, rest);
+	return p+extra;
+}
 
 /* ---- instead of options.c ---- */
 
