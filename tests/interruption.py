@@ -2,8 +2,8 @@
 
     python tests/interruption.py REFERENCE_TREE OUTPUT [--kills 5] [--seed N]
 
-Builds the native target in OUTPUT (with this project's downloads/), killing only make itself: what it started lives on
-for a while, as it would after an out-of-memory kill. Prints each moment; exits 1 unless the trees are equal, file by file.
+Builds the native target in OUTPUT with this project's downloads/. Only make itself is killed: what it started lives on
+for a while, as it would after an out-of-memory kill. Exits 1 unless the trees are equal, file by file.
 """
 
 from __future__ import annotations
