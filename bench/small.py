@@ -122,8 +122,7 @@ def build_strings() -> object:
 
 
 BENCHMARKS = {
-    f.__name__: f
-    for f in (calls, attributes, search, parse_json, containers, floats, regex, sorting, build_strings)
+    f.__name__: f for f in (calls, attributes, search, parse_json, containers, floats, regex, sorting, build_strings)
 }
 
 

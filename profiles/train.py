@@ -66,9 +66,7 @@ import zlib
 from html.parser import HTMLParser
 
 RANDOM = random.Random(2013)
-WORDS = [
-    "".join(RANDOM.choice(string.ascii_lowercase) for _ in range(RANDOM.randint(2, 11))) for _ in range(3000)
-]
+WORDS = ["".join(RANDOM.choice(string.ascii_lowercase) for _ in range(RANDOM.randint(2, 11))) for _ in range(3000)]
 SECTIONS: dict[str, typing.Callable[[], object]] = {}
 
 
@@ -578,7 +576,7 @@ def documents() -> list[dict[str, object]]:
             "score": i / 7,
             "ok": i % 2 == 0,
             "none": None,
-            "inner": {"text": f"line \"{i}\"\n", "list": [1, 2.5, [True, {}]], "unicode": "grüße €"},
+            "inner": {"text": f'line "{i}"\n', "list": [1, 2.5, [True, {}]], "unicode": "grüße €"},
         }
         for i in range(300)
     ]
