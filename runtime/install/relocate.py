@@ -64,7 +64,7 @@ CORE_ONLY = re.compile(
 
 # What made the interpreter fast means nothing to anyone else, in whatever variable it is.
 FAST_ONLY = re.compile(
-    r"'?(?:-flto|-fno-lto|-ffat-lto|-f(?:cs-)?profile-|-Wprofile-|-Wl,--lto-|-Wl,-mllvm,|-mllvm$|-mattr=)"
+    r"'?(?:-flto|-fno-lto|-ffat-lto|-f(?:cs-)?profile-|-Wprofile-|-Wl,--(?:fat-)?lto-|-Wl,-mllvm,|-mllvm$|-mattr=)"
 )
 
 SYSCONFIGDATA_HEAD = """\
