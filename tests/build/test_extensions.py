@@ -1,4 +1,4 @@
-"""Extension modules compiled on the user's machine against a tree that was moved, with Zig from PyPI as the compiler."""
+"""Extension modules compiled on the user's machine against a tree that was moved, with Zig from PyPI."""
 
 from __future__ import annotations
 
