@@ -59,6 +59,14 @@ class BuiltTarget:
     def emulator(self) -> list[str]:
         return emulator_of(self.plan)
 
+    @property
+    def starts_programs(self) -> bool:
+        """Whether the kernel starts the target's programs, itself or through binfmt_misc (`make test` sees to it)."""
+        try:
+            return subprocess.run([self.binary, "-S", "-c", ""], capture_output=True).returncode == 0
+        except OSError:
+            return False
+
     def run(self, *arguments: str | Path, python: Path | None = None, **options: Any) -> str:
         """Run the interpreter; return its standard output; a failure shows its standard error."""
         command = [*self.emulator, str(python or self.binary), *map(str, arguments)]

@@ -29,7 +29,7 @@ else: raise AssertionError
 def python(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a venv, made by a moved tree, that has Zig."""
     if target.emulator:
-        pytest.skip("pip would start compilers and the interpreter without the emulator")
+        pytest.skip("a compiler under an emulator takes too long")
     folder = tmp_path_factory.mktemp("extensions")
     shutil.copytree(target.tree, folder / "tree", symlinks=True)
     target.run("-m", "venv", folder / "venv", python=folder / "tree/bin/python3")
@@ -58,8 +58,8 @@ def test_project_builds_and_loads(target: BuiltTarget, python: Path, tmp_path: P
 
 
 def test_without_a_compiler_the_error_says_what_to_install(target: BuiltTarget, tmp_path: Path) -> None:
-    if target.emulator:
-        pytest.skip("the compiler script starts the interpreter without the emulator")
+    if not target.starts_programs:
+        pytest.skip("the compiler script starts the interpreter without the emulator; `make test` has the kernel do so")
     (tmp_path / "x.c").touch()
     command = [str(target.tree / f"bin/{target.triple}-cc"), "-c", "x.c"]
     env = clean_environment(PATH="/usr/bin:/bin", HOME=str(tmp_path))
