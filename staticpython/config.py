@@ -32,7 +32,7 @@ class Arch:
     wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
     emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
     configure_answers: dict[str, str] = key(
-        "Answers for configure tests that would have to run a program (config.site), used when cross compiling.",
+        "Answers for configure tests that would have to run a program (config.site); native builds take them as well.",
         default={},
     )
 
