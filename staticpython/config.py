@@ -28,12 +28,14 @@ class Arch:
     thread_stack_mib: int = key("Stack of a new thread in MiB (p_memsz of PT_GNU_STACK, which musl reads).")
     linux_headers: str = key("The kernel's name for the arch, as in Zig's `<name>-linux-any` header folders.")
     zig_target: str = key("The arch as Zig's `-target` names it.")
+    zig_cpu: str = key("The baseline CPU of `cflags`, as Zig's `-mcpu` names it.")
+    emulator_cpu: str = key("A CPU that has no more than that, as the emulator's `-cpu` names it.")
     openssl_target: str = key("The arch as OpenSSL's `Configure` names it.")
     wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
     emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
     lto_ldflags: list[str] = key("Linker flags with which link-time optimisation knows the arch's ABI.", default=[])
     configure_answers: dict[str, str] = key(
-        "Answers for configure tests that would have to run a program (config.site), used when cross compiling.",
+        "Answers for configure tests that would have to run a program (config.site); native builds take them as well.",
         default={},
     )
 

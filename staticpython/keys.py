@@ -9,6 +9,7 @@ from typing import Any
 from staticpython.config import Arch, Licence, Module, Optimisation, Package, PyPI, Release, Series, Toolchain
 from staticpython.schema import is_derived
 from staticpython.stdlib_tests import Expectation, Expectations
+from staticpython.wheel_table import Lacking, Wheels
 
 SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`configs/<arch>.yml`", Arch),
@@ -22,6 +23,8 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`setup_local/<series>.yml`: a module", Module),
     ("`tests/stdlib/expectations.yml`", Expectations),
     ("`tests/stdlib/expectations.yml`: an entry of `failures`", Expectation),
+    ("`tests/build/wheels.yml`", Wheels),
+    ("`tests/build/wheels.yml`: an entry of `lacking`", Lacking),
 )
 
 

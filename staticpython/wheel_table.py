@@ -34,10 +34,20 @@ for path in sorted(p for p in folder.rglob("*.so") if p.name.endswith(suffixes))
 
 
 @dataclass(frozen=True)
+class Lacking:
+    """Wheels that there are not."""
+
+    projects: list[str] = key("PyPI projects, of those in `use`.")
+    arches: list[str] = key("Arches for which PyPI has no musllinux wheel of them.")
+    reason: str = key("Why, and what then.")
+
+
+@dataclass(frozen=True)
 class Wheels:
     """`tests/build/wheels.yml`."""
 
     use: dict[str, str] = key("PyPI project -> program that uses it.")
+    lacking: list[Lacking] = key("What is not installed where; that there is still none is tested.")
     table: list[str] = key("PyPI projects that docs/wheels.md reports on.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +12,7 @@ import pytest
 
 from staticpython.archive import archive
 from staticpython.config import ROOT, load_facts
+from staticpython.emulate import rule_of
 from staticpython.errors import FactsError
 from staticpython.setup_local import check_complete, render_setup_local
 from staticpython.stdlib_tests import Expectation, Outcome, failed_files, judge, read_junit
@@ -35,6 +37,22 @@ def test_verify_names_missing_modules() -> None:
 def test_verify_finds_build_paths(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("prefix=/home/builder/x")
     assert list(path_faults(tmp_path, ["/home/builder"])) == ["a: holds the build's path /home/builder"]
+
+
+def test_kernel_is_told_what_the_emulator_runs() -> None:
+    """The rule's bytes against the head of a program that the ELF gABI would have (System V, ET_EXEC or ET_DYN)."""
+    arch = dataclasses.asdict(load_facts().arches["riscv64"])
+    _, name, kind, _, magic, mask, emulator, flags = rule_of(arch, "/usr/bin/emulator").split(":")
+    assert (name, kind, emulator, flags) == ("riscv64-linux-musl", "M", "/usr/bin/emulator", "PF")
+    heads = [bytes.fromhex(text.replace("\\x", "")) for text in (magic, mask)]
+
+    def fits(file: bytes) -> bool:
+        return all(a & m == b & m for a, b, m in zip(file, *heads, strict=False)) and len(file) >= len(heads[0])
+
+    elf = b"\x7fELF\x02\x01\x01\x00" + bytes(8)
+    assert fits(elf + b"\x02\x00\xf3\x00") and fits(elf + b"\x03\x00\xf3\x00")
+    assert not fits(elf + b"\x03\x00\x3e\x00")
+    assert not fits(b"\x7fELF\x01\x01\x01\x00" + bytes(8) + b"\x03\x00\xf3\x00")
 
 
 def test_setup_local_has_static_and_disabled() -> None:

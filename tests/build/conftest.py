@@ -1,0 +1,136 @@
+"""Tests on what was built: `make test`, or `pytest tests/build --target build/<target>/plan.json`.
+
+Without --target every target built in build/ is tested; when there is none, all of these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from staticpython.config import ROOT
+from staticpython.verify import emulator_of
+
+
+@dataclass(frozen=True)
+class BuiltTarget:
+    """A target that was built: its tree, its compiler and the way its programs run here."""
+
+    plan: dict[str, Any]
+    build: Path
+
+    @property
+    def arch(self) -> str:
+        return str(self.plan["arch"]["name"])
+
+    @property
+    def triple(self) -> str:
+        return str(self.plan["arch"]["triple"])
+
+    @property
+    def tree(self) -> Path:
+        return self.build.parent.parent / "dist" / str(self.plan["tree"])
+
+    @property
+    def binary(self) -> Path:
+        return self.tree / f"bin/python{self.plan['series']}"
+
+    @property
+    def stdlib(self) -> Path:
+        return self.tree / f"lib/python{self.plan['series']}"
+
+    @property
+    def cc(self) -> Path:
+        return self.build / f"toolchain/bin/{self.triple}-clang"
+
+    @property
+    def sysroot(self) -> Path:
+        return self.build / "sysroot"
+
+    @property
+    def emulator(self) -> list[str]:
+        return emulator_of(self.plan)
+
+    @property
+    def starts_programs(self) -> bool:
+        """Whether the kernel starts the target's programs, itself or through binfmt_misc (`make test` sees to it)."""
+        try:
+            return subprocess.run([self.binary, "-S", "-c", ""], capture_output=True).returncode == 0
+        except OSError:
+            return False
+
+    def run(self, *arguments: str | Path, python: Path | None = None, **options: Any) -> str:
+        """Run the interpreter; return its standard output; a failure shows its standard error."""
+        command = [*self.emulator, str(python or self.binary), *map(str, arguments)]
+        options.setdefault("env", clean_environment())
+        run = subprocess.run(command, capture_output=True, text=True, timeout=600, **options)
+        assert run.returncode == 0, f"{command}: exit code {run.returncode}\n{run.stdout}\n{run.stderr}"
+        return str(run.stdout).strip()
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Return an environment that says nothing about Python, certificates or terminals but what is given."""
+    kept = {k: os.environ[k] for k in ("PATH", "HOME") if k in os.environ}
+    return kept | more
+
+
+def network_environment() -> dict[str, str]:
+    """Return an environment with the user's own settings for package indexes and certificates."""
+    kept = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "SSL_CERT", "REQUESTS_CA", "UV_"))}
+    return clean_environment(**kept)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--target", action="append", type=Path, default=[], help="plan.json of a target; more than once")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target" not in metafunc.fixturenames:
+        return
+    plans = metafunc.config.getoption("--target") or sorted((ROOT / "build").glob("*/plan.json"))
+    built = [BuiltTarget(json.loads(p.read_text()), p.resolve().parent) for p in plans]
+    built = [t for t in built if t.binary.exists()]
+    if built:
+        metafunc.parametrize("target", built, ids=lambda t: t.arch, scope="session")
+    else:
+        reason = "nothing was built: run make first"
+        metafunc.parametrize("target", [pytest.param(None, marks=pytest.mark.skip(reason=reason))], ids=["none"])
+
+
+@pytest.fixture
+def moved(target: BuiltTarget, tmp_path: Path) -> Path:
+    """A copy of the tree in a folder with a space in its name."""
+    copy = tmp_path / "another place" / "tree"
+    shutil.copytree(target.tree, copy, symlinks=True)
+    return copy
+
+
+@pytest.fixture
+def chroot(target: BuiltTarget, tmp_path: Path) -> Callable[..., str]:
+    """Run the interpreter in a root folder that holds nothing but the tree in /python."""
+    root = tmp_path / "root"
+    shutil.copytree(target.tree, root / "python", symlinks=True)
+    if target.emulator:
+        emulator = shutil.which(target.emulator[0])
+        assert emulator
+        shutil.copy(emulator, root / "emulator")
+    chroot = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin") or "chroot"
+    enter = [chroot] if os.geteuid() == 0 else [shutil.which("unshare") or "unshare", "--map-root-user", chroot]
+    if subprocess.run([*enter, "/", "/bin/true"], capture_output=True).returncode:
+        pytest.skip("neither root nor unprivileged user namespaces: no chroot can be entered here")
+
+    def run(*arguments: str, **variables: str) -> str:
+        command = [*enter, str(root), *(["/emulator"] if target.emulator else []), "/python/bin/python3", *arguments]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=600, env=variables)
+        assert run.returncode == 0, f"{command}: exit code {run.returncode}\n{run.stdout}\n{run.stderr}"
+        return run.stdout.strip()
+
+    return run

@@ -1,0 +1,531 @@
+/* Checks of malloc and its family: allocator CHECK; without one, lists them.
+ *
+ * What is checked here holds for any allocator; what memory it takes, for
+ * the one that is ours. Built with -fno-builtin: a compiler that knows
+ * malloc leaves out half of this. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CHECK(x) ((x) ? (void)0 : fail(__LINE__, #x))
+
+static void fail(int line, const char *what)
+{
+	dprintf(1, "allocator.c:%d: %s (errno %d)\n", line, what, errno);
+	_exit(1);
+}
+
+static unsigned next_random(unsigned *s)
+{
+	*s ^= *s<<13;
+	*s ^= *s>>17;
+	return *s ^= *s<<5;
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec*1e-9;
+}
+
+/* Resident memory in KiB, exact: the counters in statm lag behind. */
+static long resident(void)
+{
+	char text[4096];
+	int fd = open("/proc/self/smaps_rollup", O_RDONLY);
+	CHECK(fd>=0);
+	ssize_t n = read(fd, text, sizeof text-1);
+	CHECK(n>0);
+	close(fd);
+	text[n] = 0;
+	char *rss = strstr(text, "Rss:");
+	CHECK(rss);
+	return atol(rss+4);
+}
+
+static void *map(size_t n)
+{
+	void *p = mmap(0, n, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0);
+	CHECK(p!=MAP_FAILED);
+	return p;
+}
+
+/* A block remembers its size and what it is filled with. */
+static unsigned char *filled(size_t n, unsigned char with)
+{
+	unsigned char *p = malloc(n);
+	CHECK(p);
+	memset(p, with, n);
+	return p;
+}
+
+static void check_filled(const unsigned char *p, size_t n, unsigned char with)
+{
+	for (size_t i=0; i<n; i++) CHECK(p[i]==with);
+}
+
+static void basics(void)
+{
+	CHECK(malloc(0) && malloc(0)!=malloc(0));
+	free(0);
+	for (size_t n=0; n<5000; n++) {
+		unsigned char *p = malloc(n), *q = calloc(1, n), *r = realloc(0, n);
+		CHECK(p && q && r && p!=q && q!=r);
+		CHECK(!(((uintptr_t)p|(uintptr_t)q|(uintptr_t)r)%16));
+		CHECK(malloc_usable_size(p)>=n);
+		check_filled(q, n, 0);
+		memset(p, 1, malloc_usable_size(p));
+		memset(q, 2, malloc_usable_size(q));
+		memset(r, 3, malloc_usable_size(r));
+		check_filled(p, n, 1);
+		free(p);
+		check_filled(q, n, 2);
+		free(q);
+		check_filled(r, n, 3);
+		free(r);
+	}
+	CHECK(!malloc_usable_size(0));
+	/* Memory that comes back from free is not left dirty by calloc. */
+	for (size_t n=1; n<40000000; n=n*3+1) {
+		free(filled(n, 0xee));
+		unsigned char *p = calloc(n, 1);
+		CHECK(p);
+		check_filled(p, n, 0);
+		free(p);
+	}
+}
+
+static void errors(void)
+{
+	void *old = malloc(10);
+	errno = 0;
+	CHECK(!malloc((size_t)PTRDIFF_MAX+1) && errno==ENOMEM);
+	errno = 0;
+	CHECK(!malloc(SIZE_MAX) && errno==ENOMEM);
+	errno = 0;
+	CHECK(!malloc(SIZE_MAX-4096) && errno==ENOMEM);
+	errno = 0;
+	CHECK(!calloc(SIZE_MAX/2, 3) && errno==ENOMEM);
+	errno = 0;
+	CHECK(!calloc(3, SIZE_MAX/2) && errno==ENOMEM);
+	errno = 0;
+	CHECK(!reallocarray(old, SIZE_MAX/2, 3) && errno==ENOMEM);
+	errno = 0;
+	CHECK(!realloc(old, SIZE_MAX-100) && errno==ENOMEM);
+	errno = 0;
+	CHECK(!aligned_alloc(4096, SIZE_MAX-100) && errno==ENOMEM);
+	errno = 0;
+	CHECK(!aligned_alloc(24, 100) && errno==EINVAL);
+	void *p = old;
+	CHECK(posix_memalign(&p, 1, 100)==EINVAL && p==old);
+	CHECK(posix_memalign(&p, 3*sizeof(void *), 100)==EINVAL && p==old);
+	CHECK(posix_memalign(&p, 64, SIZE_MAX-100)==ENOMEM && p==old);
+	/* musl: not freed, not null. */
+	CHECK((p = realloc(old, 0)));
+	free(p);
+	for (size_t n=1; n<100000000; n*=10) {
+		p = malloc(n);
+		errno = 1234;
+		free(p);
+		CHECK(errno==1234);
+	}
+}
+
+static void alignments(void)
+{
+	for (size_t align=1; align<=(size_t)64<<20; align*=2)
+		for (size_t n=1; n<200000; n=n*5+1) {
+			unsigned char *p = aligned_alloc(align, n), *q = memalign(align, n);
+			void *r = 0;
+			CHECK(p && q);
+			CHECK(!((uintptr_t)p%align) && !((uintptr_t)q%align));
+			CHECK(malloc_usable_size(p)>=n);
+			if (align>=sizeof(void *)) {
+				CHECK(!posix_memalign(&r, align, n) && r);
+				CHECK(!((uintptr_t)r%align));
+				memset(r, 3, n);
+			}
+			memset(p, 1, n);
+			memset(q, 2, n);
+			CHECK((p = realloc(p, 2*n)));
+			check_filled(p, n, 1);
+			check_filled(q, n, 2);
+			free(p);
+			free(q);
+			if (r) check_filled(r, n, 3);
+			free(r);
+		}
+	void *p = valloc(100);
+	CHECK(p && !((uintptr_t)p%4096));
+}
+
+/* Sizes around every limit that an allocator may have. */
+static void reallocs(void)
+{
+	unsigned s = 1;
+	for (int round=0; round<300; round++) {
+		size_t n = 1 + next_random(&s)%100;
+		unsigned char *p = filled(n, round), *wall = 0;
+		while (n<(round<3 ? 200000000 : 2000000)) {
+			size_t more = n + 1 + next_random(&s)%(n<1000 ? 1000 : n);
+			/* Sometimes what follows is in use, sometimes not. */
+			if (next_random(&s)%4==0) {
+				free(wall);
+				wall = filled(n, 0xaa);
+			}
+			CHECK((p = realloc(p, more)));
+			CHECK(malloc_usable_size(p)>=more);
+			CHECK(!((uintptr_t)p%16));
+			for (size_t i=0; i<n; i+=i<n-1 && n>5000 ? n-1 : 1) CHECK(p[i]==(unsigned char)round);
+			memset(p+n, round, more-n);
+			n = more;
+		}
+		check_filled(p, n, round);
+		while (n>10) {
+			n = n/2 - next_random(&s)%(n/4);
+			CHECK((p = realloc(p, n)));
+			check_filled(p, n, round);
+		}
+		free(p);
+		free(wall);
+	}
+}
+
+/* Everything at once, for some threads, each block checked when it goes;
+ * some go through the hands of another thread. */
+enum { SLOTS=2000 };
+static struct { unsigned char *p; size_t n; } *volatile mailbox[64];
+
+static void *churn(void *arg)
+{
+	unsigned s = (uintptr_t)arg*7919+1;
+	unsigned char *block[SLOTS] = { 0 };
+	size_t size[SLOTS] = { 0 };
+	for (int i=0; i<60000; i++) {
+		unsigned k = next_random(&s)%SLOTS, bits = next_random(&s)%(i%500 ? 12 : 20);
+		size_t n = ((size_t)1<<bits) + (next_random(&s)&((1u<<bits)-1));
+		if (block[k] && next_random(&s)%3==0) {
+			size_t both = n<size[k] ? n : size[k];
+			CHECK((block[k] = realloc(block[k], n)));
+			check_filled(block[k], both, k);
+			memset(block[k], k, n);
+		} else {
+			if (block[k]) check_filled(block[k], size[k], k);
+			free(block[k]);
+			block[k] = filled(n, k);
+		}
+		size[k] = n;
+		if (next_random(&s)%4==0) {
+			__typeof__(mailbox[0]) m = malloc(sizeof *m);
+			m->n = 1+next_random(&s)%3000;
+			m->p = filled(m->n, m->n);
+			m = __atomic_exchange_n(&mailbox[next_random(&s)%64], m, __ATOMIC_ACQ_REL);
+			if (m) {
+				check_filled(m->p, m->n, m->n);
+				free(m->p);
+				free(m);
+			}
+		}
+	}
+	for (unsigned k=0; k<SLOTS; k++) {
+		if (block[k]) check_filled(block[k], size[k], k);
+		free(block[k]);
+	}
+	return 0;
+}
+
+static void threads(void)
+{
+	pthread_t t[4];
+	for (uintptr_t i=0; i<4; i++) CHECK(!pthread_create(t+i, 0, churn, (void *)i));
+	for (int i=0; i<4; i++) CHECK(!pthread_join(t[i], 0));
+}
+
+/* Many threads that live briefly; each leaves a block to the next. The
+ * last word is that of a destructor, which runs late. */
+static pthread_key_t key;
+
+static void last_word(void *p)
+{
+	check_filled(p, 5000, 7);
+	free(p);
+	free(filled(100000, 8));
+}
+
+static void *brief(void *arg)
+{
+	static __thread int once;
+	CHECK(!once++);
+	pthread_setspecific(key, filled(5000, 7));
+	if (arg) check_filled(arg, 300, 9);
+	free(arg);
+	for (int i=0; i<50; i++) free(filled(i*100, 5));
+	return filled(300, 9);
+}
+
+static void many_threads(void)
+{
+	CHECK(!pthread_key_create(&key, last_word));
+	void *left = 0;
+	long rss = 0;
+	for (int i=0; i<10000; i++) {
+		pthread_t t;
+		CHECK(!pthread_create(&t, 0, brief, left));
+		CHECK(!pthread_join(t, &left));
+		if (i==1000) rss = resident();
+	}
+	CHECK(resident()<rss+2000);
+}
+
+/* Blocks outlive the threads that made them, and their memory is used again. */
+static void *leave(void *arg)
+{
+	void **p = arg;
+	for (int i=0; i<1000; i++) p[i] = filled(1000, 3);
+	return 0;
+}
+
+static void inherited(void)
+{
+	static void *p[1000];
+	long rss = 0;
+	for (int round=0; round<200; round++) {
+		pthread_t t;
+		CHECK(!pthread_create(&t, 0, leave, p));
+		CHECK(!pthread_join(t, 0));
+		for (int i=0; i<1000; i++) {
+			check_filled(p[i], 1000, 3);
+			free(p[i]);
+		}
+		if (round==20) rss = resident();
+	}
+	CHECK(resident()<rss+10000);
+}
+
+/* The main thread may go before the others. */
+static void *stay(void *arg)
+{
+	usleep(100000);
+	threads();
+	puts("ok");
+	exit(0);
+}
+
+static void main_leaves(void)
+{
+	pthread_t t;
+	void *p = malloc(100);
+	CHECK(p && !pthread_create(&t, 0, stay, 0));
+	pthread_exit(0);
+}
+
+/* Nothing was allocated when these start: who comes first sets all up. */
+static pthread_barrier_t barrier;
+
+static void *start_together(void *arg)
+{
+	pthread_barrier_wait(&barrier);
+	unsigned char *p[200];
+	for (int i=0; i<200; i++) p[i] = filled(100, (uintptr_t)arg);
+	for (int i=0; i<200; i++) check_filled(p[i], 100, (uintptr_t)arg);
+	for (int i=0; i<200; i++) free(p[i]);
+	return 0;
+}
+
+static void first_use_in_threads(void)
+{
+	for (int i=0; i<50; i++) {
+		pid_t pid = fork();
+		if (!pid) {
+			pthread_t t[4];
+			pthread_barrier_init(&barrier, 0, 4);
+			for (uintptr_t k=0; k<4; k++) CHECK(!pthread_create(t+k, 0, start_together, (void *)k));
+			for (int k=0; k<4; k++) CHECK(!pthread_join(t[k], 0));
+			_exit(0);
+		}
+		int status;
+		CHECK(waitpid(pid, &status, 0)==pid && !status);
+	}
+}
+
+/* A child of a program with busy threads has malloc in working order. */
+static volatile int stop;
+static void *volatile exchange[64];
+
+static void *busy(void *arg)
+{
+	unsigned s = (uintptr_t)arg+1;
+	void *p[500] = { 0 };
+	while (!stop) {
+		unsigned k = next_random(&s)%500;
+		free(p[k]);
+		p[k] = malloc(next_random(&s)%(k ? 3000 : 3000000));
+		/* Others free what this thread made, and this one theirs. */
+		p[k] = __atomic_exchange_n(&exchange[k%64], p[k], __ATOMIC_ACQ_REL);
+	}
+	return 0;
+}
+
+static void *busy_briefly(void *arg)
+{
+	while (!stop) {
+		pthread_t t;
+		if (!pthread_create(&t, 0, leave, arg)) pthread_join(t, 0);
+		for (int i=0; i<1000; i++) free(((void **)arg)[i]);
+	}
+	return 0;
+}
+
+static void child(void *kept[])
+{
+	pthread_t t;
+	alarm(60);
+	for (int i=0; i<1000; i++) {
+		check_filled(kept[i], 50+i, i);
+		free(kept[i]);
+	}
+	for (int i=0; i<2000; i++) free(filled(i*20, i));
+	free(filled(50000000, 1));
+	CHECK(!pthread_create(&t, 0, churn, (void *)77));
+	CHECK(!pthread_join(t, 0));
+	_exit(0);
+}
+
+static void *fork_some(void *arg)
+{
+	void *kept[1000];
+	for (int i=0; i<1000; i++) kept[i] = filled(50+i, i);
+	for (int i=0; i<20; i++) {
+		pid_t pid = fork();
+		CHECK(pid>=0);
+		if (!pid) child(kept);
+		/* Parents and others go on meanwhile. */
+		for (int k=0; k<1000; k++) free(filled(k, k));
+		int status;
+		CHECK(waitpid(pid, &status, 0)==pid);
+		CHECK(!status);
+	}
+	for (int i=0; i<1000; i++) free(kept[i]);
+	return 0;
+}
+
+static void forks(void)
+{
+	static void *left[2][1000];
+	pthread_t t[5];
+	for (uintptr_t i=0; i<2; i++) CHECK(!pthread_create(t+i, 0, busy, (void *)i));
+	for (int i=0; i<2; i++) CHECK(!pthread_create(t+2+i, 0, busy_briefly, left[i]));
+	/* From a thread and from the main thread at the same time. */
+	CHECK(!pthread_create(t+4, 0, fork_some, 0));
+	fork_some(0);
+	CHECK(!pthread_join(t[4], 0));
+	stop = 1;
+	for (int i=0; i<4; i++) CHECK(!pthread_join(t[i], 0));
+}
+
+/* What is freed goes back to the system while the program goes on. */
+static void goes_back(void)
+{
+	enum { COUNT=200000 };
+	void **p = map(COUNT*sizeof *p);
+	long before = resident(), full, after;
+	for (int i=0; i<COUNT; i++) p[i] = filled(500, 1);
+	full = resident();
+	CHECK(full>before+90000);
+	CHECK(full<before+130000);
+	for (int i=0; i<COUNT; i++) free(p[i]);
+	double start = seconds();
+	while ((after = resident())>before+15000 && seconds()<start+3)
+		for (int i=0; i<1000; i++) free(filled(i*10, 1));
+	CHECK(after<=before+15000);
+	for (int i=0; i<20; i++) p[i] = filled(5000000, 1);
+	CHECK(resident()>before+95000);
+	for (int i=0; i<20; i++) free(p[i]);
+	start = seconds();
+	while ((after = resident())>before+15000 && seconds()<start+3)
+		for (int i=0; i<1000; i++) free(filled(i*10, 1));
+	CHECK(after<=before+15000);
+	/* At once, when it is very much. */
+	void *huge = filled(100000000, 1);
+	CHECK(resident()>before+95000);
+	free(huge);
+	CHECK(resident()<before+25000);
+}
+
+/* Little is taken for a little. */
+static void small_footprint(void)
+{
+	long before = resident();
+	for (int i=0; i<100; i++) CHECK(malloc(i*8));
+	CHECK(resident()<before+700);
+}
+
+/* Memory that cannot be had is an error, and no end. */
+static void limited(void)
+{
+	struct rlimit limit = { 150<<20, 150<<20 };
+	CHECK(!setrlimit(RLIMIT_AS, &limit));
+	void **list = 0, **p;
+	size_t n = 0;
+	errno = 0;
+	CHECK(!malloc(200<<20) && errno==ENOMEM);
+	for (errno=0; (p = malloc(10000)); n++) {
+		memset(p, 1, 10000);
+		*p = list;
+		list = p;
+	}
+	CHECK(errno==ENOMEM);
+	CHECK(n>3000);
+	while ((p = list)) {
+		list = *p;
+		free(p);
+	}
+	for (size_t i=0; (p = malloc(1000)) && i<n; i++) {
+		*p = list;
+		list = p;
+	}
+	CHECK(p);
+}
+
+/* Where a limit is tight, half of it is to be had nonetheless. */
+static void tightly_limited(void)
+{
+	struct rlimit limit = { 80<<20, 80<<20 };
+	CHECK(!setrlimit(RLIMIT_AS, &limit));
+	for (int i=0; i<4; i++) CHECK(filled(5000000, 1));
+	CHECK(filled(1000, 1));
+}
+
+static const struct { const char *name; void (*run)(void); } checks[] = {
+#define C(f) { #f, f }
+	C(first_use_in_threads), C(basics), C(errors), C(alignments), C(reallocs),
+	C(threads), C(many_threads), C(inherited), C(main_leaves), C(forks),
+	C(goes_back), C(small_footprint), C(limited), C(tightly_limited),
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i=0; i<sizeof checks/sizeof *checks; i++) {
+		if (argc<2) puts(checks[i].name);
+		else if (!strcmp(argv[1], checks[i].name)) {
+			checks[i].run();
+			puts("ok");
+			return 0;
+		}
+	}
+	return argc>1;
+}

@@ -1,0 +1,2 @@
+int MISSING(void);
+int call_missing(void) { return MISSING(); }

@@ -1,0 +1,120 @@
+"""malloc in libc.a: what any malloc owes its callers, and what ours takes in memory, time and threads.
+
+Everything is compiled with the target's own wrappers and run natively or under the emulator.
+The checks are in ``libc/allocator.c``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from tests.build.conftest import BuiltTarget
+
+SOURCES = Path(__file__).with_name("libc")
+
+# Every check that allocator.c has. The test fails when this list and the program's disagree.
+CHECKS = (
+    "first_use_in_threads",
+    "basics",
+    "errors",
+    "alignments",
+    "reallocs",
+    "threads",
+    "many_threads",
+    "inherited",
+    "main_leaves",
+    "forks",
+    "goes_back",
+    "small_footprint",
+    "limited",
+    "tightly_limited",
+)
+# An emulator's own memory is in these figures, and its limits are not the program's.
+NATIVE_ONLY = ("many_threads", "inherited", "goes_back", "small_footprint", "limited", "tightly_limited")
+
+
+def compile_program(target: BuiltTarget, source: Path, output: Path, *flags: str) -> Path:
+    command = [str(target.cc), "-O1", "-fno-builtin", str(source), "-o", str(output), *flags]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+    return output
+
+
+def run(
+    target: BuiltTarget, program: Path, *args: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [*target.emulator, str(program), *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, env=env)
+
+
+@pytest.fixture(scope="module")
+def program(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_program(target, SOURCES / "allocator.c", tmp_path_factory.mktemp("libc") / "allocator")
+
+
+def test_all_checks_are_run(target: BuiltTarget, program: Path) -> None:
+    assert run(target, program).stdout.split() == list(CHECKS)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_check(target: BuiltTarget, program: Path, check: str) -> None:
+    if target.emulator and check in NATIVE_ONLY:
+        pytest.skip("measures memory: needs a native target")
+    done = run(target, program, check)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "ok\n"
+
+
+def test_environment_says_nothing_to_it(target: BuiltTarget, program: Path) -> None:
+    names = ("VERBOSE", "SHOW_STATS", "SHOW_ERRORS", "RESERVE_OS_MEMORY", "LIMIT_OS_ALLOC")
+    done = run(target, program, "basics", env={**os.environ, **{f"MIMALLOC_{n}": "1" for n in names}})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+
+
+def test_its_names_are_its_own(target: BuiltTarget, tmp_path: Path) -> None:
+    """Nothing of mimalloc's can clash with another copy of it in the program, such as CPython's."""
+    source = tmp_path / "whole.c"
+    source.write_text("void *mi_malloc(unsigned long n) { return 0; }\nint main(void) { return 0; }\n")
+    with compile_program(target, source, tmp_path / "whole", "-Wl,--export-dynamic").open("rb") as file:
+        table = ELFFile(file).get_section_by_name(".dynsym")
+        assert isinstance(table, SymbolTableSection)
+        symbols = [s.name for s in table.iter_symbols()]
+    assert {"malloc", "free", "aligned_alloc", "malloc_usable_size", "reallocarray", "valloc"} <= set(symbols)
+    assert [s for s in symbols if s.startswith(("mi_", "_mi_"))] == ["mi_malloc"]
+
+
+def test_program_may_bring_its_own(target: BuiltTarget, tmp_path: Path) -> None:
+    source = tmp_path / "own.c"
+    source.write_text(
+        "#include <stdio.h>\n#include <stdlib.h>\nstatic char memory[100000], *next = memory;\nint calls;\n"
+        "void *malloc(size_t n) { calls++; n = (n + 15) & -16; next += n; return next - n; }\n"
+        "void *calloc(size_t m, size_t n) { return malloc(m * n); }\n"
+        "void *realloc(void *p, size_t n) { return malloc(n); }\nvoid free(void *p) { calls++; }\n"
+        'int main(void) { char *line = 0; free(malloc(1)); asprintf(&line, "%d", 5); printf("%d\\n", calls); }\n'
+    )
+    own = compile_program(target, source, tmp_path / "own", "-D_GNU_SOURCE")
+    assert int(run(target, own).stdout) >= 3
+
+
+def test_start_costs_little(target: BuiltTarget, tmp_path: Path) -> None:
+    """The first allocation is had for three system calls, and a program without one makes none."""
+    strace = shutil.which("strace")
+    if strace is None or target.emulator:
+        pytest.skip("needs strace and a native target")
+    calls = []
+    for statement in ("", "free(malloc(100));"):
+        source = tmp_path / "start.c"
+        source.write_text(f"#include <stdlib.h>\nint main(void) {{ {statement} return 0; }}\n")
+        program = compile_program(target, source, tmp_path / "start")
+        subprocess.run([strace, "-o", str(tmp_path / "log"), str(program)], check=True)
+        calls.append([line.split("(")[0] for line in (tmp_path / "log").read_text().splitlines()])
+    assert not {"mmap", "mmap2", "brk", "open", "getrandom"} & set(calls[0]), calls
+    assert len(calls[1]) - len(calls[0]) <= 4, calls

@@ -1,0 +1,281 @@
+"""What the interpreter does, wherever its tree is."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from staticpython.verify import binary_faults, module_faults, path_faults
+from tests.build.conftest import BuiltTarget, clean_environment, network_environment
+
+Chroot = Callable[..., str]
+LINKED = (
+    "ssl, sqlite3, ctypes, lzma, bz2, zlib, curses, curses.panel, readline, uuid, decimal, hashlib, json, asyncio, "
+    "multiprocessing, xml.etree.ElementTree, zoneinfo, unicodedata, socket, select, mmap, dbm.sqlite3, termios, pwd"
+)
+
+
+def test_binary_is_static_and_hardened(target: BuiltTarget) -> None:
+    assert list(binary_faults(target.binary, target.plan["arch"])) == []
+
+
+def test_every_module_is_linked_and_imports(target: BuiltTarget) -> None:
+    assert list(module_faults([*target.emulator, str(target.binary)], target.plan["modules"])) == []
+
+
+def test_binary_is_stripped(target: BuiltTarget) -> None:
+    assert b".symtab" not in target.binary.read_bytes()
+
+
+def test_no_build_path_is_left(target: BuiltTarget) -> None:
+    assert list(path_faults(target.tree, [str(target.build), str(target.build.parent.parent) + "/"])) == []
+    shown = target.run("-m", "sysconfig")
+    assert str(target.build) not in shown
+    # The placeholder of configs/packages/cpython.yml is only ever the start of a path.
+    assert not re.search(r"(?<![\w./-])/python/", shown)
+
+
+def test_empty_environment_and_any_argv0(target: BuiltTarget) -> None:
+    assert target.run("-c", "import sys; print(sys.prefix)", env={}) == str(target.tree)
+    if not target.emulator:
+        run = subprocess.run(["", "-c", "import os"], executable=target.binary, env={}, capture_output=True, text=True)
+        assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_moved_tree_finds_itself(target: BuiltTarget, moved: Path) -> None:
+    python = moved / "bin/python3"
+    program = "import os, sys, sysconfig; print(sys.prefix, os.__file__, sysconfig.get_path('include'), sep='\\n')"
+    prefix, os_file, include = target.run("-c", program, python=python).splitlines()
+    assert prefix == str(moved)
+    assert os_file == str(moved / f"lib/python{target.plan['series']}/os.py")
+    assert Path(include, "Python.h").is_file()
+
+
+def test_through_symbolic_links(target: BuiltTarget, tmp_path: Path) -> None:
+    link, folder = tmp_path / "py", tmp_path / "folder"
+    link.symlink_to(target.binary)
+    folder.symlink_to(target.tree)
+    for python in (link, folder / "bin/python3"):
+        assert target.run("-c", "import os; print(os.path.realpath(os.__file__))", python=python) == str(
+            target.stdlib / "os.py"
+        )
+
+
+def test_read_only_tree_is_not_written_to(target: BuiltTarget, moved: Path) -> None:
+    before = {p: p.lstat().st_mtime_ns for p in moved.rglob("*")}
+    for path in moved.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~0o222)
+    try:
+        target.run("-c", f"import {LINKED}", python=moved / "bin/python3")
+    finally:
+        for path in moved.rglob("*"):
+            if path.is_dir():
+                path.chmod(0o755)
+    # As root the modes do not hold: what matters is that everything was compiled beforehand.
+    assert {p: p.lstat().st_mtime_ns for p in moved.rglob("*")} == before
+
+
+def test_empty_chroot(chroot: Chroot) -> None:
+    assert chroot("-c", f"import {LINKED}; print('well')") == "well"
+    assert chroot("-c", "import sys; print(sys.prefix)") == "/python"
+
+
+def test_empty_chroot_has_certificates_zones_and_terminals(chroot: Chroot) -> None:
+    assert int(chroot("-c", "import ssl; print(ssl.create_default_context().cert_store_stats()['x509_ca'])")) > 100
+    program = "import datetime as d, zoneinfo as z; print(d.datetime(2026, 7, 1, tzinfo=z.ZoneInfo('Europe/Berlin')))"
+    assert chroot("-c", program) == "2026-07-01 00:00:00+02:00"
+    assert int(chroot("-c", "import zoneinfo; print(len(zoneinfo.available_timezones()))")) > 400
+    for terminal in ("xterm-256color", "linux", "tmux-256color", "screen", "vt100"):
+        program = f"import curses; curses.setupterm({terminal!r}, 1); print(curses.tigetnum('cols'))"
+        assert int(chroot("-c", program)) > 0
+
+
+def test_certificates_of_the_environment_win(target: BuiltTarget, tmp_path: Path) -> None:
+    own = tmp_path / "own.pem"
+    bundle = (target.stdlib / "_staticpython/cacert.pem").read_text()
+    first = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", bundle, re.DOTALL)
+    assert first
+    own.write_text(first.group())
+    program = "import ssl; print(ssl.create_default_context().cert_store_stats()['x509_ca'])"
+    assert target.run("-c", program, env=clean_environment(SSL_CERT_FILE=str(own), SSL_CERT_DIR="/nonexistent")) == "1"
+
+
+def test_venv_with_pip(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
+    for option, name in (("--symlinks", "linked"), ("--copies", "copied")):
+        venv = tmp_path / name
+        target.run("-m", "venv", option, venv, python=moved / "bin/python3")
+        program = "import sys, pip, ssl; print(sys.prefix, sys.base_prefix, pip.__file__, sep='\\n')"
+        prefix, base, pip = target.run("-c", program, python=venv / "bin/python3").splitlines()
+        assert (prefix, base) == (str(venv), str(moved))
+        assert pip.startswith(str(venv))
+
+
+def test_scripts_work_after_a_move(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
+    if not target.starts_programs:
+        pytest.skip("scripts start the interpreter without the emulator; `make test` has the kernel do so")
+    link = tmp_path / "pip-link"
+    link.symlink_to(moved / "bin/pip3")
+    for script in (moved / "bin/pip3", link):
+        assert str(moved) in output_of(script, "--version")
+    assert "built-in" in output_of(moved / "bin/pydoc3", "math")
+    assert f"{moved}/include" in output_of(moved / "bin/python3-config", "--includes")
+
+
+def output_of(*command: str | Path) -> str:
+    run = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=clean_environment())
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_pip_installs_pure_python(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
+    venv = tmp_path / "venv"
+    target.run("-m", "venv", venv, python=moved / "bin/python3")
+    install = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "six", "django"]
+    target.run(*install, python=venv / "bin/python3", env=network_environment())
+    site = tmp_path / "mysite"
+    env = clean_environment(HOME=str(tmp_path))
+    site.mkdir()
+    target.run("-m", "django", "startproject", "mysite", site, python=venv / "bin/python3", env=env)
+    target.run("manage.py", "migrate", "-v0", python=venv / "bin/python3", cwd=site, env=env)
+    program = (
+        "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'mysite.settings'\n"
+        "django.setup()\n"
+        "from django.contrib.auth.models import User; User.objects.create_user('ada', password='x' * 12)\n"
+        "from django.test import Client; from django.conf import settings; settings.ALLOWED_HOSTS = ['*']\n"
+        "print(Client().get('/').status_code, Client().get('/admin/login/').status_code, User.objects.count())\n"
+    )
+    assert target.run("-c", program, python=venv / "bin/python3", cwd=site, env=env) == "200 200 1"
+
+
+def test_sqlite_features(target: BuiltTarget) -> None:
+    program = """
+import json, sqlite3
+db = sqlite3.connect(":memory:")
+for kind in ("fts3", "fts4", "fts5"):
+    db.execute(f"create virtual table {kind}_t using {kind}(body)")
+db.execute("create virtual table r using rtree(id, a, b)")
+db.execute("create virtual table g using geopoly(label)")
+db.execute("insert into fts5_t values ('hello static world')")
+print(db.execute("select count(*) from fts5_t where body match 'static'").fetchone()[0])
+print(db.execute("select json_extract('{\\"a\\": [1, 2]}', '$.a[1]'), round(sin(1), 3), sqrt(9)").fetchone())
+options = {o for o, in db.execute("pragma compile_options")}
+print(sorted({"ENABLE_COLUMN_METADATA", "THREADSAFE=1"} - options))
+db.enable_load_extension(True)
+"""
+    assert target.run("-c", program).splitlines() == ["1", "(2, 0.841, 3.0)", "[]"]
+
+
+def test_thread_stacks(target: BuiltTarget) -> None:
+    program = """
+import sys, threading
+def depth(n): return 0 if n == 0 else 1 + depth(n - 1)
+def deep():
+    sys.setrecursionlimit(60000)
+    print(len(str([[]] * 10)), depth(5000))
+    import re; re.compile("(" * 90 + ")" * 90)
+thread = threading.Thread(target=deep); thread.start(); thread.join()
+"""
+    assert target.run("-c", program) == "40 5000"
+
+
+def test_ctypes(target: BuiltTarget) -> None:
+    program = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.strlen.restype = ctypes.c_size_t
+print(libc.strlen(b"static"), ctypes.pythonapi.Py_GetVersion is not None)
+class Point(ctypes.Structure): _fields_ = [("x", ctypes.c_int), ("y", ctypes.c_int)]
+Compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
+values = (ctypes.c_int * 5)(3, 1, 5, 2, 4)
+libc.qsort(values, 5, ctypes.sizeof(ctypes.c_int), Compare(lambda a, b: a[0] - b[0]))
+print(list(values))
+libc.div.restype = Point
+print(libc.div(17, 5).x, libc.div(17, 5).y)
+"""
+    assert target.run("-c", program).splitlines() == ["6 True", "[1, 2, 3, 4, 5]", "3 2"]
+
+
+def test_libc_is_visible_to_loaded_libraries(target: BuiltTarget) -> None:
+    names = [
+        "cos",
+        "memcpy",
+        "__stack_chk_fail",
+        "pthread_create",
+        "dlopen",
+        "malloc",
+        "deflate",
+        "Py_Initialize",
+        "iconv",
+    ]
+    program = f"import ctypes; p = ctypes.CDLL(None); print([n for n in {names!r} if not hasattr(p, n)])"
+    assert target.run("-c", program) == "[]"
+
+
+def test_line_editing_in_a_terminal(target: BuiltTarget) -> None:
+    master, slave = pty.openpty()
+    env = clean_environment(TERM="xterm-256color", PYTHON_BASIC_REPL="1", HOME="/nonexistent")
+    command = [*target.emulator, str(target.binary), "-q", "-i", "-c", "import readline; print(readline.backend)"]
+    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env, close_fds=True) as process:
+        os.close(slave)
+        # ^A goes to the start of the line: only a line editor makes 6*7 of it.
+        os.write(master, b"*7)\x01print(6\n")
+        output, end = b"", time.monotonic() + 60
+        while b"42" not in output and time.monotonic() < end:
+            if select.select([master], [], [], 0.2)[0]:
+                output += os.read(master, 4096)
+        process.kill()
+    os.close(master)
+    assert b"42" in output, output
+
+
+def test_new_repl_in_a_terminal(target: BuiltTarget) -> None:
+    master, slave = pty.openpty()
+    env = clean_environment(TERM="xterm-256color", HOME="/nonexistent")
+    command = [*target.emulator, str(target.binary), "-q"]
+    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env, close_fds=True) as process:
+        os.close(slave)
+        output, end, sent = b"", time.monotonic() + 60, False
+        while b"42" not in output and time.monotonic() < end:
+            if select.select([master], [], [], 0.2)[0]:
+                output += os.read(master, 4096)
+            if b">>>" in output and not sent:
+                os.write(master, b"print(6*7)\r")
+                sent = True
+        process.kill()
+    os.close(master)
+    assert b"42" in output, output
+
+
+def test_manifest_names_every_input(target: BuiltTarget) -> None:
+    manifest = json.loads((target.tree / "manifest.json").read_text())
+    assert manifest["python"] == target.plan["version"]
+    names = {entry["name"] for entry in manifest["inputs"]}
+    assert {"musl", "cpython"} <= names
+    assert all(re.fullmatch("[0-9a-f]{64}", entry["sha256"]) for entry in manifest["inputs"])
+    for name in names - {"compiler-rt", "linux-headers"}:
+        assert any((target.tree / "licences" / name).iterdir()), f"no licence of {name}"
+
+
+def test_tree_is_complete(target: BuiltTarget) -> None:
+    for name in ("python3", "pip3", "pydoc3", "python3-config"):
+        assert os.access(target.tree / "bin" / name, os.X_OK), name
+    assert (target.tree / f"include/python{target.plan['series']}/Python.h").is_file()
+    assert not shutil.which("idle3", path=str(target.tree / "bin"))
+
+
+def test_compiled_files_are_unchecked(target: BuiltTarget) -> None:
+    caches = list(target.stdlib.glob("__pycache__/*.pyc"))
+    assert len(caches) > 100
+    # PEP 552: flags 1 = hash-based, not checked against the source.
+    assert {int.from_bytes(p.read_bytes()[4:8], "little") for p in caches} == {1}

@@ -1,0 +1,168 @@
+"""What configure was told about a target, and what it found out: each answer is measured on the target itself.
+
+A cross build cannot run what it compiles, and a native build would take the build machine's word: configure is told
+(`configure_answers` in configs/<arch>.yml).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from staticpython.config import load_facts
+from staticpython.plan import host_arch
+from tests.build.conftest import BuiltTarget, clean_environment
+
+SOURCES = Path(__file__).with_name("configure")
+ARCHES = load_facts().arches
+KEYS = sorted({k for a in ARCHES.values() for k in a.configure_answers})
+
+# Questions that configure of CPython answers without a program when it cannot run one.
+NOT_ASKED = {
+    "ac_cv_c_bigendian": "read from an object file",
+    "ac_cv_have_chflags": "asked by linking: there is no such function",
+    "ac_cv_have_lchflags": "asked by linking: there is no such function",
+    "ac_cv_kpthread": "only where a thread needs a compiler flag",
+    "ac_cv_kthread": "only where a thread needs a compiler flag",
+    "ac_cv_pthread": "only where a thread needs a compiler flag",
+}
+
+
+def compile_program(target: BuiltTarget, name: str, folder: Path) -> Path:
+    # As CPython is compiled, in what the answers depend on.
+    flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-fwrapv"]
+    command = [str(target.cc), *flags, str(SOURCES / f"{name}.c"), "-o", str(folder / name)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def answers(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_program(target, "answers", tmp_path_factory.mktemp("configure"))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_answer_is_what_the_target_does(target: BuiltTarget, answers: Path, key: str) -> None:
+    done = subprocess.run([*target.emulator, str(answers), key], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip() == target.plan["arch"]["configure_answers"][key]
+
+
+def test_every_question_has_an_answer(target: BuiltTarget) -> None:
+    """Without one configure would guess, and say nothing: a hash that is not SipHash, a queue without its size."""
+    configure = (target.build.parent / "sources/cpython/configure").read_text(encoding="utf-8")
+    asked = set()
+    for question in configure.split("if test ${ac_cv_")[1:]:
+        key = re.match(r"(\w+)\+y\}", question)
+        if key and '"$cross_compiling" = yes' in question:
+            asked.add(f"ac_cv_{key.group(1)}")
+    assert asked - set(NOT_ASKED) == set(KEYS)
+
+
+def test_configure_took_the_answers(target: BuiltTarget) -> None:
+    log = (target.build / "cpython/config.log").read_text(encoding="utf-8", errors="replace")
+    found = dict(re.findall(r"^(ac_cv_\w+)='?([^'\n]*)'?$", log, re.MULTILINE))
+    wanted = target.plan["arch"]["configure_answers"]
+    assert {k: found.get(k) for k in wanted} == wanted
+
+
+def test_atomics_of_every_size(target: BuiltTarget, tmp_path: Path) -> None:
+    """The compiler's helper functions for objects that are wider, or aligned to less, than the CPU has at a time."""
+    program = compile_program(target, "atomics", tmp_path)
+    done = subprocess.run([*target.emulator, str(program)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # In the program that asks, no object is free of locks beyond the size of a pointer.
+    widest = target.plan["arch"]["elf_class"] // 8
+    assert done.stdout.split() == [str(n) for n in (1, 2, 4, 8) if n <= widest]
+
+
+def test_runs_on_an_old_cpu(target: BuiltTarget) -> None:
+    """An instruction that `cflags` do not allow for is an illegal one there, wherever it comes from."""
+    emulator = shutil.which(target.plan["arch"]["emulator"])
+    if emulator is None:
+        pytest.skip("needs the emulator")
+    program = (
+        "import decimal, hashlib, json, math, re, sqlite3, ssl, threading, zlib, lzma, bz2\n"
+        "data = bytes(range(256)) * 999\n"
+        "assert zlib.decompress(zlib.compress(data)) == lzma.decompress(lzma.compress(data)) == data\n"
+        "assert bz2.decompress(bz2.compress(data)) == data and b'\\xff\\x00' in data\n"
+        "[hashlib.new(name, data) for name in ('sha256', 'sha512', 'sha3_256', 'blake2b', 'blake2s', 'md5', 'sm3')]\n"
+        "ssl.create_default_context(); ssl.RAND_bytes(32)\n"
+        "hashlib.pbkdf2_hmac('sha256', b'a', b'b', 100); hashlib.scrypt(b'a', salt=b'b', n=16, r=8, p=1)\n"
+        "assert sqlite3.connect(':memory:').execute('select sum(value * 1.5) from json_each(\"[1, 2]\")')\n"
+        "print(math.fsum([.1] * 10), json.dumps(1e300), 7 ** 300 % 1000007, decimal.Decimal(2).sqrt())\n"
+    )
+    command = [emulator, "-cpu", target.plan["arch"]["emulator_cpu"], str(target.binary), "-I", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=clean_environment())
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["1.0", "1e+300", str(7**300 % 1000007), "1.414213562373095048801688724"]
+
+
+# Where a target's pyconfig.h and sysconfig may differ from this machine's own build: names, arches, and why.
+DIFFERENCES: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("ALIGNOF_LONG ALIGNOF_SIZE_T ALIGNOF_MAX_ALIGN_T", ("i386",), "a pointer has 32 bits, the ABI aligns to 8 bytes"),
+    ("SIZEOF_LONG SIZEOF_SIZE_T SIZEOF_UINTPTR_T SIZEOF_VOID_P SIZEOF_PTHREAD_T", ("i386",), "a pointer has 32 bits"),
+    ("SIZEOF_LONG_DOUBLE", ("i386",), "the x87's 80 bits in 12 bytes"),
+    ("HAVE_LARGEFILE_SUPPORT", ("i386",), "off_t has 64 bits, more than long"),
+    ("HAVE_GCC_UINT128_T HAVE___UINT128_T", ("i386",), "no 128-bit integers on a 32-bit CPU"),
+    ("X87_DOUBLE_ROUNDING", ("i386",), "without SSE the x87 computes, in 80 bits"),
+    ("HAVE_GCC_ASM_FOR_X64", ("i386", "aarch64", "riscv64"), "assembler of x86_64"),
+    ("HAVE_GCC_ASM_FOR_X87", ("aarch64", "riscv64"), "assembler of x86"),
+    ("HAVE_USABLE_WCHAR_T", ("aarch64",), "wchar_t has no sign in the AArch64 ABI"),
+)
+# sysconfig has pyconfig.h's macros too, and the Makefile's variables.
+SYSCONFIG_DIFFERENCES: tuple[tuple[str, tuple[str, ...], str], ...] = (*DIFFERENCES,)
+
+
+def explained(arch: str, table: tuple[tuple[str, tuple[str, ...], str], ...]) -> set[str]:
+    return {name for names, arches, _ in table if arch in arches for name in names.split()}
+
+
+def macros_of(target: BuiltTarget) -> dict[str, str]:
+    text = (target.tree / f"include/python{target.plan['series']}/pyconfig.h").read_text(encoding="utf-8")
+    return dict(re.findall(r"^#\s*define\s+(\w+)(.*)$", text, re.MULTILINE))
+
+
+def variables_of(target: BuiltTarget) -> dict[str, str]:
+    """Return sysconfig's variables, with the target's own names taken out of their values."""
+    program = "import json, sysconfig; print(json.dumps(sysconfig.get_config_vars()))"
+    found = json.loads(target.run("-c", program))
+    names = (
+        str(target.tree),
+        target.triple,
+        target.triple.replace("-", "-pc-", 1),
+        target.triple.replace("-", "-unknown-", 1),
+    )
+    for name in names:
+        found = {k: str(v).replace(name, "NAME") for k, v in found.items()}
+    return found
+
+
+@pytest.fixture
+def reference(target: BuiltTarget) -> BuiltTarget:
+    """The build for this machine itself, beside the target's."""
+    build = target.build.parent / host_arch(load_facts())
+    if build == target.build or not (build / "plan.json").exists():
+        pytest.skip("needs this machine's own build beside it")
+    native = BuiltTarget(json.loads((build / "plan.json").read_text()), build)
+    if not native.binary.exists():
+        pytest.skip("needs this machine's own build beside it")
+    return native
+
+
+@pytest.mark.parametrize("of", [macros_of, variables_of], ids=["pyconfig", "sysconfig"])
+def test_differences_are_explained(
+    target: BuiltTarget, reference: BuiltTarget, of: Callable[[BuiltTarget], dict[str, str]]
+) -> None:
+    ours, theirs = of(target), of(reference)
+    different = {k: (ours.get(k), theirs.get(k)) for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k)}
+    wanted = explained(target.arch, DIFFERENCES if of is macros_of else SYSCONFIG_DIFFERENCES)
+    assert {k: v for k, v in different.items() if k not in wanted} == {}
+    assert wanted - set(different) == set()
