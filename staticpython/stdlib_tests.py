@@ -112,7 +112,7 @@ def unexpected(outcome: Outcome, expectations: list[Expectation], arch: str) -> 
 
 
 def files_of(names: list[str]) -> list[str]:
-    """Return the test files of test ids: test_json of test.test_json.test_scanstring.TestCScanstring.test_surrogates."""
+    """Return the files of test ids: test_json of test.test_json.test_scanstring.TestCScanstring.test_surrogates."""
     return sorted({name.removeprefix("test.").split(".")[0] for name in names})
 
 
