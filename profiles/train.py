@@ -632,7 +632,7 @@ def compiling() -> None:
         compile(source, "train", "exec")
     tree = ast.parse(source)
     ast.unparse(tree), sum(1 for _ in ast.walk(tree))
-    list(tokenize.generate_tokens(io.StringIO(source[:9000]).readline))
+    list(tokenize.generate_tokens(io.StringIO(source).readline))
     for i in range(300):
         eval(f"[{i} + x * 2 for x in range(5)]")
     namespace: dict[str, object] = {}

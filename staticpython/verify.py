@@ -95,9 +95,9 @@ def path_faults(tree: Path, forbidden: list[str]) -> Iterator[str]:
 
 def flag_faults(tree: Path) -> Iterator[str]:
     """Yield the files that would hand flags of the interpreter's own build (profile, LTO) on to extension modules."""
+    own = re.compile(r"-fprofile-[\w-]+|-flto\b|-ffat-lto-objects|--fat-lto-objects|--lto-O\d")
     for path in sorted([*tree.glob("lib/python*/_sysconfigdata_*.py"), *tree.glob("lib/python*/config-*/Makefile")]):
-        found = re.findall(r"-fprofile-[\w-]+|-flto\b|-ffat-lto-objects|--fat-lto-objects|--lto-O\d", path.read_text())
-        flags = sorted(set(found))
+        flags = sorted(set(own.findall(path.read_text(encoding="utf-8"))))
         if flags:
             yield f"{path.relative_to(tree)}: holds the interpreter's own flags {', '.join(flags)}"
 
