@@ -83,6 +83,29 @@ def test_atomics_of_every_size(target: BuiltTarget, tmp_path: Path) -> None:
     assert done.stdout.split() == [str(n) for n in (1, 2, 4, 8) if n <= widest]
 
 
+def test_stack_is_aligned_everywhere(target: BuiltTarget, tmp_path: Path) -> None:
+    program = compile_program(target, "stack", tmp_path)
+    done = subprocess.run([*target.emulator, str(program)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_times_after_2038_and_files_over_4_gib(target: BuiltTarget, tmp_path: Path) -> None:
+    program = (
+        "import mmap, os, sys, time\n"
+        "with open(sys.argv[1], 'w+b') as file:\n"
+        "    file.seek(5 << 30); file.write(b'end'); file.flush()\n"
+        "    assert os.fstat(file.fileno()).st_size == (5 << 30) + 3\n"
+        "    with mmap.mmap(file.fileno(), 3, offset=5 << 30) as view: assert view[:] == b'end'\n"
+        "os.utime(sys.argv[1], (1 << 33, 1 << 33))\n"
+        "assert os.stat(sys.argv[1]).st_mtime == 1 << 33\n"
+        "print(time.gmtime(1 << 33).tm_year, time.mktime(time.localtime(1 << 33)) == 1 << 33)\n"
+    )
+    try:
+        assert target.run("-c", program, tmp_path / "large") == "2242 True"
+    finally:
+        (tmp_path / "large").unlink(missing_ok=True)
+
+
 def test_runs_on_an_old_cpu(target: BuiltTarget) -> None:
     """An instruction that `cflags` do not allow for is an illegal one there, wherever it comes from."""
     emulator = shutil.which(target.plan["arch"]["emulator"])
@@ -133,7 +156,7 @@ def macros_of(target: BuiltTarget) -> dict[str, str]:
 def variables_of(target: BuiltTarget) -> dict[str, str]:
     """Return sysconfig's variables, with the target's own names taken out of their values."""
     program = "import json, sysconfig; print(json.dumps(sysconfig.get_config_vars()))"
-    found = json.loads(target.run("-c", program))
+    found: dict[str, str] = json.loads(target.run("-c", program))
     names = (
         str(target.tree),
         target.triple,
