@@ -116,9 +116,11 @@ void *_mi_os_alloc_aligned_at_offset(size_t size, size_t align, size_t offset, b
 
 /* ---- instead of options.c ---- */
 
-/* The rest are zero. Memory that stays unused for purge_delay ms is given
- * back. Address space is reserved by the arena of so many KiB, without
- * access, which costs nothing where commitments are counted or limited;
+/* Memory unused for about so many ms is given back. */
+#define PURGE_DELAY 500
+
+/* The rest are zero. Address space is reserved by the arena of so many KiB,
+ * without access, which costs nothing where commitments are counted;
  * segments are then made accessible one by one. */
 long mi_option_get(mi_option_t option)
 {
@@ -126,8 +128,8 @@ long mi_option_get(mi_option_t option)
 	case mi_option_eager_commit: return 1;
 	case mi_option_eager_commit_delay: return 1;
 	case mi_option_purge_decommits: return 1;
-	case mi_option_purge_delay: return 10;
-	case mi_option_arena_purge_mult: return 10;
+	case mi_option_purge_delay: return PURGE_DELAY;
+	case mi_option_arena_purge_mult: return 1;
 	case mi_option_max_segment_reclaim: return 8;
 	case mi_option_arena_reserve: return sizeof(void *)==8 ? 64*1024 : 16*1024;
 	default: return 0;
@@ -267,20 +269,22 @@ bool _mi_prim_random_buf(void *buf, size_t n)
 }
 
 /* mimalloc looks for memory to give back only where it frees more of the
- * same. So each thread also looks a few times a second, while it asks for
- * memory, at all that has been unused for long enough. */
+ * same, and puts it off where it allocates nearby. So each thread also looks
+ * twice a second, while it asks for memory, at all that it has free. */
 static void look_for_unused(bool force, unsigned long long beat, void *arg)
 {
 	static __thread mi_msecs_t next;
-	mi_msecs_t now;
 	/* Not while the thread's heap is taken apart. */
-	if (force || beat%64 || (now = _mi_clock_now()) < next) return;
-	next = now + 100;
+	if (force || beat%64) return;
+	mi_msecs_t now = _mi_clock_now(), due = next;
+	if (due && now < due) return;
+	next = now + PURGE_DELAY;
+	if (!due) return;
 	mi_tld_t *tld = mi_prim_get_default_heap()->tld;
 	for (size_t i=0; i<=MI_SEGMENT_BIN_MAX; i++)
 		for (mi_slice_t *s=tld->segments.spans[i].first; s; s=s->next)
-			mi_segment_try_purge(_mi_ptr_segment(s), false, &tld->stats);
-	mi_arenas_try_purge(false, true, &tld->stats);
+			mi_segment_try_purge(_mi_ptr_segment(s), true, &tld->stats);
+	mi_arenas_try_purge(true, true, &tld->stats);
 }
 
 void _mi_prim_thread_init_auto_done(void)

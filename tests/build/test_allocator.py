@@ -32,6 +32,7 @@ CHECKS = (
     "inherited",
     "main_leaves",
     "forks",
+    "forks_while_freed",
     "goes_back",
     "small_footprint",
     "limited",

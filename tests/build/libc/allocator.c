@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -427,14 +428,59 @@ static void forks(void)
 {
 	static void *left[2][1000];
 	pthread_t t[5];
-	for (uintptr_t i=0; i<2; i++) CHECK(!pthread_create(t+i, 0, busy, (void *)i));
-	for (int i=0; i<2; i++) CHECK(!pthread_create(t+2+i, 0, busy_briefly, left[i]));
+	for (int i=0; i<2; i++) {
+		CHECK(!pthread_create(t+i, 0, busy, (void *)(uintptr_t)i));
+		CHECK(!pthread_create(t+2+i, 0, busy_briefly, left[i]));
+	}
 	/* From a thread and from the main thread at the same time. */
 	CHECK(!pthread_create(t+4, 0, fork_some, 0));
 	fork_some(0);
 	CHECK(!pthread_join(t[4], 0));
 	stop = 1;
 	for (int i=0; i<4; i++) CHECK(!pthread_join(t[i], 0));
+}
+
+/* The same at the very moment when others free what the forking thread
+ * made; and its child gives up all of its memory. */
+enum { GIVEN=1000 };
+static void *volatile given[GIVEN];
+
+static void *take(void *arg)
+{
+	for (int i=0; !stop; i=(i+1)%GIVEN) if (given[i]) free(__atomic_exchange_n(given+i, 0, __ATOMIC_ACQ_REL));
+	return 0;
+}
+
+static void *fork_and_give(void *arg)
+{
+	for (int i=0; i<800; i++) {
+		void *p[GIVEN];
+		for (int k=0; k<GIVEN; k++) CHECK((p[k] = malloc(8000)));
+		for (int k=0; k<GIVEN; k++) given[k] = p[k];
+		pid_t pid = fork();
+		CHECK(pid>=0);
+		if (!pid) {
+			alarm(20);
+			for (int k=0; k<100; k++) CHECK(malloc(8000));
+			/* The only thread: with it ends the process. */
+			pthread_exit(0);
+		}
+		int status;
+		CHECK(waitpid(pid, &status, 0)==pid);
+		CHECK(!status);
+		for (int k=0; k<GIVEN; k++) while (given[k]) sched_yield();
+	}
+	return 0;
+}
+
+static void forks_while_freed(void)
+{
+	pthread_t t, forking;
+	CHECK(!pthread_create(&t, 0, take, 0));
+	CHECK(!pthread_create(&forking, 0, fork_and_give, 0));
+	CHECK(!pthread_join(forking, 0));
+	stop = 1;
+	CHECK(!pthread_join(t, 0));
 }
 
 /* What is freed goes back to the system while the program goes on. */
@@ -513,7 +559,7 @@ static void tightly_limited(void)
 static const struct { const char *name; void (*run)(void); } checks[] = {
 #define C(f) { #f, f }
 	C(first_use_in_threads), C(basics), C(errors), C(alignments), C(reallocs),
-	C(threads), C(many_threads), C(inherited), C(main_leaves), C(forks),
+	C(threads), C(many_threads), C(inherited), C(main_leaves), C(forks), C(forks_while_freed),
 	C(goes_back), C(small_footprint), C(limited), C(tightly_limited),
 };
 
