@@ -84,6 +84,9 @@ def manifest(plan: dict[str, Any], build: Path) -> dict[str, Any]:
         "triple": plan["arch"]["triple"],
         "arch_cflags": plan["arch"]["cflags"],
         "toolchain": plan["toolchain"],
+        "interpreter_cflags": plan["cflags_core"],
+        "interpreter_ldflags": plan["ldflags_core"],
+        "profile": {plan["profile"]: sha256_of(ROOT / plan["profile"])} if plan["profile"] else {},
         "modules": plan["modules"],
         "inputs": inputs,
     }

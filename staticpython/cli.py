@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     add("--python", default="3.13", metavar="VERSION", help="release series or exact release (default: %(default)s)")
     add("--toolchain", default="zig", metavar="NAME", help="compiler and linker (default: %(default)s)")
     add("--with-gpl", action="store_true", help="link GPL libraries: readline instead of libedit, gdbm, dbm.ndbm")
+    add("--plain", action="store_true", help="neither profile nor link-time optimisation: built sooner, runs slower")
     add("--without", action="append", default=[], metavar="NAME", help="leave a module or feature out")
     add("--only", action="append", default=[], metavar="NAME", help="of the modules with a feature, link only these")
     add(
@@ -115,6 +116,7 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
         mirror=mirror,
         allocator=options.allocator,
         releases=tuple(options.release),
+        plain=options.plain,
     )
 
 
@@ -123,6 +125,7 @@ def _replay(options: argparse.Namespace) -> list[str]:
     words = [f"--arch={a}" for a in options.arch or []]
     words += [f"--python={options.python}", f"--toolchain={options.toolchain}", f"--prefix={options.prefix}"]
     words += ["--with-gpl"] if options.with_gpl else []
+    words += ["--plain"] if options.plain else []
     words += [f"--without={n}" for n in options.without] + [f"--only={n}" for n in options.only]
     words += [f"--allocator={options.allocator}"]
     words += [f"--release={word}" for word in options.release]

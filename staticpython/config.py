@@ -33,6 +33,7 @@ class Arch:
     openssl_target: str = key("The arch as OpenSSL's `Configure` names it.")
     wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
     emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
+    lto_ldflags: list[str] = key("Linker flags with which link-time optimisation knows the arch's ABI.", default=[])
     configure_answers: dict[str, str] = key(
         "Answers for configure tests that would have to run a program (config.site); native builds take them as well.",
         default={},
@@ -61,6 +62,7 @@ class Release:
     )
     pypi: PyPI | None = key("The PyPI project with the file, reached through pip.", default=None)
     host: str | None = key("Build machine (`uname -m`) that this release is for; any when missing.", default=None)
+    profile: str | None = key("Kind cpython: the trained profile (`make profile`), packed with xz.", default=None)
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Package:
     )
     configure_env: dict[str, str] = key("Environment of configure, besides the tools and CFLAGS.", default={})
     cflags: list[str] = key("CFLAGS, after those of the arch.", default=[])
+    link: list[str] = key("Kind cpython: flags of the interpreter's own link, and of no other.", default=[])
     make: list[str] = key("Arguments of make; for kind zig-object the file to compile.", default=[])
     install: list[str] = key("Targets of `make install`.", default=["install"])
     install_files: dict[str, str] = key("Kinds make and copy: file or folder built -> place below usr/.", default={})
@@ -114,18 +117,31 @@ class Package:
 
 
 @dataclass(frozen=True)
+class Optimisation:
+    """What makes the interpreter fast; extension modules get none of it."""
+
+    cflags: list[str] = key("Compiler flags.", default=[])
+    lto_cflags: list[str] = key("Compiler flags of link-time optimisation; none: it has none.", default=[])
+    lto_ldflags: list[str] = key("Linker flags of link-time optimisation.", default=[])
+    profile_use: list[str] = key("Compiler flags that use a trained profile; `{profile}` is the file.", default=[])
+    profile_generate: list[str] = key("Flags of an interpreter that writes a profile: `make profile`.", default=[])
+
+
+@dataclass(frozen=True)
 class Toolchain:
     """A compiler and linker: `configs/toolchains/<name>.yml`."""
 
     name: str
     summary: str = key("What it is and when to take it, in one line.")
-    package: str = key("The package that holds it.")
     needs: list[str] = key(
         "Packages that every other one is compiled against: C library, compiler builtins, kernel headers."
     )
-    tools: dict[str, str] = key("Tool -> command inside the package; each becomes a wrapper `<triple>-<tool>`.")
+    tools: dict[str, str] = key("Tool -> command, of the package or in PATH; each becomes a wrapper `<triple>-<tool>`.")
     build_tools: dict[str, str] = key("The same for tools that make programs for the build machine: `build-<tool>`.")
+    package: str | None = key("The package that holds it; without one its tools are commands in PATH.", default=None)
+    install: str = key("How to have it, said when a command is missing.", default="")
     cflags: list[str] = key("Flags that make its compiler find its own headers; `{package}` is its folder.", default=[])
+    optimisation: Optimisation = key("What makes the interpreter fast.", default=Optimisation())
 
 
 @dataclass(frozen=True)
@@ -191,7 +207,7 @@ def _check_references(facts: Facts, root: Path) -> None:
     for toolchain in facts.toolchains.values():
         where = root / "configs/toolchains" / f"{toolchain.name}.yml"
         _known_packages(facts, where, "needs", toolchain.needs)
-        _known_packages(facts, where, "package", [toolchain.package])
+        _known_packages(facts, where, "package", [toolchain.package] if toolchain.package else [])
     for series in facts.series.values():
         where = root / "setup_local" / f"{series.name}.yml"
         for name, module in series.modules.items():
@@ -219,6 +235,8 @@ def _check_sources(facts: Facts, root: Path) -> None:
                 raise FactsError(f"{where}: releases[{i}].sha256: must be 64 lower-case hexadecimal digits")
             if not (release.urls or release.debian or release.pypi):
                 raise FactsError(f"{where}: releases[{i}]: give at least one of urls, debian and pypi")
+            if release.profile and not (root / release.profile).is_file():
+                raise FactsError(f"{where}: releases[{i}].profile: no file {release.profile}")
             if "/" in release.file or release.file.startswith("."):
                 raise FactsError(f"{where}: releases[{i}].file: must be a plain file name")
         for source in package.overlay:

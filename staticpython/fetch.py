@@ -256,9 +256,11 @@ def _apt_options(state: Path) -> list[str]:
     stamp = state / "updated"
     if changed or not stamp.exists() or time.time() - stamp.stat().st_mtime > APT_LISTS_AGE:
         console.print("fetched   apt            Debian's lists of sources")
-        if (run := _run(["apt-get", *options, "update", "-q"])).returncode:
+        run = _run(["apt-get", *options, "update", "-q"])
+        if run.returncode or not any((state / "lists").glob("*_Sources*")):
             raise UnavailableError(_apt_reason(run.stderr))
-        stamp.touch()
+        if not run.stderr:  # apt only warns of a list that it could not have
+            stamp.touch()
     return options
 
 
@@ -273,8 +275,8 @@ def _debian_mirrors() -> list[str]:
 
 
 def _apt_reason(stderr: str) -> str:
-    errors = [line[2:].strip() for line in stderr.splitlines() if line.startswith("E:")]
-    return errors[0] if errors else "apt did not bring the file"
+    said = [line[2:].strip() for kind in ("E:", "W:") for line in stderr.splitlines() if line.startswith(kind)]
+    return said[0] if said else "apt did not bring the file"
 
 
 def _from_pypi(pypi: PyPI, release: Release, places: Places, part: Path) -> None:

@@ -28,6 +28,7 @@ class Options:
     mirror: str = ""
     allocator: str = "mimalloc"
     releases: tuple[str, ...] = ()
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ class Target:
     disabled: tuple[str, ...]
     replaced: dict[str, str]
     malloc: str
+    profile: str | None
+    cflags_core: tuple[str, ...]
+    ldflags_core: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -94,6 +98,7 @@ class Plan:
     version: str
     sources: tuple[Source, ...]
     targets: tuple[Target, ...]
+    trainers: tuple[str, ...]
 
 
 def host_machine() -> str:
@@ -120,11 +125,12 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     series, facts = _choose_python(_choose_releases(facts, options.releases), options.python)
     targets = tuple(_make_target(facts, options, series, facts.arches[a]) for a in options.arches)
     toolchain = facts.toolchains[options.toolchain]
-    wanted = {p.name for t in targets for p in t.packages} | {toolchain.package}
+    wanted = {p.name for t in targets for p in t.packages} | ({toolchain.package} if toolchain.package else set())
     wanted |= {s for n in wanted if (s := facts.packages[n].source_of)}
     sources = tuple(_make_source(facts.packages[n]) for n in sorted(wanted))
     version = next(s.release.version for s in sources if s.package.kind == "cpython" and s.release)
-    return Plan(options, series, version, sources, targets)
+    trainers = tuple(t.name for t in facts.toolchains.values() if t.optimisation.profile_generate)
+    return Plan(options, series, version, sources, targets, trainers)
 
 
 def _choose_releases(facts: Facts, wanted: tuple[str, ...]) -> Facts:
@@ -163,6 +169,8 @@ def _make_target(facts: Facts, options: Options, series: Series, arch: Arch) -> 
     names = _closure(facts, [*toolchain.needs, *roots])
     always = [p.name for p in facts.packages.values() if p.runtime_data or p.kind == "cpython"]
     packages = tuple(facts.packages[n] for n in [*names, *(n for n in always if n not in names)])
+    profile = next(r.profile for p in packages if p.kind == "cpython" for r in p.releases)
+    cflags_core, ldflags_core = ([], []) if options.plain else _core_flags(arch, toolchain, profile)
     return Target(
         arch=arch,
         toolchain=toolchain,
@@ -175,7 +183,23 @@ def _make_target(facts: Facts, options: Options, series: Series, arch: Arch) -> 
         disabled=tuple(sorted(set(series.modules) - set(modules) - set(test_modules))),
         replaced={n: r for n, r in replaced.items() if r},
         malloc=ALLOCATORS[options.allocator],
+        profile=None if options.plain or not toolchain.optimisation.profile_use else profile,
+        cflags_core=tuple(cflags_core),
+        ldflags_core=tuple(ldflags_core),
     )
+
+
+def _core_flags(arch: Arch, toolchain: Toolchain, profile: str | None) -> tuple[list[str], list[str]]:
+    """Return the flags that compile and that link the interpreter, besides those that everything gets."""
+    fast = toolchain.optimisation
+    use = [f.format(profile=profile_path(profile)) for f in fast.profile_use] if profile else []
+    link = [*fast.lto_ldflags, *arch.lto_ldflags] if fast.lto_cflags else []
+    return [*fast.cflags, *use, *fast.lto_cflags], link
+
+
+def profile_path(profile: str) -> str:
+    """Return the unpacked profile's path, relative to the folder that CPython is built in."""
+    return f"../../profiles/{Path(profile).stem}"
 
 
 def _closure(facts: Facts, names: list[str]) -> list[str]:

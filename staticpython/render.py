@@ -46,6 +46,18 @@ class SourceView:
 
 
 @dataclass(frozen=True)
+class ProfileView:
+    """A trained profile: its path here, and its name below build/profiles."""
+
+    packed: str
+
+    @property
+    def unpacked(self) -> str:
+        """Name of the file for the compiler."""
+        return Path(self.packed).stem
+
+
+@dataclass(frozen=True)
 class TargetView:
     """A target as the template sees it."""
 
@@ -55,6 +67,22 @@ class TargetView:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.target, name)
+
+    @property
+    def profile(self) -> ProfileView | None:
+        """The trained profile that this target uses."""
+        return ProfileView(self.target.profile) if self.target.profile else None
+
+    @property
+    def commands(self) -> list[str]:
+        """The programs that the toolchain's tools are."""
+        tools = [*self.target.toolchain.tools.values(), *self.target.toolchain.build_tools.values()]
+        return sorted({command.split()[0] for command in tools})
+
+    @property
+    def trains(self) -> bool:
+        """Whether `make profile` can train this target's interpreter."""
+        return self.target.native and bool(self.target.toolchain.optimisation.profile_generate)
 
     @property
     def tree(self) -> str:
@@ -106,6 +134,8 @@ def render(plan: Plan, output: Path, arguments: list[str], python: str = sys.exe
         sources=sources,
         sources_of={s.name: s for s in sources},
         targets=views,
+        trainers=plan.trainers,
+        profiles=[ProfileView(p) for p in sorted({t.profile for t in plan.targets if t.profile})],
         packages=sorted({p.name for t in plan.targets for p in t.packages if p.kind != "data"}),
         fact_globs=FACT_GLOBS,
     )
@@ -125,7 +155,7 @@ def _environment() -> jinja2.Environment:
         comment_start_string="<#",  # the shell's ${#x} would open jinja's own
         comment_end_string="#>",
     )
-    environment.filters |= {"fill": fill, "quote": quote}
+    environment.filters |= {"fill": fill, "quote": quote, "basename": lambda path: Path(path).name}
     return environment
 
 
@@ -196,6 +226,9 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
         "series": plan.series.name,
         "tree": tree_name(plan.version, target.arch),
         "toolchain": target.toolchain.name,
+        "profile": target.profile,
+        "cflags_core": target.cflags_core,
+        "ldflags_core": target.ldflags_core,
         "native": target.native,
         "modules": sorted(target.modules),
         "packages": [

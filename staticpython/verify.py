@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -92,6 +93,15 @@ def path_faults(tree: Path, forbidden: list[str]) -> Iterator[str]:
                 yield f"{path.relative_to(tree)}: holds the build's path {name}"
 
 
+def flag_faults(tree: Path) -> Iterator[str]:
+    """Yield the files that would hand flags of the interpreter's own build (profile, LTO) on to extension modules."""
+    own = re.compile(r"-fprofile-[\w-]+|-flto\b|-ffat-lto-objects|--fat-lto-objects|--lto-O\d")
+    for path in sorted([*tree.glob("lib/python*/_sysconfigdata_*.py"), *tree.glob("lib/python*/config-*/Makefile")]):
+        flags = sorted(set(own.findall(path.read_text(encoding="utf-8"))))
+        if flags:
+            yield f"{path.relative_to(tree)}: holds the interpreter's own flags {', '.join(flags)}"
+
+
 def emulator_of(plan: dict[str, Any]) -> list[str]:
     """Return the command that runs the target's programs here: empty when the kernel does.
 
@@ -117,6 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
         binary = options.tree / f"bin/python{plan['series']}"
         faults = [f"{binary} {f}" for f in binary_faults(binary, plan["arch"])]
         faults += path_faults(options.tree, [str(options.plan.resolve().parents[2])])
+        faults += flag_faults(options.tree)
         faults += [f"{binary} {f}" for f in module_faults([*emulator_of(plan), str(binary)], plan["modules"])]
         if faults:
             raise VerifyError("\n  ".join(["the tree is not what it must be:", *faults]))

@@ -62,6 +62,11 @@ CORE_ONLY = re.compile(
     re.VERBOSE,
 )
 
+# What made the interpreter fast means nothing to anyone else, in whatever variable it is.
+FAST_ONLY = re.compile(
+    r"'?(?:-flto|-fno-lto|-ffat-lto|-f(?:cs-)?profile-|-Wprofile-|-Wl,--(?:fat-)?lto-|-Wl,-mllvm,|-mllvm$|-mattr=)"
+)
+
 SYSCONFIGDATA_HEAD = """\
 # System configuration, generated when this Python was built; used by the module sysconfig.
 build_time_vars = {
@@ -192,7 +197,7 @@ def drop_words(value: str, is_unwanted: Callable[[str], bool]) -> str:
 
 def clean_value(tree: Tree, name: str, value: str) -> str:
     """Return the value of a Makefile variable without build paths and the interpreter's own flags."""
-    value = drop_words(value, tree.is_dirty)
+    value = drop_words(drop_words(value, tree.is_dirty), lambda word: FAST_ONLY.match(word) is not None)
     if name == "OPT" or (name.endswith("FLAGS") and "NODIST" not in name):
         value = drop_words(value, lambda word: CORE_ONLY.match(word) is not None)
     return value

@@ -26,6 +26,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <time.h>
+#include <unistd.h>
 #include <sys/mman.h>
 #include "dynlink.h"
 #include "fork_impl.h"
@@ -40,7 +41,10 @@
 /* The pointer that every thread has is a fit name for it. */
 #define MI_PRIM_THREAD_ID() ((mi_threadid_t)__builtin_thread_pointer())
 
+/* What atomic.h does to wait, on a CPU that it does not know. */
+#define sleep(seconds) __syscall(SYS_sched_yield)
 #include "mimalloc/atomic.h"
+#undef sleep
 
 /* musl's macro; a field of mimalloc's. */
 #undef weak
@@ -325,21 +329,65 @@ visible void *__libc_calloc(size_t m, size_t n)
 		errno = ENOMEM;
 		return 0;
 	}
-	return mi_zalloc(at_least_16(size));
+	if (size <= MI_LARGE_OBJ_SIZE_MAX) return mi_zalloc(at_least_16(size));
+
+	/* A mapping of its own, or a part of one, that is zero when it is new
+	 * and again when its pages are given back. */
+	void *p = mi_malloc(size);
+	if (!p || _mi_ptr_segment(p)->memid.initially_zero) return p;
+	if (__syscall(SYS_madvise, p, -(-size & -PAGE_SIZE), MADV_DONTNEED)) memset(p, 0, size);
+	return p;
 }
 
-/* A large block that grows keeps its pages: they are moved, not copied.
- * What is left behind is empty memory, fit to be freed as usual. */
-static void *grow(void *p, size_t size, size_t n)
+/* A large block is a run of slices of its segment, and may have those that
+ * follow if they are free. */
+static bool extend(void *p, size_t n)
+{
+	mi_segment_t *segment = _mi_ptr_segment(p);
+	if (mi_atomic_load_relaxed(&segment->thread_id) != _mi_prim_thread_id()) return false;
+	if (segment->kind != MI_SEGMENT_NORMAL || n > MI_LARGE_OBJ_SIZE_MAX) return false;
+	mi_page_t *page = _mi_segment_page_of(segment, p);
+	if (page->xblock_size <= MI_MEDIUM_OBJ_SIZE_MAX || mi_page_has_aligned(page)) return false;
+
+	mi_segments_tld_t *tld = &mi_page_heap(page)->tld->segments;
+	mi_slice_t *slice = mi_page_to_slice(page), *next = slice+slice->slice_count;
+	size_t count = (n + MI_SEGMENT_SLICE_SIZE-1) / MI_SEGMENT_SLICE_SIZE;
+	size_t more = count - slice->slice_count;
+	if (count <= slice->slice_count) more = 0;
+	else if (next >= mi_segment_slices_end(segment) || mi_slice_is_used(next) || next->slice_count < more)
+		return false;
+	else if (!mi_segment_ensure_committed(segment, mi_slice_start(next), more*MI_SEGMENT_SLICE_SIZE, tld->stats))
+		return false;
+	if (more) {
+		mi_span_queue_delete(mi_span_queue_for(next->slice_count, tld), next);
+		mi_segment_slice_split(segment, next, more, tld);
+		slice->slice_count = count;
+		/* The way back from a slice to the first, as far as is used. */
+		for (size_t i=1; i<count && i<=MI_MAX_SLICE_OFFSET; i++) {
+			slice[i].slice_offset = i*sizeof *slice;
+			slice[i].slice_count = 0;
+			slice[i].xblock_size = 1;
+		}
+		slice[count-1].slice_offset = (count-1)*sizeof *slice;
+		slice[count-1].slice_count = 0;
+		slice[count-1].xblock_size = 1;
+	}
+	page->xblock_size = slice->slice_count*MI_SEGMENT_SLICE_SIZE;
+	return true;
+}
+
+/* Where that cannot be, its pages are moved, not copied. What is left
+ * behind is empty memory, fit to be freed as usual. */
+static void *move(void *p, size_t size, size_t n)
 {
 	char *q = mi_malloc(n);
 	if (!q) return 0;
-	size_t move = size & -PAGE_SIZE;
-	if (((uintptr_t)p | (uintptr_t)q) % PAGE_SIZE
-	    || __syscall(SYS_mremap, p, move, move,
+	size_t k = size & -PAGE_SIZE;
+	if (size < MOVE_MIN || ((uintptr_t)p | (uintptr_t)q) % PAGE_SIZE
+	    || __syscall(SYS_mremap, p, k, k,
 	       MREMAP_MAYMOVE|MREMAP_FIXED|MREMAP_DONTUNMAP, q) != (long)q)
-		move = 0;
-	memcpy(q+move, (char *)p+move, size-move);
+		k = 0;
+	memcpy(q+k, (char *)p+k, size-k);
 	mi_free(p);
 	return q;
 }
@@ -347,7 +395,7 @@ static void *grow(void *p, size_t size, size_t n)
 visible void *__libc_realloc(void *p, size_t n)
 {
 	size_t size = mi_usable_size(p);
-	if (size >= MOVE_MIN && n > size) return grow(p, size, n);
+	if (n > size && size > MI_MEDIUM_OBJ_SIZE_MAX) return extend(p, n) ? p : move(p, size, n);
 	return mi_realloc(p, at_least_16(n));
 }
 

@@ -105,7 +105,7 @@ def test_program_may_bring_its_own(target: BuiltTarget, tmp_path: Path) -> None:
 
 
 def test_start_costs_little(target: BuiltTarget, tmp_path: Path) -> None:
-    """The first allocation is had for three system calls, and a program without one makes none."""
+    """The first allocation takes a few system calls, and a program without one makes none of them."""
     strace = shutil.which("strace")
     if strace is None or target.emulator:
         pytest.skip("needs strace and a native target")
@@ -117,4 +117,4 @@ def test_start_costs_little(target: BuiltTarget, tmp_path: Path) -> None:
         subprocess.run([strace, "-o", str(tmp_path / "log"), str(program)], check=True)
         calls.append([line.split("(")[0] for line in (tmp_path / "log").read_text().splitlines()])
     assert not {"mmap", "mmap2", "brk", "open", "getrandom"} & set(calls[0]), calls
-    assert len(calls[1]) - len(calls[0]) <= 4, calls
+    assert 0 < len(calls[1]) - len(calls[0]) <= 5, calls

@@ -13,6 +13,6 @@ from staticpython.config import ROOT
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the project's facts that a test may break."""
-    for name in ("configs", "setup_local", "patches", "runtime"):
+    for name in ("configs", "setup_local", "patches", "runtime", "profiles"):
         shutil.copytree(ROOT / name, tmp_path / name)
     return tmp_path

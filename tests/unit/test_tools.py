@@ -15,7 +15,7 @@ from staticpython.config import ROOT, load_facts
 from staticpython.emulate import rule_of
 from staticpython.errors import FactsError
 from staticpython.setup_local import check_complete, render_setup_local
-from staticpython.stdlib_tests import Expectation, Outcome, failed_files, judge, read_junit
+from staticpython.stdlib_tests import Expectation, Outcome, failed_files, files_of, judge, read_junit, settle
 from staticpython.verify import binary_faults, module_faults, path_faults
 
 STEP = ROOT / "staticpython/step.sh"
@@ -111,6 +111,14 @@ def test_every_failure_needs_a_reason() -> None:
     stale = judge(Outcome(), [reason], "x86_64", complete=True)
     assert stale == ["expected to fail, but did not: *test_a.T.x (because)"]
     assert judge(Outcome(), [reason], "x86_64", complete=False) == []
+
+
+def test_second_run_decides() -> None:
+    crowd = Outcome(Counter(passed=10, failed=2), {"test.test_a.T.slow", "test.test_a.T.broken"})
+    settle(crowd, Outcome(failed={"test.test_a.T.broken"}), files_of(sorted(crowd.failed)))
+    assert crowd.failed == {"test.test_a.T.broken"}
+    assert crowd.recovered == {"test.test_a.T.slow"}
+    assert crowd.counts == Counter(passed=11, failed=1)
 
 
 def step(cwd: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

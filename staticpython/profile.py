@@ -1,0 +1,129 @@
+"""The trained profile: `python -m staticpython.profile unpack | check | train` (docs/profile.md).
+
+A front-end profile of clang: counts of the source's functions, each with a hash of its syntax tree, the same for every
+CPU and version of clang. `check` says how many functions the compiler could use it for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import lzma
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from staticpython.assemble import add_runtime, stdlib_of
+from staticpython.config import ROOT
+from staticpython.errors import StaticPythonError, run_main
+
+WARN_BELOW = 0.97
+MAGIC = b"\xfflprofi\x81"
+# The two parts of the training and their weights in the profile: train.py is shorter, and nearer to what programs do.
+WEIGHTS = {"tests": 1, "train": 3}
+_COMPLAINT = re.compile(r"profile data may be (?:out of date|incomplete): of \d+ functions?, (\d+) ")
+
+
+def functions_in(profile: bytes) -> int:
+    """Return the number of functions in an indexed profile: the entries of its hash table (LLVM, InstrProf.h)."""
+    if profile[:8] != MAGIC:
+        raise StaticPythonError("not an indexed profile of LLVM")
+    (table,) = struct.unpack_from("<Q", profile, 32)
+    _, entries = struct.unpack_from("<QQ", profile, table)
+    return int(entries)
+
+
+def unmatched_in(log: str) -> int:
+    """Return how many functions clang found no data for, or data of another version, since the last configure."""
+    return sum(int(m.group(1)) for m in _COMPLAINT.finditer(log.rpartition("/configure ")[2]))
+
+
+def check(profile: Path, log: Path) -> str:
+    """Return the report, with a warning when the profile is stale."""
+    functions = functions_in(profile.read_bytes())
+    unmatched = unmatched_in(log.read_text(encoding="utf-8", errors="replace"))
+    share = functions / (functions + unmatched)
+    report = f"profile   {profile.name}: fits {share:.1%} of the functions, {unmatched} of {functions + unmatched} not"
+    if share < WARN_BELOW:
+        report += f"\nwarning: the profile is stale: below {WARN_BELOW:.0%}; train it anew (docs/profile.md)"
+    return report
+
+
+def unpack(packed: Path, profile: Path) -> None:
+    """Unpack a profile for the compiler."""
+    data = lzma.decompress(packed.read_bytes())
+    functions_in(data)
+    profile.parent.mkdir(parents=True, exist_ok=True)
+    temporary = profile.with_name(f"{profile.name}.new")
+    temporary.write_bytes(data)
+    temporary.replace(profile)
+
+
+def train(plan: dict[str, Any], build: Path, profdata: Path, result: Path) -> None:
+    """Run the workloads with the interpreter in `build`, merge what they wrote and pack it into `result`."""
+    raw, library = build / "raw", build / "runtime"
+    for folder in (raw, library):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    add_runtime(library, plan, build.parent.parent)
+    environment = os.environ | {
+        "PYTHONPATH": str(stdlib_of(library, plan["series"]).resolve()),
+        "PYTHONPYCACHEPREFIX": str((build / "pycache").resolve()),
+        "PYTHONHASHSEED": "0",
+    }
+    python = str((build / "python").resolve())
+    workload = str(ROOT / "profiles/train.py")
+    # Once for the compiled files, which are not part of the training.
+    subprocess.run([python, workload], check=True, env=environment | {"LLVM_PROFILE_FILE": "/dev/null"})
+    for name, command in {"train": [workload], "tests": ["-m", "test", "--pgo", "--timeout=1200"]}.items():
+        where = {"LLVM_PROFILE_FILE": str(raw.resolve() / f"{name}-%2m.profraw")}
+        run = subprocess.run([python, *command], check=False, env=environment | where)
+        print(f"{name}: exit code {run.returncode}")
+        if run.returncode and name == "train":
+            raise StaticPythonError(f"{workload} failed with exit code {run.returncode}")
+    for name in WEIGHTS:
+        subprocess.run([profdata, "merge", "-o", raw / name, *sorted(raw.glob(f"{name}-*.profraw"))], check=True)
+    weighted = [f"-weighted-input={weight},{raw / name}" for name, weight in WEIGHTS.items()]
+    subprocess.run([profdata, "merge", "-o", raw / "merged", *weighted], check=True)
+    packed = lzma.compress((raw / "merged").read_bytes(), preset=9 | lzma.PRESET_EXTREME)
+    result.write_bytes(packed)
+    print(f"{result}: {functions_in((raw / 'merged').read_bytes())} functions, {len(packed)} bytes")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Unpack, check or train a profile; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="staticpython.profile", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    add = commands.add_parser("unpack").add_argument
+    add("packed", type=Path)
+    add("profile", type=Path)
+    add = commands.add_parser("check").add_argument
+    add("profile", type=Path)
+    add("--log", type=Path, required=True)
+    add = commands.add_parser("train").add_argument
+    add("--plan", type=Path, required=True)
+    add("--build", type=Path, required=True)
+    add("--profdata", type=Path, required=True)
+    add("--result", type=Path, required=True)
+    options = parser.parse_args(arguments)
+
+    def body() -> int:
+        if options.command == "unpack":
+            unpack(options.packed, options.profile)
+        elif options.command == "check":
+            print(check(options.profile, options.log))
+        else:
+            plan = json.loads(options.plan.read_text(encoding="utf-8"))
+            train(plan, options.build, options.profdata.resolve(), options.result)
+        return 0
+
+    return run_main(body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

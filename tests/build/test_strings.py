@@ -1,0 +1,47 @@
+"""memcpy, memchr, strlen and the like in libc.a: right for every size and place, and never a page too far.
+
+The checks are in ``libc/strings.c``; they run natively or under the emulator.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.build.conftest import BuiltTarget
+from tests.build.test_allocator import SOURCES, compile_program, run
+
+# Every check that strings.c has. The test fails when this list and the program's disagree.
+CHECKS = ("memcpy", "memmove", "overlap", "memset", "memcmp", "strcmp", "memchr", "strlen")
+
+# The same program on an older CPU of the same kind takes other ways through the code.
+OLDER_CPU = {"x86_64": ["qemu-x86_64-static", "-cpu", "core2duo"], "i386": ["qemu-i386-static", "-cpu", "pentium2"]}
+
+
+@pytest.fixture(scope="module")
+def program(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_program(target, SOURCES / "strings.c", tmp_path_factory.mktemp("libc") / "strings")
+
+
+def test_all_checks_are_run(target: BuiltTarget, program: Path) -> None:
+    assert run(target, program).stdout.split() == list(CHECKS)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_check(target: BuiltTarget, program: Path, check: str) -> None:
+    done = run(target, program, check)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_check_on_an_older_cpu(target: BuiltTarget, program: Path, check: str) -> None:
+    command = OLDER_CPU.get(target.arch)
+    if command is None:
+        pytest.skip("one way through the code on all of its CPUs")
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"needs {command[0]}")
+    done = subprocess.run([*command, str(program), check], capture_output=True, text=True, timeout=600)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
