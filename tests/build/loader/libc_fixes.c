@@ -70,9 +70,18 @@ static void fma_of_zero(void)
 	CHECK(!signbit(fma(-zero, tiny, zero)));
 }
 
+/* To the last places. */
+static void exp2_of_fractions(void)
+{
+	volatile double x = 2.3, y = -0.7;
+	CHECK(fabs(exp2(x) - 4.924577653379664) < 0x1p-48);
+	CHECK(fabs(exp2(y) - 0.6155722066724582) < 0x1p-51);
+}
+
 static const struct { const char *name; void (*f)(void); } checks[] = {
 	{ "strptime_before_tzset", strptime_before_tzset },
 	{ "fma_of_zero", fma_of_zero },
+	{ "exp2_of_fractions", exp2_of_fractions },
 	{ "iconv_of_gb18030", iconv_of_gb18030 },
 	{ "qsort_of_many", qsort_of_many },
 };
