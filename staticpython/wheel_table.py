@@ -49,6 +49,7 @@ class Wheels:
     use: dict[str, str] = key("PyPI project -> program that uses it.")
     lacking: list[Lacking] = key("What is not installed where; that there is still none is tested.")
     table: list[str] = key("PyPI projects that docs/wheels.md reports on.")
+    explained: dict[str, str] = key("PyPI project -> why not all of it imports.", default={})
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,21 @@ def judge(project: str, interpreter: list[str], work: Path) -> Verdict:
     script.write_text(IMPORT_ALL)
     run = subprocess.run([*interpreter, str(script), str(folder)], capture_output=True, text=True, check=False)
     results = [line.split("\t") for line in run.stdout.splitlines()]
-    bad = [f"`{name}`: {reason or f'exit code {code}'}" for name, code, reason in results if code != "0"]
+    bad = [
+        f"`{name}`: {reason.replace(str(folder), '') or f'exit code {code}'}"
+        for name, code, reason in results
+        if code != "0"
+    ]
     text = "works" if not bad else f"{len(results) - len(bad)} of {len(results)} import; " + "; ".join(bad[:4])
     if not results:
         text = "no extension module in its wheel" if not run.returncode else run.stderr[-200:]
     return Verdict(project, (versions or [""])[0], len(results), text)
+
+
+def row(verdict: Verdict, explanation: str) -> str:
+    """Return a package's row of the table."""
+    text = f"{verdict.text} (*{explanation}*)" if explanation and verdict.text != "works" else verdict.text
+    return f"| {verdict.project} | {verdict.version} | {verdict.modules} | {text} |"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -100,9 +111,10 @@ def main(arguments: list[str] | None = None) -> int:
         "unmodified musllinux wheels, with their dependencies; every extension module imported in a process of its own."
     )
     print("\n| package | version | extension modules | result |\n|---|---|---|---|")
-    for project in load(WHEELS, Wheels).table:
+    wheels = load(WHEELS, Wheels)
+    for project in wheels.table:
         verdict = judge(project, interpreter, options.work.resolve())
-        print(f"| {verdict.project} | {verdict.version} | {verdict.modules} | {verdict.text} |", flush=True)
+        print(row(verdict, wheels.explained.get(project, "")), flush=True)
     return 0
 
 
