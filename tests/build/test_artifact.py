@@ -279,3 +279,23 @@ def test_compiled_files_are_unchecked(target: BuiltTarget) -> None:
     assert len(caches) > 100
     # PEP 552: flags 1 = hash-based, not checked against the source.
     assert {int.from_bytes(p.read_bytes()[4:8], "little") for p in caches} == {1}
+
+
+def test_pip_takes_musllinux_wheels_and_no_others(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
+    target.run("-m", "venv", tmp_path / "venv", python=moved / "bin/python3")
+    arch = target.plan["arch"]["wheel_arch"]
+    for python in (moved / "bin/python3", tmp_path / "venv/bin/python3"):
+        for options in ((), ("-I",)):
+            shown = target.run(*options, "-m", "pip", "debug", "--verbose", python=python)
+            tags = re.findall(r"^  cp313-cp313-(\S+)$", shown, re.MULTILINE)
+            assert tags == [f"musllinux_1_2_{arch}", f"musllinux_1_1_{arch}", f"musllinux_1_0_{arch}", f"linux_{arch}"]
+
+
+def test_platform_names_the_libc(target: BuiltTarget) -> None:
+    musl = next(e for e in json.loads((target.tree / "manifest.json").read_text())["inputs"] if e["name"] == "musl")
+    assert target.run("-c", "import platform; print(*platform.libc_ver())") == f"musl {musl['version']}"
+
+
+def test_nothing_of_ours_is_loaded_at_start(target: BuiltTarget) -> None:
+    program = "import sys; print([n for n in sys.modules if n.startswith('_staticpython')])"
+    assert target.run("-c", program) == "[]"
