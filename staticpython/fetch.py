@@ -30,8 +30,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from urllib3.util.retry import Retry
 
 from staticpython.config import Package, PyPI, Release, load_facts, pick
-from staticpython.errors import ChecksumError, FetchError, UsageError, run_main
-from staticpython.plan import host_machine
+from staticpython.errors import ChecksumError, FetchError, run_main
+from staticpython.plan import choose_releases, fitting_releases
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
 APT_HELPER = Path("/usr/lib/apt/apt-helper")
@@ -84,7 +84,7 @@ def fetch(package: Package, places: Places) -> tuple[Release, str]:
     folder or the mirror that was tampered with.
     """
     answers: list[str] = []
-    fitting = [r for r in package.releases if r.host in (None, host_machine())]
+    fitting = fitting_releases(package)
     for release in fitting:
         origin = _fetch_release(package, release, places, answers)
         if origin:
@@ -321,12 +321,8 @@ def main(arguments: list[str] | None = None) -> int:
         places = Places(options.downloads, options.mirror)
         for name in options.packages:
             pick("package", name, list(facts.packages))
-            package = facts.packages[name]
-            if options.release:
-                chosen = [r for r in package.releases if r.version == options.release]
-                if not chosen:
-                    raise UsageError(f"{name}: no release {options.release}")
-                package = dataclasses.replace(package, releases=chosen)
+            chosen = choose_releases(facts, (f"{name}={options.release}",)) if options.release else facts
+            package = chosen.packages[name]
             record(package, *fetch(package, places), options.record / f"{name}.json")
         return 0
 

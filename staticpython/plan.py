@@ -106,6 +106,11 @@ def host_machine() -> str:
     return platform.machine()
 
 
+def fitting_releases(package: Package) -> list[Release]:
+    """Return a package's releases that are for this machine, the wanted one first."""
+    return [r for r in package.releases if r.host in (None, host_machine())]
+
+
 def host_arch(facts: Facts) -> str:
     """Return the arch that this machine is, or raise UsageError when there is none for it."""
     machine = host_machine()
@@ -122,7 +127,7 @@ def make_plan(facts: Facts, options: Options) -> Plan:
         pick("arch", arch, facts.arches)
     pick("allocator", options.allocator, list(ALLOCATORS))
     pick("toolchain", options.toolchain, list(facts.toolchains))
-    series, facts = _choose_python(_choose_releases(facts, options.releases), options.python)
+    series, facts = _choose_python(choose_releases(facts, options.releases), options.python)
     targets = tuple(_make_target(facts, options, series, facts.arches[a]) for a in options.arches)
     toolchain = facts.toolchains[options.toolchain]
     wanted = {p.name for t in targets for p in t.packages} | ({toolchain.package} if toolchain.package else set())
@@ -133,8 +138,11 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     return Plan(options, series, version, sources, targets, trainers)
 
 
-def _choose_releases(facts: Facts, wanted: tuple[str, ...]) -> Facts:
-    """Return the facts with only the release asked for of each package in `wanted` (`package=version`)."""
+def choose_releases(facts: Facts, wanted: tuple[str, ...]) -> Facts:
+    """Return the facts with only the release asked for of each package in `wanted` (`package=version`).
+
+    Raises UsageError for a package or version that there is not.
+    """
     packages = dict(facts.packages)
     for word in wanted:
         name, _, version = word.partition("=")
@@ -243,7 +251,7 @@ def _choose_modules(series: Series, options: Options) -> dict[str, Module]:
 def _make_source(package: Package) -> Source:
     if package.source_of:
         return Source(package, None, tuple(patches(package, "", ROOT)), package.source_of)
-    fitting = [r for r in package.releases if r.host in (None, host_machine())]
+    fitting = fitting_releases(package)
     if not fitting:
         raise UsageError(f"package {package.name}: no release for this machine ({host_machine()})")
     every = [p for r in fitting for p in patches(package, r.version, ROOT)]

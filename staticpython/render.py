@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 
 from staticpython.config import ROOT, Arch, Package, patches
-from staticpython.plan import Plan, Source, Target
+from staticpython.plan import Plan, Source, Target, profile_path
 from staticpython.setup_local import render_setup_local
 
 # Dates in what is built are the release day of the newest CPython listed, 2026-08-05 (reproducible-builds.org).
@@ -54,7 +54,7 @@ class ProfileView:
     @property
     def unpacked(self) -> str:
         """Name of the file for the compiler."""
-        return Path(self.packed).stem
+        return Path(profile_path(self.packed)).name
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def quote(text: str) -> str:
 def _source_view(source: Source) -> SourceView:
     files = [str(p.relative_to(ROOT)) for p in source.patches] + list(source.package.overlay)
     # The interpreter's version names the tree: no other release may stand in for it.
-    exact = source.release and (source.package.kind == "cpython" or len(source.package.releases) == 1)
+    exact = source.package.kind == "cpython" or len(source.package.releases) == 1
     only = f"--release {source.release.version} " if source.release and exact else ""
     return SourceView(source, source.release, tuple(files), only)
 
@@ -234,7 +234,8 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
         "packages": [
             {
                 "name": p.name,
-                "patches": [str(f.relative_to(ROOT)) for r in p.releases[:1] for f in patches(p, r.version)],
+                # What is cut out of another package's source has patches too, but no version.
+                "patches": [str(f.relative_to(ROOT)) for f in patches(p, p.releases[0].version if p.releases else "")],
                 "licence": dataclasses.asdict(p.licence),
                 "cflags": p.cflags,
                 "configure": p.configure,

@@ -105,9 +105,14 @@ def failed_files(output: str) -> set[str]:
     return found
 
 
+def expected_on(arch: str, expectations: list[Expectation]) -> list[Expectation]:
+    """Return the expectations that hold on an arch."""
+    return [e for e in expectations if not e.arches or arch in e.arches]
+
+
 def unexpected(outcome: Outcome, expectations: list[Expectation], arch: str) -> list[str]:
     """Return the failures that no expectation for `arch` names."""
-    patterns = [p for e in expectations if not e.arches or arch in e.arches for p in e.tests]
+    patterns = [p for e in expected_on(arch, expectations) for p in e.tests]
     return [name for name in sorted(outcome.failed) if not _matches(name, patterns)]
 
 
@@ -127,10 +132,9 @@ def settle(outcome: Outcome, again: Outcome, files: list[str]) -> None:
 
 def judge(outcome: Outcome, expectations: list[Expectation], arch: str, *, complete: bool) -> list[str]:
     """Return what is unexpected: failures without a reason and, after a complete run, expectations nothing met."""
-    here = [e for e in expectations if not e.arches or arch in e.arches]
     faults = [f"unexpected failure: {n}" for n in unexpected(outcome, expectations, arch)]
     if complete:
-        for expectation in (e for e in here if not e.sometimes):
+        for expectation in (e for e in expected_on(arch, expectations) if not e.sometimes):
             for pattern in expectation.tests:
                 if not any(_matches(name, [pattern]) for name in outcome.failed):
                     faults.append(f"expected to fail, but did not: {pattern} ({expectation.reason})")
