@@ -10,9 +10,13 @@ import json
 import shutil
 import subprocess
 import sys
-import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
+
+if sys.version_info >= (3, 12):
+    import tarfile
+else:  # the first with PEP 706's filters in every release
+    from backports import tarfile
 
 from staticpython.config import ROOT, Package, load_facts, patches
 from staticpython.errors import UnpackError, run_main
