@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -29,6 +30,13 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--python", default="3.13", metavar="VERSION", help="release series or exact release (default: %(default)s)")
     add("--toolchain", default="zig", metavar="NAME", help="compiler and linker (default: %(default)s)")
+    add(
+        "--toolchain-prefix",
+        default="",
+        metavar="DIR|URL#sha256=HEX",
+        help="with --toolchain gcc: the folder of a ready musl cross toolchain, or an archive to download",
+    )
+    add("--launcher", default="", metavar="NAME", help="compile through ccache, sccache, distcc or icecc")
     add("--with-gpl", action="store_true", help="link GPL libraries: readline instead of libedit, gdbm, dbm.ndbm")
     add("--plain", action="store_true", help="neither profile nor link-time optimisation: built sooner, runs slower")
     add("--without", action="append", default=[], metavar="NAME", help="leave a module or feature out")
@@ -109,6 +117,8 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
         arches=tuple(dict.fromkeys(arches)),
         python=options.python,
         toolchain=options.toolchain,
+        toolchain_prefix=_toolchain_prefix(options.toolchain_prefix),
+        launcher=options.launcher,
         with_gpl=options.with_gpl,
         without=tuple(options.without),
         only=tuple(options.only),
@@ -120,10 +130,24 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
     )
 
 
+def _toolchain_prefix(given: str) -> str:
+    """Return the prefix as make needs it, or raise UsageError for a folder or a hash that is not there."""
+    if "://" in given:
+        if not re.fullmatch(r"[^'#]+#sha256=[0-9a-f]{64}", given):
+            raise UsageError(f"--toolchain-prefix {given}: a URL ends with #sha256= and 64 hexadecimal digits")
+        return given
+    if given and not (Path(given) / "bin").is_dir():
+        raise UsageError(f"--toolchain-prefix {given}: no folder bin/ in it")
+    return str(Path(given).resolve()) if given else ""
+
+
 def _replay(options: argparse.Namespace) -> list[str]:
     """Return the arguments with which the Makefile regenerates itself."""
     words = [f"--arch={a}" for a in options.arch or []]
     words += [f"--python={options.python}", f"--toolchain={options.toolchain}", f"--prefix={options.prefix}"]
+    prefix = _toolchain_prefix(options.toolchain_prefix)
+    words += [f"--toolchain-prefix={prefix}"] if prefix else []
+    words += [f"--launcher={options.launcher}"] if options.launcher else []
     words += ["--with-gpl"] if options.with_gpl else []
     words += ["--plain"] if options.plain else []
     words += [f"--without={n}" for n in options.without] + [f"--only={n}" for n in options.only]
@@ -158,6 +182,7 @@ def _listing(facts: Facts, *, as_json: bool) -> str:
         "arches": {a.name: a.triple for a in facts.arches.values()},
         "pythons": [r.version for r in cpython.releases],
         "toolchains": {t.name: t.summary for t in facts.toolchains.values()},
+        "launchers": {launcher.name: launcher.summary for launcher in facts.launchers.values()},
         "packages": {p.name: f"{_version(p)}  {p.licence.spdx}  {p.summary}" for p in facts.packages.values()},
         "features": {name: " ".join(modules) for name, modules in sorted(features.items())},
     }

@@ -11,7 +11,8 @@ from staticpython.schema import key, load
 
 ROOT = Path(__file__).resolve().parent.parent
 
-KINDS = ("configure", "make", "copy", "zig-object", "data", "cpython")
+KINDS = ("configure", "make", "copy", "zig-object", "cross-tool", "cross-runtime", "data", "cpython")
+FAMILIES = ("clang", "gcc")
 HOST_STYLES = ("gnu", "target", "none")
 
 
@@ -32,6 +33,7 @@ class Arch:
     emulator_cpu: str = key("A CPU that has no more than that, as the emulator's `-cpu` names it.")
     openssl_target: str = key("The arch as OpenSSL's `Configure` names it.")
     wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
+    gcc_cpus: list[str] = key("What the triples of ready GCC toolchains for the arch begin with, best first.")
     emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
     lto_ldflags: list[str] = key("Linker flags with which link-time optimisation knows the arch's ABI.", default=[])
     configure_answers: dict[str, str] = key(
@@ -54,13 +56,14 @@ class Release:
 
     version: str = key("Upstream's version.")
     file: str = key("Name of the file in downloads/ and in a mirror.")
-    size: int = key("Size of the file in bytes.")
+    size: int = key("Size of the file in bytes; 0 when only the hash is known.")
     sha256: str = key("SHA-256 of the file; nothing is used before it matches.")
     urls: list[str] = key("Addresses of the file, best first.", default=[])
     debian: str | None = key(
         "The Debian source package that has a file of this hash, reached through apt.", default=None
     )
     pypi: PyPI | None = key("The PyPI project with the file, reached through pip.", default=None)
+    inner: str | None = key("A tarball inside the file: the one that holds the tree.", default=None)
     host: str | None = key("Build machine (`uname -m`) that this release is for; any when missing.", default=None)
     profile: str | None = key("Kind cpython: the trained profile (`make profile`), packed with xz.", default=None)
 
@@ -87,6 +90,9 @@ class Package:
     )
     source_of: str | None = key("A package whose source tree this one is cut from, instead of releases.", default=None)
     subset: list[str] = key("With `source_of`: the files and folders taken.", default=[])
+    trees: dict[str, str] = key(
+        "Other packages' source trees that this one builds inside its own: folder here -> package.", default={}
+    )
     needs: list[str] = key("Packages that must be in the sysroot first.", default=[])
     gpl: bool = key("GPL or LGPL: only with --with-gpl.", default=False)
     replaced_by: str | None = key("A GPL package that takes its place with --with-gpl.", default=None)
@@ -136,12 +142,34 @@ class Toolchain:
     needs: list[str] = key(
         "Packages that every other one is compiled against: C library, compiler builtins, kernel headers."
     )
-    tools: dict[str, str] = key("Tool -> command, of the package or in PATH; each becomes a wrapper `<triple>-<tool>`.")
+    tools: dict[str, str] = key(
+        "Tool -> command; each becomes a wrapper `<triple>-<tool>`. `{package}` is the package's folder, `{target}`"
+        " the target's in build/, `{triple}` the arch's. What names none of them is a command in PATH."
+    )
     build_tools: dict[str, str] = key("The same for tools that make programs for the build machine: `build-<tool>`.")
-    package: str | None = key("The package that holds it; without one its tools are commands in PATH.", default=None)
+    family: str = key("The compiler whose options it takes.", choices=FAMILIES)
+    package: str | None = key("The package that holds it.", default=None)
+    builds: list[str] = key("Packages that it is built from, before everything else.", default=[])
+    from_prefix: bool = key("It is in the folder that --toolchain-prefix gives.", default=False)
     install: str = key("How to have it, said when a command is missing.", default="")
-    cflags: list[str] = key("Flags that make its compiler find its own headers; `{package}` is its folder.", default=[])
+    cflags: list[str] = key(
+        "Flags of every compilation. As in `tools`; `{sysroot}` is the target's, `{cc}` the compiler's own command.",
+        default=[],
+    )
+    ldflags: list[str] = key(
+        "Flags of every link; filled in as `cflags`, and `{bin}` is the wrappers' folder.", default=[]
+    )
     optimisation: Optimisation = key("What makes the interpreter fast.", default=Optimisation())
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """What compilations go through (--launcher): `configs/launchers/<name>.yml`."""
+
+    name: str
+    summary: str = key("What it is and when to take it, in one line.")
+    install: str = key("How to have it, said when it is missing.")
+    command: str = key("The shell's words before the compiler and its arguments; `{family}` is the toolchain's.")
 
 
 @dataclass(frozen=True)
@@ -173,6 +201,7 @@ class Facts:
     arches: dict[str, Arch]
     packages: dict[str, Package]
     toolchains: dict[str, Toolchain]
+    launchers: dict[str, Launcher]
     series: dict[str, Series]
 
 
@@ -189,6 +218,7 @@ def load_facts(root: Path = ROOT) -> Facts:
         arches={p.stem: load(p, Arch, name=p.stem) for p in sorted(configs.glob("*.yml"))},
         packages={p.stem: load(p, Package, name=p.stem) for p in sorted((configs / "packages").glob("*.yml"))},
         toolchains={p.stem: load(p, Toolchain, name=p.stem) for p in sorted((configs / "toolchains").glob("*.yml"))},
+        launchers={p.stem: load(p, Launcher, name=p.stem) for p in sorted((configs / "launchers").glob("*.yml"))},
         series={p.stem: load(p, Series, name=p.stem) for p in sorted((root / "setup_local").glob("*.yml"))},
     )
     _check_references(facts, root)
@@ -204,9 +234,11 @@ def _check_references(facts: Facts, root: Path) -> None:
         _known_packages(facts, where, "needs", package.needs)
         _known_packages(facts, where, "replaced_by", [package.replaced_by] if package.replaced_by else [])
         _known_packages(facts, where, "source_of", [package.source_of] if package.source_of else [])
+        _known_packages(facts, where, "trees", list(package.trees.values()))
     for toolchain in facts.toolchains.values():
         where = root / "configs/toolchains" / f"{toolchain.name}.yml"
         _known_packages(facts, where, "needs", toolchain.needs)
+        _known_packages(facts, where, "builds", toolchain.builds)
         _known_packages(facts, where, "package", [toolchain.package] if toolchain.package else [])
     for series in facts.series.values():
         where = root / "setup_local" / f"{series.name}.yml"

@@ -67,11 +67,11 @@ def sha256_of(path: Path) -> str:
 def check(path: Path, release: Release) -> None:
     """Raise ChecksumError, and remove the file, unless it has the release's size and SHA-256."""
     size, digest = path.stat().st_size, sha256_of(path)
-    if (size, digest) != (release.size, release.sha256):
+    if (size, digest) != (release.size or size, release.sha256):
         path.unlink()
         raise ChecksumError(
             f"{path}: these are not the pinned bytes (removed)\n"
-            f"  wanted  sha256 {release.sha256}, {release.size} bytes\n"
+            f"  wanted  sha256 {release.sha256}, {release.size or 'any number of'} bytes\n"
             f"  found   sha256 {digest}, {size} bytes\n"
             "  Run make again to fetch it anew; if it stays so, the file was changed where it came from."
         )
@@ -159,7 +159,7 @@ def _download(url: str, release: Release, part: Path) -> None:
     session.mount("http://", HTTPAdapter(max_retries=retry))
     session.mount("https://", HTTPAdapter(max_retries=retry))
     have = part.stat().st_size if part.exists() else 0
-    if have >= release.size:
+    if release.size and have >= release.size:
         part.unlink()
         have = 0
     try:
@@ -172,11 +172,11 @@ def _download(url: str, release: Release, part: Path) -> None:
         reply.raise_for_status()
         resumed = reply.status_code == requests.codes.partial_content
         with part.open("ab" if resumed else "wb") as file, _progress() as progress:
-            task = progress.add_task(release.file, total=release.size, completed=have if resumed else 0)
+            task = progress.add_task(release.file, total=release.size or None, completed=have if resumed else 0)
             for block in reply.iter_content(1 << 16):
                 file.write(block)
                 progress.advance(task, len(block))
-                if file.tell() > release.size:
+                if release.size and file.tell() > release.size:
                     raise UnavailableError("sends more bytes than the file has")
     except requests.RequestException as error:
         raise UnavailableError(_first_line(error)) from None

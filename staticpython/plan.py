@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from staticpython.config import ROOT, Arch, Facts, Module, Package, Release, Series, Toolchain, patches, pick
+from staticpython.config import ROOT, Arch, Facts, Launcher, Module, Package, Release, Series, Toolchain, patches, pick
 from staticpython.errors import UsageError
 
 # --allocator -> the folder below musl's src/malloc
@@ -21,6 +21,8 @@ class Options:
     arches: tuple[str, ...]
     python: str = "3.13"
     toolchain: str = "zig"
+    toolchain_prefix: str = ""
+    launcher: str = ""
     with_gpl: bool = False
     without: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -62,6 +64,7 @@ class Target:
 
     arch: Arch
     toolchain: Toolchain
+    launcher: Launcher | None
     native: bool
     build_machine: str
     packages: tuple[Package, ...]
@@ -85,7 +88,8 @@ class Target:
         here = {p.name for p in self.packages}
         if package.kind == "cpython":
             return sorted(p.name for p in self.packages if p.kind not in ("data", "cpython"))
-        base = set() if package.name in self.sysroot_base else self.sysroot_base
+        base: set[str] = set() if package.name in self.toolchain.builds else set(self.toolchain.builds)
+        base |= set() if package.name in self.sysroot_base else self.sysroot_base
         return sorted(here & ({self.replaced.get(n, n) for n in package.needs} | base))
 
 
@@ -127,11 +131,17 @@ def make_plan(facts: Facts, options: Options) -> Plan:
         pick("arch", arch, facts.arches)
     pick("allocator", options.allocator, list(ALLOCATORS))
     pick("toolchain", options.toolchain, list(facts.toolchains))
+    if options.launcher:
+        pick("launcher", options.launcher, list(facts.launchers))
+    if facts.toolchains[options.toolchain].from_prefix != bool(options.toolchain_prefix):
+        ready = [t.name for t in facts.toolchains.values() if t.from_prefix]
+        raise UsageError(f"--toolchain-prefix goes with --toolchain {' or '.join(ready)}, and that one needs it")
     series, facts = _choose_python(choose_releases(facts, options.releases), options.python)
     targets = tuple(_make_target(facts, options, series, facts.arches[a]) for a in options.arches)
     toolchain = facts.toolchains[options.toolchain]
     wanted = {p.name for t in targets for p in t.packages} | ({toolchain.package} if toolchain.package else set())
     wanted |= {s for n in wanted if (s := facts.packages[n].source_of)}
+    wanted |= {tree for n in wanted for tree in facts.packages[n].trees.values()}
     sources = tuple(_make_source(facts.packages[n]) for n in sorted(wanted))
     version = next(s.release.version for s in sources if s.package.kind == "cpython" and s.release)
     trainers = tuple(t.name for t in facts.toolchains.values() if t.optimisation.profile_generate)
@@ -171,10 +181,10 @@ def _make_target(facts: Facts, options: Options, series: Series, arch: Arch) -> 
     modules = _choose_modules(series, options)
     test_modules = {n: m for n, m in series.modules.items() if m.test}
     toolchain = facts.toolchains[options.toolchain]
-    base = frozenset(_closure(facts, toolchain.needs))
+    base = frozenset(_closure(facts, [*toolchain.builds, *toolchain.needs]))
     replaced = {p.name: p.replaced_by for p in facts.packages.values() if p.replaced_by and options.with_gpl}
     roots = [replaced.get(n) or n for m in modules.values() for n in m.needs]
-    names = _closure(facts, [*toolchain.needs, *roots])
+    names = _closure(facts, [*toolchain.builds, *toolchain.needs, *roots])
     always = [p.name for p in facts.packages.values() if p.runtime_data or p.kind == "cpython"]
     packages = tuple(facts.packages[n] for n in [*names, *(n for n in always if n not in names)])
     profile = next(r.profile for p in packages if p.kind == "cpython" for r in p.releases)
@@ -182,6 +192,7 @@ def _make_target(facts: Facts, options: Options, series: Series, arch: Arch) -> 
     return Target(
         arch=arch,
         toolchain=toolchain,
+        launcher=facts.launchers[options.launcher] if options.launcher else None,
         native=host_machine() in arch.native_on,
         build_machine=host_machine(),
         packages=packages,

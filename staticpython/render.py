@@ -74,10 +74,12 @@ class TargetView:
         return ProfileView(self.target.profile) if self.target.profile else None
 
     @property
-    def commands(self) -> list[str]:
-        """The programs that the toolchain's tools are."""
-        tools = [*self.target.toolchain.tools.values(), *self.target.toolchain.build_tools.values()]
-        return sorted({command.split()[0] for command in tools})
+    def programs(self) -> dict[str, str]:
+        """The programs in PATH that the toolchain and the launcher are, each with how to have it."""
+        toolchain, launcher = self.target.toolchain, self.target.launcher
+        words = [command.split()[0] for command in [*toolchain.tools.values(), *toolchain.build_tools.values()]]
+        programs = {word: toolchain.install for word in sorted(set(words)) if "{" not in word}
+        return programs | ({launcher.name: launcher.install} if launcher else {})
 
     @property
     def trains(self) -> bool:
@@ -164,7 +166,13 @@ def fill(text: str, target: TargetView | Target) -> str:
     facts = {f.name: getattr(target.arch, f.name) for f in dataclasses.fields(Arch)}
     editor = target.replaced.get("libedit", "editline")
     return text.format_map(
-        facts | {"sysroot": f"$({target.name}_SYSROOT)", "line_editor": editor, "allocator": target.malloc}
+        facts
+        | {
+            "sysroot": f"$({target.name}_SYSROOT)",
+            "cross": f"$(TOP)/build/{target.name}/cross",
+            "line_editor": editor,
+            "allocator": target.malloc,
+        }
     )
 
 
@@ -182,21 +190,8 @@ def _source_view(source: Source) -> SourceView:
 
 
 def _render_target(plan: Plan, target: Target, environment: jinja2.Environment, generated: str) -> dict[Path, str]:
-    folder, arch, toolchain = Path("build") / target.name, target.arch, target.toolchain
-    common = {"generated": generated, "package": toolchain.package, "triple": arch.triple, "launcher": ""}
-    cflags = [*arch.cflags, *toolchain.cflags]
-    files = {}
-    for tool, command in toolchain.tools.items():
-        template = "compiler.in" if tool.startswith("clang") else "tool.in"
-        files[folder / f"toolchain/bin/{arch.triple}-{tool}"] = environment.get_template(template).render(
-            common,
-            command=command,
-            cflags=" ".join(f'"{f.format(package="$package")}"' for f in cflags),
-            stack=arch.thread_stack_mib << 20,
-        )
-    for tool, command in toolchain.build_tools.items():
-        text = environment.get_template("tool.in").render(common, command=command)
-        files[folder / f"toolchain/bin/build-{tool}"] = text
+    folder, arch = Path("build") / target.name, target.arch
+    files = _wrappers(target, folder / "toolchain/bin", environment, generated)
     left_out = [*target.disabled, *target.test_modules]
     files[folder / "Setup.local"] = render_setup_local(target.modules, left_out, generated)
     files[folder / "Setup.test"] = render_setup_local(target.modules, target.disabled, generated, target.test_modules)
@@ -206,6 +201,46 @@ def _render_target(plan: Plan, target: Target, environment: jinja2.Environment, 
     )
     files[folder / "plan.json"] = json.dumps(_plan_facts(plan, target), indent=1, sort_keys=True) + "\n"
     return files
+
+
+def _wrappers(target: Target, folder: Path, environment: jinja2.Environment, generated: str) -> dict[Path, str]:
+    """Return the scripts that are the toolchain for everything that is built."""
+    arch, toolchain, launcher = target.arch, target.toolchain, target.launcher
+    places = {"triple": arch.triple, "target": "$target", "package": f"$build/sources/{toolchain.package}"}
+    commands = {tool: _command(command, places) for tool, command in toolchain.tools.items()}
+    places |= {"sysroot": "$sysroot", "bin": "$here", "cc": commands["cc"]}
+
+    def flags(words: list[str]) -> str:
+        return " ".join(f'"{word.format_map(places)}"' for word in words)
+
+    compiler, tool = environment.get_template("compiler.in"), environment.get_template("tool.in")
+    files = {}
+    for name, command in commands.items():
+        path = folder / f"{arch.triple}-{name}"
+        if name not in ("cc", "c++"):
+            files[path] = tool.render(generated=generated, command=command)
+            continue
+        if launcher:
+            files[path.with_name(f"{path.name}.compiler")] = tool.render(generated=generated, command=command)
+        files[path] = compiler.render(
+            generated=generated,
+            command=command,
+            compiler=f"{path.name}.compiler",
+            launcher=launcher.command.format(family=toolchain.family) if launcher else "",
+            triple=arch.triple,
+            cflags=flags([*arch.cflags, *toolchain.cflags]),
+            ldflags=flags(toolchain.ldflags),
+            stack=arch.thread_stack_mib << 20,
+        )
+    for name, command in toolchain.build_tools.items():
+        files[folder / f"build-{name}"] = tool.render(generated=generated, command=_command(command, places))
+    return files
+
+
+def _command(command: str, places: dict[str, str]) -> str:
+    """Return a command of a toolchain for a wrapper: its first word filled in and, where that is a path, quoted."""
+    program, *arguments = command.split()
+    return " ".join([f'"{program.format_map(places)}"' if "{" in program else program, *arguments])
 
 
 def _facts(target: Target, generated: str) -> str:

@@ -109,11 +109,19 @@ def prepare(package: Package, record: dict[str, object], downloads: Path, into: 
         (release,) = (r for r in package.releases if r.sha256 == record["sha256"])
         check(archive, release)
         unpack(archive, temporary)
+        if release.inner:
+            inner = temporary.with_name(f"{temporary.name}.tarball")
+            (temporary / release.inner).replace(inner)
+            shutil.rmtree(temporary)
+            unpack(inner, temporary)
+            inner.unlink()
     for patch in patches(package, version):
         apply_patch(patch, temporary)
     for ours, theirs in package.overlay.items():
         (temporary / theirs).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / ours, temporary / theirs)
+    for place, other in package.trees.items():
+        (temporary / place).symlink_to(f"../{other}")
     if package.autoreconf:
         _autoreconf(package, temporary)
     temporary.rename(goal)

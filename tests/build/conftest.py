@@ -49,7 +49,7 @@ class BuiltTarget:
 
     @property
     def cc(self) -> Path:
-        return self.build / f"toolchain/bin/{self.triple}-clang"
+        return self.build / f"toolchain/bin/{self.triple}-cc"
 
     @property
     def sysroot(self) -> Path:

@@ -32,13 +32,13 @@ BUILD = "/home/builder/build"
 SYSCONFIGDATA = f"""\
 # system configuration generated and used by the sysconfig module
 build_time_vars = {{
- 'CC': '{BUILD}/toolchain/bin/{TRIPLE}-clang',
+ 'CC': '{BUILD}/toolchain/bin/{TRIPLE}-cc',
  'CFLAGS': '-fno-strict-overflow -DNDEBUG -O3 -isystem {BUILD}/sysroot/include '
            '-ffile-prefix-map={BUILD}=. -flto=full -mllvm -inline-threshold=9 -Wall',
  'CONFIG_ARGS': "'--prefix=/python' '--host={TRIPLE}' 'CC={BUILD}/cc' 'CFLAGS=-O3 -I{BUILD}/include'",
  'INCLUDEPY': '/python/include/python3.13',
  'LIBDIR': '/python/lib',
- 'LDSHARED': '{BUILD}/toolchain/bin/{TRIPLE}-clang -shared -L{BUILD}/lib',
+ 'LDSHARED': '{BUILD}/toolchain/bin/{TRIPLE}-cc -shared -L{BUILD}/lib',
  'MODULE_ZLIB_LDFLAGS': '-L{BUILD}/sysroot/lib -lz',
  'MULTIARCH': '{TRIPLE}',
  'PY_CFLAGS_NODIST': '-flto=full -std=c11',
@@ -51,7 +51,7 @@ build_time_vars = {{
 MAKEFILE = f"""\
 # a comment that doesn't pair its quotes
 abs_builddir=\t{BUILD}/cpython
-CC=\t\t{BUILD}/toolchain/bin/{TRIPLE}-clang
+CC=\t\t{BUILD}/toolchain/bin/{TRIPLE}-cc
 CFLAGS=\t-O3 -I{BUILD}/include -Wall
 LDSHARED=\t$(CC) -shared $(PY_LDFLAGS)
 prefix=\t\t/python
