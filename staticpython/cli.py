@@ -171,6 +171,15 @@ def _version(package: Package) -> str:
     return package.releases[0].version if package.releases else f"part of {package.source_of}"
 
 
+def _matrix(facts: Facts) -> list[dict[str, str]]:
+    """Return what a CI system can build: each supported pair, with the packages of Debian that the toolchain wants."""
+    return [
+        {"arch": pair.arch, "toolchain": pair.toolchain, "debian": " ".join(facts.toolchains[pair.toolchain].debian)}
+        for pair in facts.supported
+        if not facts.toolchains[pair.toolchain].from_prefix
+    ]
+
+
 def _listing(facts: Facts, *, as_json: bool) -> str:
     (cpython,) = (p for p in facts.packages.values() if p.kind == "cpython")
     features: dict[str, list[str]] = {}
@@ -187,7 +196,7 @@ def _listing(facts: Facts, *, as_json: bool) -> str:
         "features": {name: " ".join(modules) for name, modules in sorted(features.items())},
     }
     if as_json:
-        return json.dumps(data, indent=2)
+        return json.dumps({**data, "matrix": _matrix(facts)}, indent=2)
     lines = []
     for title, entries in data.items():
         lines.append(f"{title}:")

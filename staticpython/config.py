@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,7 +152,7 @@ class Toolchain:
     package: str | None = key("The package that holds it.", default=None)
     builds: list[str] = key("Packages that it is built from, before everything else.", default=[])
     from_prefix: bool = key("It is in the folder that --toolchain-prefix gives.", default=False)
-    install: str = key("How to have it, said when a command is missing.", default="")
+    debian: list[str] = key("Debian's and Ubuntu's packages that have its commands.", default=[])
     cflags: list[str] = key(
         "Flags of every compilation. As in `tools`; `{sysroot}` is the target's, `{cc}` the compiler's own command.",
         default=[],
@@ -168,7 +169,7 @@ class Launcher:
 
     name: str
     summary: str = key("What it is and when to take it, in one line.")
-    install: str = key("How to have it, said when it is missing.")
+    debian: str = key("Debian's and Ubuntu's package of it.")
     command: str = key("The shell's words before the compiler and its arguments; `{family}` is the toolchain's.")
 
 
@@ -195,14 +196,24 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Supported:
+    """A line of `supported.txt`: a target and toolchain, and what the pair is tested by."""
+
+    arch: str
+    toolchain: str
+    tested_by: str
+
+
+@dataclass(frozen=True)
 class Facts:
-    """Everything the YAML files say."""
+    """Everything the YAML files and `supported.txt` say."""
 
     arches: dict[str, Arch]
     packages: dict[str, Package]
     toolchains: dict[str, Toolchain]
     launchers: dict[str, Launcher]
     series: dict[str, Series]
+    supported: list[Supported]
 
 
 def pick(kind: str, name: str, known: dict[str, object] | dict[str, Arch] | list[str]) -> None:
@@ -220,12 +231,28 @@ def load_facts(root: Path = ROOT) -> Facts:
         toolchains={p.stem: load(p, Toolchain, name=p.stem) for p in sorted((configs / "toolchains").glob("*.yml"))},
         launchers={p.stem: load(p, Launcher, name=p.stem) for p in sorted((configs / "launchers").glob("*.yml"))},
         series={p.stem: load(p, Series, name=p.stem) for p in sorted((root / "setup_local").glob("*.yml"))},
+        supported=[],
     )
+    facts.supported.extend(_load_supported(root / "supported.txt", facts))
     _check_references(facts, root)
     _check_sources(facts, root)
     _check_cycles(facts.packages, configs / "packages")
     _check_patches(facts, root)
     return facts
+
+
+def _load_supported(path: Path, facts: Facts) -> Iterator[Supported]:
+    arches = {a.triple: a.name for a in facts.arches.values()}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith("#"):
+            continue
+        triple, toolchain, tested_by = (*line.split(None, 2), "", "", "")[:3]
+        for what, word, known in (("triple", triple, list(arches)), ("toolchain", toolchain, list(facts.toolchains))):
+            if word not in known:
+                raise FactsError(f"{path}:{number}: unknown {what} '{word}'{nearest(word, known)}")
+        if not tested_by:
+            raise FactsError(f"{path}:{number}: say what the pair is tested by")
+        yield Supported(arches[triple], toolchain, tested_by)
 
 
 def _check_references(facts: Facts, root: Path) -> None:

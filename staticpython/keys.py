@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from typing import Any
 
-from staticpython.config import Arch, Licence, Module, Optimisation, Package, PyPI, Release, Series, Toolchain
+from staticpython.config import Arch, Launcher, Licence, Module, Optimisation, Package, PyPI, Release, Series, Toolchain
 from staticpython.schema import is_derived
 from staticpython.stdlib_tests import Expectation, Expectations
 from staticpython.wheel_table import Lacking, Wheels
@@ -19,6 +19,7 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`configs/packages/<name>.yml`: `licence`", Licence),
     ("`configs/toolchains/<name>.yml`", Toolchain),
     ("`configs/toolchains/<name>.yml`: `optimisation`", Optimisation),
+    ("`configs/launchers/<name>.yml`", Launcher),
     ("`setup_local/<series>.yml`", Series),
     ("`setup_local/<series>.yml`: a module", Module),
     ("`tests/stdlib/expectations.yml`", Expectations),

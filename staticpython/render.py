@@ -75,11 +75,11 @@ class TargetView:
 
     @property
     def programs(self) -> dict[str, str]:
-        """The programs in PATH that the toolchain and the launcher are, each with how to have it."""
+        """The programs in PATH that the toolchain and the launcher are, each with Debian's packages for it."""
         toolchain, launcher = self.target.toolchain, self.target.launcher
         words = [command.split()[0] for command in [*toolchain.tools.values(), *toolchain.build_tools.values()]]
-        programs = {word: toolchain.install for word in sorted(set(words)) if "{" not in word}
-        return programs | ({launcher.name: launcher.install} if launcher else {})
+        programs = {word: " ".join(toolchain.debian) for word in sorted(set(words)) if "{" not in word}
+        return programs | ({launcher.name: launcher.debian} if launcher else {})
 
     @property
     def trains(self) -> bool:

@@ -15,4 +15,5 @@ def project(tmp_path: Path) -> Path:
     """A copy of the project's facts that a test may break."""
     for name in ("configs", "setup_local", "patches", "runtime", "profiles"):
         shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "supported.txt", tmp_path)
     return tmp_path

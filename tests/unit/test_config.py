@@ -42,6 +42,12 @@ def edit(path: Path, old: str, new: str) -> None:
             "needs: [compiler-tr",
             ["zig.yml", "needs", "compiler-rt"],
         ),
+        (
+            "supported.txt",
+            "x86_64-linux-musl ",
+            "x86_64-linux-mulls ",
+            ["supported.txt:2", "did you mean 'x86_64-linux"],
+        ),
         ("setup_local/3.13.yml", "  math: {sources: [mathmodule.c]}", "  math: {}", ["modules.math", "disabled"]),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import tarfile
@@ -85,6 +86,21 @@ def test_prepare_starts_anew_after_an_interruption(tmp_path: Path) -> None:
     prepare(package, record, tmp_path, tmp_path / "into")
     assert [p.name for p in (tmp_path / "into").iterdir()] == ["thing"]
     assert [p.name for p in (tmp_path / "into/thing").iterdir()] == ["a"]
+
+
+def test_tarball_inside_the_tarball(tmp_path: Path) -> None:
+    inner = tarball(tmp_path / "inner.tgz", member("tool-1/configure"))
+    outer = tmp_path / "outer.tar"
+    with tarfile.open(outer, "w") as tar:
+        tar.add(inner, "orig/inner.tgz")
+        tar.addfile(member("orig/other"), io.BytesIO(b"xxx"))
+    package, record = thing(outer)
+    package = dataclasses.replace(package, releases=[dataclasses.replace(package.releases[0], inner="inner.tgz")])
+    prepare(package, record, tmp_path, tmp_path / "into")
+    assert [str(p.relative_to(tmp_path / "into")) for p in (tmp_path / "into").rglob("*")] == [
+        "thing",
+        "thing/configure",
+    ]
 
 
 def test_prepare_checks_again(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""Ready toolchains are found by what they are, and launchers get what compiles and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from staticpython.config import ROOT, load_facts
+from staticpython.errors import UsageError
+from staticpython.plan import Options, make_plan
+from staticpython.render import render, write
+from staticpython.toolchain import TOOLS, find_compiler, link_tools
+
+
+def script(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def compiler(prefix: Path, name: str, machine: str) -> Path:
+    return script(prefix / "bin" / name, f"echo {machine}")
+
+
+def test_the_compiler_for_musl_is_taken(tmp_path: Path) -> None:
+    compiler(tmp_path, "i686-linux-gnu-gcc", "i686-linux-gnu")
+    short = compiler(tmp_path, "i586-linux-gcc", "i586-buildroot-linux-musl")
+    compiler(tmp_path, "x86_64-linux-musl-gcc", "x86_64-linux-musl")
+    assert find_compiler(tmp_path, ["i686", "i586", "i386"]) == short
+
+
+def test_no_compiler_for_the_arch_names_what_is_there(tmp_path: Path) -> None:
+    compiler(tmp_path, "x86_64-linux-musl-gcc", "x86_64-linux-musl")
+    with pytest.raises(UsageError, match=r"no aarch64 GCC for musl in bin/: x86_64-linux-musl-gcc"):
+        find_compiler(tmp_path, ["aarch64"])
+
+
+def test_tools_beside_the_compiler_are_linked(tmp_path: Path) -> None:
+    for tool in TOOLS:
+        script(tmp_path / f"bin/riscv64-linux-musl-{tool}", "")
+    link_tools(tmp_path / "bin/riscv64-linux-musl-gcc", tmp_path / "found")
+    assert {p.name for p in (tmp_path / "found").iterdir()} == set(TOOLS)
+    (tmp_path / "bin/riscv64-linux-musl-objcopy").unlink()
+    with pytest.raises(UsageError, match="objcopy: missing"):
+        link_tools(tmp_path / "bin/riscv64-linux-musl-gcc", tmp_path / "found")
+
+
+@pytest.mark.parametrize("options", [{"toolchain": "gcc"}, {"toolchain_prefix": "/opt/musl"}])
+def test_a_prefix_goes_with_gcc_only(options: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="--toolchain-prefix goes with --toolchain gcc"):
+        make_plan(load_facts(), Options(arches=("x86_64",), **options))  # type: ignore[arg-type]
+
+
+def test_everything_waits_for_a_toolchain_that_is_built() -> None:
+    (target,) = make_plan(load_facts(), Options(arches=("x86_64",), toolchain="crossmake")).targets
+    packages = {p.name: p for p in target.packages}
+    assert target.needs(packages["gcc"]) == ["binutils"]
+    assert {"binutils", "gcc"} <= set(target.needs(packages["musl"]))
+    assert {"gcc-runtime", "musl"} <= set(target.needs(packages["zlib"]))
+
+
+def test_launcher_gets_what_compiles_only(tmp_path: Path) -> None:
+    plan = make_plan(load_facts(), Options(arches=("x86_64",), toolchain="llvm", launcher="distcc"))
+    write(render(plan, tmp_path, []), tmp_path)
+    script(tmp_path / "path/distcc", 'echo "launched ${1##*/}"')
+    script(tmp_path / "path/clang-19", "echo compiler")
+    wrapper = tmp_path / "build/x86_64/toolchain/bin/x86_64-linux-musl-cc"
+
+    def run(*arguments: str) -> str:
+        env = {"PATH": f"{tmp_path / 'path'}:/usr/bin:/bin"}
+        return subprocess.run([wrapper, *arguments], env=env, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert run("-c", "x.c") == "launched x86_64-linux-musl-cc.compiler"
+    assert run("x.o", "-o", "x") == run("--version") == run("-E", "x.c") == "compiler"
+
+
+def test_supported_pairs_are_for_ci() -> None:
+    pairs = {(p.arch, p.toolchain) for p in load_facts(ROOT).supported}
+    assert {("x86_64", "zig"), ("aarch64", "zig")} <= pairs
