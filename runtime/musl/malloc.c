@@ -381,7 +381,9 @@ static bool extend(void *p, size_t n)
 }
 
 /* Where that cannot be, its pages are moved, not copied. What is left
- * behind is empty memory, fit to be freed as usual. */
+ * behind is empty memory, fit to be freed as usual. qemu-user takes it
+ * for unmapped and lets no system call write there, until it is told the
+ * protection once more; the kernel has nothing to do then. */
 static void *move(void *p, size_t size, size_t n)
 {
 	char *q = mi_malloc(n);
@@ -391,6 +393,8 @@ static void *move(void *p, size_t size, size_t n)
 	    || __syscall(SYS_mremap, p, k, k,
 	       MREMAP_MAYMOVE|MREMAP_FIXED|MREMAP_DONTUNMAP, q) != (long)q)
 		k = 0;
+	else
+		__syscall(SYS_mprotect, p, k, PROT_READ|PROT_WRITE);
 	memcpy(q+k, (char *)p+k, size-k);
 	mi_free(p);
 	return q;

@@ -27,6 +27,7 @@ CHECKS = (
     "errors",
     "alignments",
     "reallocs",
+    "moves",
     "threads",
     "many_threads",
     "inherited",

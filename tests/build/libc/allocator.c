@@ -206,6 +206,24 @@ static void reallocs(void)
 	}
 }
 
+/* What a moved block left behind is memory for the kernel as well. */
+static void moves(void)
+{
+	enum { BIG = 400000, BLOCKS = 40 };
+	char *block[BLOCKS];
+	int zeros = open("/dev/zero", O_RDONLY);
+	CHECK(zeros>=0);
+	for (int round=0; round<10; round++) {
+		for (int i=0; i<BLOCKS; i++) CHECK((block[i] = malloc(BIG)));
+		for (int i=0; i<BLOCKS; i+=2) CHECK((block[i] = realloc(block[i], 2*BIG)));
+		for (int i=0; i<BLOCKS; i++) {
+			CHECK(read(zeros, block[i], BIG)==BIG);
+			free(block[i]);
+		}
+	}
+	close(zeros);
+}
+
 /* Everything at once, for some threads, each block checked when it goes;
  * some go through the hands of another thread. */
 enum { SLOTS=2000 };
@@ -558,7 +576,7 @@ static void tightly_limited(void)
 
 static const struct { const char *name; void (*run)(void); } checks[] = {
 #define C(f) { #f, f }
-	C(first_use_in_threads), C(basics), C(errors), C(alignments), C(reallocs),
+	C(first_use_in_threads), C(basics), C(errors), C(alignments), C(reallocs), C(moves),
 	C(threads), C(many_threads), C(inherited), C(main_leaves), C(forks), C(forks_while_freed),
 	C(goes_back), C(small_footprint), C(limited), C(tightly_limited),
 };
