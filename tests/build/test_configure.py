@@ -150,7 +150,13 @@ DIFFERENCES: tuple[tuple[str, tuple[str, ...], str], ...] = (
 SYSCONFIG_DIFFERENCES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     *DIFFERENCES,
     ("LIBMPDEC_CFLAGS MODULE__DECIMAL_CFLAGS", ("i386",), "libmpdec in C, with 32-bit words"),
-    ("LIBMPDEC_CFLAGS MODULE__DECIMAL_CFLAGS", ("aarch64", "riscv64"), "libmpdec's assembler is x86_64's"),
+    ("BUILD_GNU_TYPE CONFIG_ARGS", ("aarch64", "riscv64"), "built on another machine, and configure was told so"),
+    (
+        "FREEZE_MODULE FREEZE_MODULE_BOOTSTRAP FREEZE_MODULE_BOOTSTRAP_DEPS FREEZE_MODULE_DEPS PYTHON_FOR_BUILD"
+        " PYTHON_FOR_BUILD_DEPS PYTHON_FOR_FREEZE TESTPYTHON TESTRUNNER",
+        ("aarch64", "riscv64"),
+        "what is run while building is a Python of the build machine",
+    ),
 )
 
 
