@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import subprocess
+import tarfile
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from staticpython.config import ROOT, load_facts
-from staticpython.errors import UsageError
+from staticpython.errors import FetchError, UsageError
 from staticpython.plan import Options, make_plan
 from staticpython.render import render, write
-from staticpython.toolchain import TOOLS, find_compiler, link_tools
+from staticpython.toolchain import TOOLS, fetch_toolchain, find_compiler, link_tools
 
 
 def script(path: Path, text: str) -> Path:
@@ -46,6 +51,27 @@ def test_tools_beside_the_compiler_are_linked(tmp_path: Path) -> None:
     (tmp_path / "bin/riscv64-linux-musl-objcopy").unlink()
     with pytest.raises(UsageError, match="objcopy: missing"):
         link_tools(tmp_path / "bin/riscv64-linux-musl-gcc", tmp_path / "found")
+
+
+def test_toolchain_by_address(tmp_path: Path) -> None:
+    """The archive is checked, kept in downloads/ and unpacked; its top folder is the prefix."""
+    compiler(tmp_path / "served/cross", "aarch64-linux-musl-gcc", "aarch64-linux-musl")
+    archive = tmp_path / "served/cross.tgz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tmp_path / "served/cross", "cross")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "served"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}/cross.tgz#sha256="
+    try:
+        with pytest.raises(FetchError, match="not the pinned bytes"):
+            fetch_toolchain(address + "0" * 64, tmp_path / "downloads", tmp_path / "prefix")
+        prefix = fetch_toolchain(address + digest, tmp_path / "downloads", tmp_path / "prefix")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert find_compiler(prefix, ["aarch64"]).parent == prefix / "bin"
 
 
 @pytest.mark.parametrize("options", [{"toolchain": "gcc"}, {"toolchain_prefix": "/opt/musl"}])
