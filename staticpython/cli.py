@@ -79,8 +79,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     plan = make_plan(facts, _plan_options(options, facts))
     output = (options.output or ROOT).resolve()
-    if any(c.isspace() or c in ":#$%" for c in str(output)):
-        raise UsageError(f"{output}: make cannot work in a path with spaces or one of : # $ %; choose another folder")
+    _check_for_make(output)
     files = render(plan, output, _replay(options))
     if options.check:
         if not options.quiet:
@@ -138,7 +137,14 @@ def _toolchain_prefix(given: str) -> str:
         return given
     if given and not (Path(given) / "bin").is_dir():
         raise UsageError(f"--toolchain-prefix {given}: no folder bin/ in it")
+    if given:
+        _check_for_make(Path(given).resolve())
     return str(Path(given).resolve()) if given else ""
+
+
+def _check_for_make(folder: Path) -> None:
+    if any(c.isspace() or c in ":#$%'" for c in str(folder)):
+        raise UsageError(f"{folder}: make cannot work with a path that has spaces or one of : # $ % '")
 
 
 def _replay(options: argparse.Namespace) -> list[str]:
