@@ -93,7 +93,7 @@ def test_quote() -> None:
 
 def test_paths_make_cannot_use(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main([f"--output={tmp_path}/with space"]) == 2
-    assert "make cannot work in a path with spaces" in capsys.readouterr().err
+    assert "make cannot work with a path that has spaces" in capsys.readouterr().err
 
 
 def test_list_and_check(capsys: pytest.CaptureFixture[str]) -> None:
