@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from staticpython.config import ROOT
-from staticpython.errors import VerifyError, run_main
+from staticpython.errors import UsageError, VerifyError, run_main
 from staticpython.schema import key, load
 from staticpython.verify import emulator_of
 
@@ -185,13 +185,28 @@ def run_suite(tree: Path, plan: dict[str, Any], work: Path, tests: list[str], jo
     return outcome
 
 
+def named(words: list[str]) -> list[str]:
+    """Return tests' names: `@selection` stands for those in tests/stdlib/selection.txt.
+
+    Raises UsageError for a list that is not there.
+    """
+    names = []
+    for word in words:
+        path = EXPECTATIONS.with_name(f"{word[1:]}.txt")
+        if word.startswith("@") and not path.is_file():
+            raise UsageError(f"{word}: no list {path.relative_to(ROOT)}")
+        lines = path.read_text(encoding="utf-8").splitlines() if word.startswith("@") else [word]
+        names += [line for line in lines if line and not line.startswith("#")]
+    return names
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the suite and judge it; returns the exit code."""
     parser = argparse.ArgumentParser(prog="staticpython.stdlib_tests", description=__doc__)
     parser.add_argument("tree", type=Path)
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("tests", nargs="*", help="names such as test_json; all when none is given")
+    parser.add_argument("tests", nargs="*", help="names such as test_json, or @LIST; all when none is given")
     options = parser.parse_intermixed_args(arguments)
 
     def body() -> int:
@@ -201,7 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
         target = options.plan.parent
         tree = prepare_tree(options.tree, target.parent / "sources/cpython", target / "cpython", work, plan["series"])
         arch = plan["arch"]["name"]
-        outcome = run_suite(tree, plan, work, options.tests, options.jobs)
+        outcome = run_suite(tree, plan, work, named(options.tests), options.jobs)
         if files := files_of(unexpected(outcome, expectations, arch)):
             print(f"\nonce more, alone: {' '.join(files)}")
             settle(outcome, run_suite(tree, plan, work, files, jobs=1), files)
