@@ -1,23 +1,15 @@
-#!/usr/bin/env python3
-"""Compare interpreters with nine small benchmarks: `python bench/small.py NAME=COMMAND NAME=COMMAND ...`.
-
-The first interpreter is what the others are compared with. Each round runs every benchmark once with each interpreter,
-one right after the other, so that what else the machine does hits all alike; the best of the rounds counts. A ratio
-above 1 means faster than the first. Standard library only; the interpreters run this very file with `--one`.
-
-    python bench/small.py --rounds 7 debian=/usr/bin/python3.13 ours=dist/cpython-3.13.15-x86_64-linux-musl/bin/python3
-"""
+"""What the statements of `bench/bench.yml` call, inside the interpreters that are measured: standard library only."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import re
-import shlex
-import subprocess
-import sys
-import time
+import sqlite3
+import ssl
+import threading
+import zlib
+from collections.abc import Callable
 
 
 def calls() -> object:
@@ -121,60 +113,68 @@ def build_strings() -> object:
     return len("\n".join(parts).upper().encode())
 
 
-BENCHMARKS = {
-    f.__name__: f for f in (calls, attributes, search, parse_json, containers, floats, regex, sorting, build_strings)
-}
+def in_threads(count: int, work: Callable[[], object]) -> None:
+    """Do the same work in each of `count` threads at once."""
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
-def measure(names: list[str], repeats: int) -> dict[str, float]:
-    """Return the best seconds of each benchmark in this process."""
-    times = {}
-    for name in names:
-        BENCHMARKS[name]()  # warm
-        best = math.inf
-        for _ in range(repeats):
-            begin = time.perf_counter()
-            BENCHMARKS[name]()
-            best = min(best, time.perf_counter() - begin)
-        times[name] = best
-    return times
+def small_objects() -> object:
+    """Allocate what CPython's own allocator has room for, and free it."""
+    return [(i, [i], {i: i}) for i in range(20000)]
 
 
-def geomean(values: list[float]) -> float:
-    """Return the geometric mean."""
-    return math.exp(sum(map(math.log, values)) / len(values))
+def large_objects() -> object:
+    """Allocate what CPython gets from malloc, keep some of it, and free it in another order."""
+    kept: dict[int, bytes] = {}
+    for i in range(20000):
+        kept[i * 31 % 257] = bytes(600 + i * 7919 % 5000)
+    return len(kept)
 
 
-def main() -> int:
-    """Compare, or measure one interpreter."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("interpreters", nargs="*", metavar="NAME=COMMAND")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--repeats", type=int, default=5, help="runs of a benchmark in one process")
-    parser.add_argument("--only", nargs="*", default=list(BENCHMARKS), choices=list(BENCHMARKS))
-    parser.add_argument("--one", action="store_true", help="measure this interpreter and print JSON")
-    options = parser.parse_args()
-    if options.one:
-        print(json.dumps(measure(options.only, options.repeats)))
-        return 0
-    commands = {name: shlex.split(command) for name, _, command in (i.partition("=") for i in options.interpreters)}
-    best = {name: dict.fromkeys(options.only, math.inf) for name in commands}
-    for _ in range(options.rounds):
-        for benchmark in options.only:
-            for name, command in commands.items():
-                own = [*command, "-I", __file__, "--one", "--repeats", str(options.repeats), "--only", benchmark]
-                run = subprocess.run(own, check=True, capture_output=True, text=True)
-                best[name][benchmark] = min(best[name][benchmark], json.loads(run.stdout)[benchmark])
-    first, *others = commands
-    print(f"{'':14} {first + ' ms':>12} " + " ".join(f"{name:>10}" for name in others))
-    for benchmark in options.only:
-        ratios = [best[first][benchmark] / best[name][benchmark] for name in others]
-        print(f"{benchmark:14} {best[first][benchmark] * 1000:12.2f} " + " ".join(f"{r:10.2f}" for r in ratios))
-    columns = [[best[first][b] / best[name][b] for b in options.only] for name in others]
-    print(f"{'geomean':14} {'':12} " + " ".join(f"{geomean(c):10.2f}" for c in columns))
-    print(f"{'worst':14} {'':12} " + " ".join(f"{min(c):10.2f}" for c in columns))
-    return 0
+def deflate_states() -> object:
+    """Let zlib allocate and free its state, without the GIL: five blocks of 8 to 64 KiB each time."""
+    return [len(zlib.compress(b"x" * 200)) for _ in range(300)]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def sqlite_rows() -> object:
+    """Let SQLite make and sort text in memory of its own, without the GIL."""
+    query = "with recursive c(x) as (select 1 union all select x + 1 from c where x < 10000) "
+    with sqlite3.connect(":memory:") as connection:
+        return connection.execute(query + "select printf('%d text', x * 7919 % 10007) t from c order by t").fetchone()
+
+
+class TlsPair:
+    """Two ends of a TLS 1.2 connection in memory; keys agreed on beforehand, so that no certificate is needed."""
+
+    def __init__(self, cipher: str) -> None:
+        """Shake hands."""
+        server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+        for context in (server, client):
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(cipher)
+        server.set_psk_server_callback(lambda _: b"k" * 32)  # type: ignore[attr-defined]
+        client.set_psk_client_callback(lambda _: ("client", b"k" * 32))  # type: ignore[attr-defined]
+        there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.client = client.wrap_bio(back, there)
+        self.server = server.wrap_bio(there, back, server_side=True)
+        while not (self._done(self.client) & self._done(self.server)):
+            pass
+
+    @staticmethod
+    def _done(end: ssl.SSLObject) -> bool:
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    def transfer(self, data: bytes) -> None:
+        """Send data from one end to the other, a TLS record at a time."""
+        for start in range(0, len(data), 16384):
+            self.client.write(data[start : start + 16384])
+            self.server.read(16384)
