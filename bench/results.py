@@ -105,6 +105,7 @@ def describe_machine() -> str:
 
 def measure(jobs: list[Job], interpreters: list[Interpreter], rounds: int, results: Results, path: Path) -> None:
     """Run all jobs, round by round: each with one interpreter right after the other. Go on where a call stopped."""
+    forget_what_ours_failed(results)
     for number in range(rounds):
         for done, job in enumerate(jobs, 1):
             key = f"{job.suite}/{job.name}"
@@ -118,15 +119,25 @@ def measure(jobs: list[Job], interpreters: list[Interpreter], rounds: int, resul
             results.save(path)
 
 
+def forget_what_ours_failed(results: Results) -> None:
+    """Let it be tried again: nothing was kept of it."""
+    for key in [key for key, by in results.failures.items() if OURS in by]:
+        del results.failures[key]
+        results.rounds.pop(key, None)
+
+
 def add_round(results: Results, job: Job, interpreters: list[Interpreter]) -> None:
     """Run a job once with each interpreter, and keep the times, or why there are none."""
+    times, failed = {}, {}
     for one in interpreters:
         try:
-            times = job.run(one)
+            times[one.name] = job.run(one)
         except BenchError as error:
             say(f"    {one.name}: {error}")
-            results.failures.setdefault(f"{job.suite}/{job.name}", {})[one.name] = str(error).splitlines()[0]
-            continue
-        for name, seconds in times.items():
+            failed[one.name] = str(error).splitlines()[0]
+    if failed:
+        results.failures.setdefault(f"{job.suite}/{job.name}", {}).update(failed)
+    for interpreter in times if OURS in times else ():
+        for name, seconds in times[interpreter].items():
             by = results.seconds.setdefault(job.suite, {}).setdefault(name, {})
-            by.setdefault(one.name, []).append(float(f"{seconds:.5g}"))
+            by.setdefault(interpreter, []).append(float(f"{seconds:.5g}"))
