@@ -8,8 +8,11 @@ divided by. Interrupt it at any moment: the same command goes on.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import fnmatch
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.baselines import interpreter, venv
@@ -49,6 +52,18 @@ def prepare(options: argparse.Namespace) -> list[Interpreter]:
         raise UsageError(f"name {OURS}=PATH and another interpreter")
     order = sorted(named, key=lambda name: name != OURS)
     return [Interpreter(name, named[name], venv(name, named[name], options.work)) for name in order]
+
+
+@contextmanager
+def alone(results: Path) -> Iterator[None]:
+    """Let one process at a time work on a file of results."""
+    results.parent.mkdir(parents=True, exist_ok=True)
+    with results.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"another process is at work on {results}") from None
+        yield
 
 
 def choose(jobs: list[Job], patterns: list[str] | None) -> list[Job]:
@@ -95,12 +110,13 @@ def main(arguments: list[str] | None = None) -> int:
             for text in options.interpreters:
                 print(interpreter(text, options.arch, options.work)[1])
             return 0
-        results = Results() if options.fresh else load_results(options.results)
-        if options.action == "run":
-            run(options, results)
-        if options.action == "count":
-            count(load_bench(), prepare(options), options.only, results)
-            results.save(options.results)
+        with alone(options.results):
+            results = Results() if options.fresh else load_results(options.results)
+            if options.action == "run":
+                run(options, results)
+            if options.action == "count":
+                count(load_bench(), prepare(options), options.only, results)
+                results.save(options.results)
         for path in write_report(results, options.docs):
             print(path)
         return 0

@@ -44,7 +44,7 @@ def run(command: list[str], log: Path, cwd: Path | None = None) -> None:
         ).returncode
     if code:
         end = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])
-        raise BenchError(f"{' '.join(command[:3])} ... failed; the end of {log}:\n{end}")
+        raise BenchError(f"{' '.join(command[:3])} ... failed with exit code {code}; the end of {log}:\n{end}")
 
 
 def venv(name: str, python: Path, work: Path) -> Path:
@@ -120,7 +120,7 @@ def book(facts: Baselines, arch: str, work: Path) -> Path:
     python = into / "python/bin/python3"
     if python.exists():
         return python
-    downloads = work.parent.parent / "downloads"
+    downloads = Path("downloads").absolute()
     downloads.mkdir(parents=True, exist_ok=True)
     release, _ = fetch(project.packages["cpython"], Places(downloads))
     say(f"book: CPython {release.version} by the host's compiler; logs in {work / 'logs'}")
@@ -139,7 +139,7 @@ def plain(facts: Baselines, arch: str, work: Path) -> Path:
     """Build this project's interpreter without what makes it fast."""
     output = work / "baselines" / f"plain-{arch}"
     say(f"plain: generate.py {' '.join(facts.plain.generate)}; logs in {output / 'logs'}")
-    downloads = work.parent.parent / "downloads"
+    downloads = Path("downloads").absolute()
     mirror = ["--mirror", str(downloads)] if downloads.exists() else []
     arguments = ["--arch", arch, "--output", str(output), "--quiet", *mirror, *facts.plain.generate]
     run([sys.executable, str(ROOT / "generate.py"), *arguments], work / "logs/plain-generate.log")

@@ -46,11 +46,11 @@ def perf_counts() -> bool:
 
 
 def countable(results: Results, patterns: list[str] | None) -> Iterator[tuple[str, str]]:
-    """Yield suite and benchmark: those a pattern names, else those that any round found slower than another's."""
+    """Yield suite and benchmark: those a pattern names, else those that are slower than another's."""
     for suite, benchmarks in results.seconds.items():
         for name in benchmarks if suite != "pyperformance" else ():
             found = [results.ratios(suite, other).get(name) for other in results.others]
-            slower = any(ratio and min(ratio.rounds) < 1 for ratio in found)
+            slower = any(ratio and ratio.middle < 1 for ratio in found)
             if any(fnmatch.fnmatch(f"{suite}/{name}", p) for p in patterns) if patterns else slower:
                 yield suite, name
 
