@@ -93,7 +93,7 @@ def markdown(results: Results) -> str:
     """Return all tables."""
     rounds = sorted(set(results.rounds.values()))
     named = ", ".join(f"{name} is {text}" for name, text in results.interpreters.items())
-    parts = [f"{results.machine}; {'/'.join(map(str, rounds))} rounds. {named}."]
+    parts = [f"{results.machine}; {' or '.join(map(str, rounds))} rounds. {named}."]
     for other in results.others:
         parts += [f"## Against {other}", summary(results, other)]
         parts += [f"### Slower than {other} in every round", slower(results, other)]

@@ -91,9 +91,9 @@ def geomean(values: Iterable[float]) -> float:
 
 
 def geomean_of(ratios: Iterable[Ratio]) -> Ratio:
-    """Return the geometric mean of benchmarks, in each round: its `rounds` show how far noise reaches."""
-    columns = list(zip(*(r.rounds for r in ratios), strict=False))
-    return Ratio(tuple(geomean(column) for column in columns), 0.0)
+    """Return the geometric mean of benchmarks: of their lowest rounds, of their medians, of their highest rounds."""
+    ends = [(min(ratio.rounds), ratio.middle, max(ratio.rounds)) for ratio in ratios]
+    return Ratio(tuple(geomean(column) for column in zip(*ends, strict=True)), 0.0)
 
 
 def describe_machine() -> str:

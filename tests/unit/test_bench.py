@@ -39,7 +39,7 @@ def test_a_ratio_compares_neighbours_and_is_above_one_where_ours_is_faster() -> 
 
 def test_geometric_mean() -> None:
     assert geomean([0.5, 2.0]) == pytest.approx(1)
-    assert geomean_of([Ratio((2.0, 1.0), 1), Ratio((8.0, 1.0), 1)]).rounds == pytest.approx((4.0, 1.0))
+    assert geomean_of([Ratio((2.0, 1.0, 1.0), 1), Ratio((8.0, 1.0, 4.0), 1)]).rounds == pytest.approx((1.0, 2.0, 4.0))
 
 
 def test_table_escapes() -> None:
