@@ -115,8 +115,8 @@ def main(arguments: list[str] | None = None) -> int:
             if options.action == "run":
                 run(options, results)
             if options.action == "count":
-                count(load_bench(), prepare(options), options.only, results)
-                results.save(options.results)
+                for _ in count(load_bench(), prepare(options), options.only, results):
+                    results.save(options.results)
         for path in write_report(results, options.docs):
             print(path)
         return 0

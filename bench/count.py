@@ -55,8 +55,10 @@ def countable(results: Results, patterns: list[str] | None) -> Iterator[tuple[st
                 yield suite, name
 
 
-def count(bench: Bench, interpreters: list[Interpreter], patterns: list[str] | None, results: Results) -> None:
-    """Count what was measured: a command as a whole, a statement without what comes before it."""
+def count(
+    bench: Bench, interpreters: list[Interpreter], patterns: list[str] | None, results: Results
+) -> Iterator[None]:
+    """Count what was measured, and yield after each: a command as a whole, a statement without what comes before it."""
     chosen = list(countable(results, patterns))
     empty: dict[tuple[str, str], int] = {}
     for number, (suite, name) in enumerate(chosen, 1):
@@ -72,3 +74,4 @@ def count(bench: Bench, interpreters: list[Interpreter], patterns: list[str] | N
                 empty[suite, one.name] = instructions(command, timed_input(group, loops={}))
             total = instructions(command, timed_input(group, loops={name: loops}))
             counted[one.name] = (total - empty[suite, one.name]) // loops
+        yield
