@@ -202,17 +202,17 @@ def _from_debian(source: str, release: Release, places: Places, part: Path) -> N
         raise UnavailableError("this machine has no apt")
     state = places.downloads / ".apt"
     with _locked(state / "lock"):
-        options = _apt_options(state)
+        options = apt_options(state)
         listing = _run(["apt-cache", *options, "showsrc", source]).stdout
         version, name = _find_in_listing(listing, release.sha256)
         uris = _run(["apt-get", *options, "source", "--print-uris", "--only-source", "-qq", f"{source}={version}"])
         found = re.search(rf"^'(\S+)' {re.escape(name)} ", uris.stdout, re.MULTILINE)
         if not found:
-            raise UnavailableError(_apt_reason(uris.stderr))
+            raise UnavailableError(apt_reason(uris.stderr))
         download = [APT_HELPER, *options, "download-file", found.group(1), part, f"SHA256:{release.sha256}"]
         run = _run(list(map(str, download)))
         if run.returncode:
-            raise UnavailableError(_apt_reason(run.stderr))
+            raise UnavailableError(apt_reason(run.stderr))
 
 
 def _find_in_listing(listing: str, sha256: str) -> tuple[str, str]:
@@ -234,12 +234,14 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _apt_options(state: Path) -> list[str]:
-    """Return apt's options for a state below `state`, with current lists of Debian's sources."""
+def apt_options(
+    state: Path, kind: str = "deb-src", suites: tuple[str, ...] = DEBIAN_SUITES, arch: str = ""
+) -> list[str]:
+    """Return apt's options for a state below `state`, with current lists of Debian's sources, or packages (`deb`)."""
     for folder in ("lists/partial", "cache/archives/partial"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     sources = state / "sources.list"
-    text = "".join(f"deb-src {mirror} {suite} main\n" for mirror in _debian_mirrors() for suite in DEBIAN_SUITES)
+    text = "".join(f"{kind} {mirror} {suite} main\n" for mirror in _debian_mirrors() for suite in suites)
     if not text:
         raise UnavailableError("this machine's apt knows no Debian mirror")
     changed = not sources.exists() or sources.read_text() != text
@@ -250,15 +252,17 @@ def _apt_options(state: Path) -> list[str]:
         "Dir::State::Lists": str((state / "lists").resolve()),
         "Dir::Cache": str((state / "cache").resolve()),
         "APT::Sandbox::User": "root" if os.geteuid() == 0 else "",
+        "APT::Architecture": arch,
+        "APT::Architectures": arch,
         "Acquire::Retries": "2",
     }
     options = [f"-o{name}={value}" for name, value in settings.items() if value]
     stamp = state / "updated"
     if changed or not stamp.exists() or time.time() - stamp.stat().st_mtime > APT_LISTS_AGE:
-        console.print("fetched   apt            Debian's lists of sources")
+        console.print(f"fetched   apt            Debian's lists of {'sources' if kind == 'deb-src' else 'packages'}")
         run = _run(["apt-get", *options, "update", "-q"])
-        if run.returncode or not any((state / "lists").glob("*_Sources*")):
-            raise UnavailableError(_apt_reason(run.stderr))
+        if run.returncode or not any((state / "lists").glob("*_Sources*" if kind == "deb-src" else "*_Packages*")):
+            raise UnavailableError(apt_reason(run.stderr))
         if not run.stderr:  # apt only warns of a list that it could not have
             stamp.touch()
     return options
@@ -274,7 +278,8 @@ def _debian_mirrors() -> list[str]:
     return [m for m in mirrors if m.endswith("/debian")][:1]
 
 
-def _apt_reason(stderr: str) -> str:
+def apt_reason(stderr: str) -> str:
+    """Return the first thing that apt complained about."""
     said = [line[2:].strip() for kind in ("E:", "W:") for line in stderr.splitlines() if line.startswith(kind)]
     return said[0] if said else "apt did not bring the file"
 

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from typing import Any
 
+from bench.facts import Baselines, Bench, Book, Debian, Group, Mode, Plain, Pyperformance
 from staticpython.config import Arch, Launcher, Licence, Module, Optimisation, Package, PyPI, Release, Series, Toolchain
 from staticpython.schema import is_derived
 from staticpython.stdlib_tests import Expectation, Expectations
@@ -26,6 +27,14 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`tests/stdlib/expectations.yml`: an entry of `failures`", Expectation),
     ("`tests/build/wheels.yml`", Wheels),
     ("`tests/build/wheels.yml`: an entry of `lacking`", Lacking),
+    ("`bench/bench.yml`", Bench),
+    ("`bench/bench.yml`: an entry of `modes`", Mode),
+    ("`bench/bench.yml`: `baselines`", Baselines),
+    ("`bench/bench.yml`: `baselines.debian`", Debian),
+    ("`bench/bench.yml`: `baselines.book`", Book),
+    ("`bench/bench.yml`: `baselines.plain`", Plain),
+    ("`bench/bench.yml`: an entry of `micro`", Group),
+    ("`bench/bench.yml`: `pyperformance`", Pyperformance),
 )
 
 

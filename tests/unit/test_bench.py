@@ -1,0 +1,133 @@
+"""The benchmark suite's arithmetic, tables and facts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import main
+from bench.baselines import BenchError
+from bench.facts import load_bench
+from bench.report import BEGIN, END, duration, table, write_report
+from bench.results import Ratio, Results, geomean, geomean_of, load_results, measure
+from bench.suites import Interpreter, Job, pyperf_times, timed_command, timed_input
+
+OURS, OTHER = (Interpreter(name, Path(sys.executable), Path(sys.executable)) for name in ("ours", "other"))
+
+
+def results() -> Results:
+    return Results(
+        machine="a machine",
+        interpreters={"ours": "1", "other": "2"},
+        rounds={"copy/all": 2},
+        seconds={
+            "start": {"-c pass": {"ours": [0.02, 0.01], "other": [0.01, 0.005]}},
+            "copy": {f"a|b @ {n}": {"ours": [1.0, 1.0], "other": [2.0, 8.0]} for n in (16, 1024)},
+        },
+        instructions={"start": {"-c pass": {"ours": 100, "other": 90}}},
+    )
+
+
+def test_a_ratio_compares_neighbours_and_is_above_one_where_ours_is_faster() -> None:
+    ratio = Ratio.of([1.0, 2.0, 4.0], [2.0, 2.0, 2.0])
+    assert (ratio.rounds, ratio.middle, ratio.seconds) == ((2.0, 1.0, 0.5), 1.0, 1.0)
+
+
+def test_geometric_mean() -> None:
+    assert geomean([0.5, 2.0]) == pytest.approx(1)
+    assert geomean_of([Ratio((2.0, 1.0, 1.0), 1), Ratio((8.0, 1.0, 4.0), 1)]).rounds == pytest.approx((1.0, 2.0, 4.0))
+
+
+def test_table_escapes() -> None:
+    assert table(["a", "b"], [["x|y", "1"]]) == "| a | b |\n| --- | ---: |\n| x\\|y | 1 |"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(2, "2 s"), (0.0123, "12.3 ms"), (4.5e-6, "4.5 µs"), (2e-8, "20 ns")])
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_the_report_replaces_what_is_generated_and_keeps_the_rest(tmp_path: Path) -> None:
+    page = tmp_path / "speed.md"
+    page.write_text(f"# Mine\n{BEGIN}\nold\n{END}\nalso mine\n")
+    write_report(results(), tmp_path)
+    text = page.read_text()
+    assert text.startswith("# Mine\n") and text.endswith("also mine\n") and "old" not in text
+    assert "| start | 1 | **0.50 (0.50-0.50)** |" in text
+    assert "| start: -c pass | 0.50 (0.50-0.50) | 0.90 |" in text
+    assert "| other | 16 | 1024 | mean |" in text and "| a\\|b | 5.00 | 5.00 | **5.00** |" in text
+    assert (tmp_path / "speed.svg").read_text().count("<circle") == 5
+
+
+def test_results_survive_a_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    results().save(path)
+    assert load_results(path) == results()
+    assert '"ours": [0.02, 0.01]' in path.read_text()
+
+
+def test_an_interrupted_measurement_goes_on(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    def run(one: Interpreter) -> dict[str, float]:
+        calls.append(one.name)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return {"x": 1.0}
+
+    path = tmp_path / "results.json"
+    with pytest.raises(KeyboardInterrupt):
+        measure([Job("s", "j", run)], [OURS, OTHER], 2, Results(), path)
+    measure([Job("s", "j", run)], [OURS, OTHER], 2, load_results(path), path)
+    assert calls == ["ours", "other", "ours", "ours", "other"]
+    assert load_results(path).seconds == {"s": {"x": {"ours": [1, 1], "other": [1, 1]}}}
+
+
+def test_what_fails_is_told_and_not_tried_again(tmp_path: Path) -> None:
+    def run(one: Interpreter) -> dict[str, float]:
+        if one is OTHER:
+            raise BenchError("no compiler")
+        return {"x": 1.0}
+
+    found = Results(interpreters={"ours": "", "other": ""})
+    measure([Job("s", "j", run)], [OURS, OTHER], 3, found, tmp_path / "results.json")
+    assert found.failures == {"s/j": {"other": "no compiler"}}
+    assert found.ratios("s", "other") == {}
+
+
+def test_pyperf_result(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    runs = [{"warmups": [[1, 0.1]]}, {"values": [0.3, 0.2]}]
+    path.write_text(json.dumps({"metadata": {"name": "one"}, "benchmarks": [{"runs": runs}]}))
+    assert pyperf_times(path) == {"one": 0.2}
+
+
+@pytest.mark.parametrize("name", load_bench().micro)
+def test_each_statement_of_the_facts_runs(name: str) -> None:
+    if sys.version_info < (3, 13):
+        pytest.skip("the statements are for the interpreters measured, 3.13")
+    group = load_bench().micro[name]
+    loops = {f"{s} @ {group.sizes[0]}" if group.sizes else s: 1 for s in group.statements}
+    text = timed_input(group, loops=loops)
+    run = subprocess.run(timed_command(Path(sys.executable)), input=text, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "ours=/nowhere", "debian"], "/nowhere is no program"),
+        (["run", f"ours={sys.executable}"], "and another interpreter"),
+        (["baseline", "debain"], "did you mean 'debian'?"),
+        (["run", "--mode", "quick", f"ours={sys.executable}"], "no mode 'quick'"),
+    ],
+)
+def test_a_mistake_is_told_without_a_traceback(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--work", str(tmp_path), "--docs", str(tmp_path), "--arch", "x86_64"]) == 2
+    assert said in capsys.readouterr().err
