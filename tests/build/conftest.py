@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from staticpython.config import ROOT
+from staticpython.stdlib_tests import starts_programs
 from staticpython.verify import emulator_of
 
 
@@ -62,10 +63,7 @@ class BuiltTarget:
     @property
     def starts_programs(self) -> bool:
         """Whether the kernel starts the target's programs, itself or through binfmt_misc (`make test` sees to it)."""
-        try:
-            return subprocess.run([self.binary, "-S", "-c", ""], capture_output=True).returncode == 0
-        except OSError:
-            return False
+        return starts_programs(self.binary)
 
     def run(self, *arguments: str | Path, python: Path | None = None, **options: Any) -> str:
         """Run the interpreter; return its standard output; a failure shows its standard error."""
@@ -103,6 +101,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     else:
         reason = "nothing was built: run make first"
         metafunc.parametrize("target", [pytest.param(None, marks=pytest.mark.skip(reason=reason))], ids=["none"])
+
+
+@pytest.fixture
+def programs(target: BuiltTarget) -> None:
+    """For a test whose program starts others."""
+    if not target.starts_programs:
+        pytest.skip("the emulated program starts others: needs `make test` and binfmt_misc in a user namespace")
 
 
 @pytest.fixture

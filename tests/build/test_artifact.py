@@ -111,6 +111,7 @@ def test_certificates_of_the_environment_win(target: BuiltTarget, tmp_path: Path
     assert target.run("-c", program, env=clean_environment(SSL_CERT_FILE=str(own), SSL_CERT_DIR="/nonexistent")) == "1"
 
 
+@pytest.mark.usefixtures("programs")
 def test_venv_with_pip(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
     for option, name in (("--symlinks", "linked"), ("--copies", "copied")):
         venv = tmp_path / name
@@ -121,9 +122,8 @@ def test_venv_with_pip(target: BuiltTarget, moved: Path, tmp_path: Path) -> None
         assert pip.startswith(str(venv))
 
 
-def test_scripts_work_after_a_move(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
-    if not target.starts_programs:
-        pytest.skip("scripts start the interpreter without the emulator; `make test` has the kernel do so")
+@pytest.mark.usefixtures("programs")
+def test_scripts_work_after_a_move(moved: Path, tmp_path: Path) -> None:
     link = tmp_path / "pip-link"
     link.symlink_to(moved / "bin/pip3")
     for script in (moved / "bin/pip3", link):
@@ -138,6 +138,7 @@ def output_of(*command: str | Path) -> str:
     return run.stdout
 
 
+@pytest.mark.usefixtures("programs")
 def test_pip_installs_pure_python(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
     venv = tmp_path / "venv"
     target.run("-m", "venv", venv, python=moved / "bin/python3")
@@ -281,6 +282,7 @@ def test_compiled_files_are_unchecked(target: BuiltTarget) -> None:
     assert {int.from_bytes(p.read_bytes()[4:8], "little") for p in caches} == {1}
 
 
+@pytest.mark.usefixtures("programs")
 def test_pip_takes_musllinux_wheels_and_no_others(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
     target.run("-m", "venv", tmp_path / "venv", python=moved / "bin/python3")
     arch = target.plan["arch"]["wheel_arch"]
