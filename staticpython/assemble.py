@@ -65,7 +65,7 @@ def add_licences(stage: Path, plan: dict[str, Any], build: Path) -> None:
     for package in plan["packages"]:
         for file in package["licence"]["files"]:
             target = stage / "licences" / package["name"] / Path(file).name
-            _copy(build / "sources" / package["name"] / file, target)
+            _copy(build / "sources" / package["source_tree"] / file, target)
 
 
 def manifest(plan: dict[str, Any], build: Path) -> dict[str, Any]:
