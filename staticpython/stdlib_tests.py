@@ -204,7 +204,7 @@ def named(words: list[str]) -> list[str]:
         if word.startswith("@") and not path.is_file():
             raise UsageError(f"{word}: no list {path.relative_to(ROOT)}")
         lines = path.read_text(encoding="utf-8").splitlines() if word.startswith("@") else [word]
-        names += [line for line in lines if line and not line.startswith("#")]
+        names += [name for line in lines if not line.startswith("#") for name in line.split()]
     return names
 
 

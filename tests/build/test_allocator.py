@@ -119,4 +119,6 @@ def test_start_costs_little(target: BuiltTarget, tmp_path: Path) -> None:
         subprocess.run([strace, "-o", str(tmp_path / "log"), str(program)], check=True)
         calls.append([line.split("(")[0] for line in (tmp_path / "log").read_text().splitlines()])
     assert not {"mmap", "mmap2", "brk", "open", "getrandom"} & set(calls[0]), calls
-    assert 0 < len(calls[1]) - len(calls[0]) <= 5, calls
+    # In 32 bits of addresses mimalloc does not guess where aligned memory is free: it maps twice and cuts.
+    most = 5 if target.plan["arch"]["elf_class"] == 64 else 8
+    assert 0 < len(calls[1]) - len(calls[0]) <= most, calls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from staticpython import stdlib_tests
 from staticpython.archive import archive
 from staticpython.config import ROOT, load_facts
 from staticpython.emulate import rule_of
-from staticpython.errors import FactsError
+from staticpython.errors import FactsError, UsageError
 from staticpython.setup_local import check_complete, render_setup_local
 from staticpython.stdlib_tests import Expectation, Outcome, failed_files, files_of, judge, read_junit, settle
 from staticpython.verify import binary_faults, module_faults, path_faults
@@ -101,6 +103,14 @@ def test_junit_is_counted(tmp_path: Path) -> None:
 def test_crashed_files_are_found() -> None:
     output = "3 tests OK.\n\n2 tests failed:\n    test_a test_b\n\n1 test skipped:\n    test_c\n"
     assert failed_files(output) == {"test_a", "test_b"}
+
+
+def test_lists_of_tests_have_names() -> None:
+    names = stdlib_tests.named(["test_a", "@selection", "@emulated"])
+    assert names[0] == "test_a" and {"test_ssl", "test_zlib"} <= set(names)
+    assert all(re.fullmatch(r"test_\w+", name) for name in names)
+    with pytest.raises(UsageError, match="no list tests/stdlib/selektion.txt"):
+        stdlib_tests.named(["@selektion"])
 
 
 def test_every_failure_needs_a_reason() -> None:

@@ -436,6 +436,7 @@ static void *fork_some(void *arg)
 		for (int k=0; k<1000; k++) free(filled(k, k));
 		int status;
 		CHECK(waitpid(pid, &status, 0)==pid);
+		if (status) printf("child: wait status %#x\n", status);
 		CHECK(!status);
 	}
 	for (int i=0; i<1000; i++) free(kept[i]);
