@@ -164,6 +164,7 @@ def _environment() -> jinja2.Environment:
 def fill(text: str, target: TargetView | Target) -> str:
     """Fill an arch's keys, `{sysroot}` and the like into a text from the YAML files."""
     facts = {f.name: getattr(target.arch, f.name) for f in dataclasses.fields(Arch)}
+    facts = {name: " ".join(value) if isinstance(value, list) else value for name, value in facts.items()}
     editor = target.replaced.get("libedit", "editline")
     return text.format_map(
         facts
