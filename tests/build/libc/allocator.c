@@ -582,15 +582,4 @@ static const struct { const char *name; void (*run)(void); } checks[] = {
 	C(goes_back), C(small_footprint), C(limited), C(tightly_limited),
 };
 
-int main(int argc, char **argv)
-{
-	for (size_t i=0; i<sizeof checks/sizeof *checks; i++) {
-		if (argc<2) puts(checks[i].name);
-		else if (!strcmp(argv[1], checks[i].name)) {
-			checks[i].run();
-			puts("ok");
-			return 0;
-		}
-	}
-	return argc>1;
-}
+#include "main.h"
