@@ -73,6 +73,7 @@ static inline mask bits(vec v)
 #define ALL_BITS ((mask)-1 >> (8*sizeof(mask)-16*STEP))
 #define first_bit(m) ((sizeof(mask)==8 ? __builtin_ctzll(m) : __builtin_ctz(m))/STEP)
 #define last_bit(m) ((sizeof(mask)==8 ? 63-__builtin_clzll(m) : 31-__builtin_clz(m))/STEP)
+#define without_bit(m, i) ((m) & ~((((mask)1<<STEP)-1) << (i)*STEP))
 
 /* ---- long loops, and what the CPU can do for them ---- */
 
@@ -639,4 +640,70 @@ char *strchr(const char *s, int c)
 {
 	char *r = find_or_end(s, c);
 	return *(unsigned char *)r==(unsigned char)c ? r : 0;
+}
+
+/* ---- looking for bytes in bytes ---- */
+
+/* The first 64 places from p on of which one has a, and b so much farther;
+ * or what is less than 64 from end. */
+static inline const unsigned char *find_pair_loop(const unsigned char *p, int a, int b, size_t far, const unsigned char *end)
+{
+	wide v = all_wide(a), w = all_wide(b);
+	for (; end-p >= 64; p+=64)
+		if (any((eq_wide(load_wide(p), v) & eq_wide(load_wide(p+far), w))
+		      | (eq_wide(load_wide(p+32), v) & eq_wide(load_wide(p+far+32), w)))) break;
+	return p;
+}
+LOOP(const unsigned char *, find_pair, (const unsigned char *p, int a, int b, size_t far, const unsigned char *end), (p, a, b, far, end))
+
+/* n<16 of the bytes from p on, and others; nothing else is in the page. */
+static inline vec load_some(const unsigned char *p, size_t n)
+{
+	if (likely(!near_page_end(p))) return load(p);
+	union { unsigned char c[32]; vec v[2]; } u;
+	u.v[0] = load(p+n-16);
+	return load(u.c+16-n);
+}
+
+/* The second byte before all between it and the last. */
+static inline int is_needle(const unsigned char *p, const unsigned char *n, size_t l)
+{
+	return l==2 || p[1]==n[1] && (l==3 || !memcmp(p+2, n+2, l-3));
+}
+
+/* musl's own, which takes linear time always (patches/musl/0011). */
+hidden void *__memmem_twoway(const void *, size_t, const void *, size_t);
+
+/* Only places with both the first and the last byte sought are looked at
+ * more closely. If these are many in vain, others know better. */
+void *memmem(const void *h0, size_t k, const void *n0, size_t l)
+{
+	const unsigned char *h = h0, *n = n0, *p = h, *end;
+	if (l<2) return l ? memchr(h, *n, k) : (void *)h;
+	if (k<l) return 0;
+	end = h+k-l+1;
+	size_t far = l-1, vain = 0;
+	vec v = all(n[0]), w = all(n[far]);
+	mask m;
+	while (end-p >= 16) {
+		/* When nothing was found here, there may be nothing for long. */
+		const unsigned char *stop = end-p > 128 ? p+128 : end;
+		for (; stop-p >= 16; p+=16) {
+			m = bits(eq(load(p), v) & eq(load(p+far), w));
+			while (unlikely(m)) {
+				size_t i = first_bit(m);
+				if (is_needle(p+i, n, l)) return (void *)(p+i);
+				m = without_bit(m, i);
+				vain += 1 + l/128;
+			}
+			if (unlikely(vain > 32 + (p-h)/8)) return __memmem_twoway(p+16, h+k-p-16, n, l);
+		}
+		if (end-p >= 256) p = find_pair(p, n[0], n[far], far, end);
+	}
+	if (p==end) return 0;
+	size_t rest = end-p;
+	m = bits(eq(load_some(p, rest), v) & eq(load_some(p+far, rest), w)) & (((mask)1 << rest*STEP) - 1);
+	for (; m; m = without_bit(m, first_bit(m)))
+		if (is_needle(p+first_bit(m), n, l)) return (void *)(p+first_bit(m));
+	return 0;
 }

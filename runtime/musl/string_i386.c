@@ -24,6 +24,7 @@
 #define strnlen __sse2_strnlen
 #define strchr __sse2_strchr
 #define __strchrnul __sse2_strchrnul
+#define memmem __sse2_memmem
 #include "../fast.c"
 #undef memmove
 #undef memcmp
@@ -35,6 +36,7 @@
 #undef strnlen
 #undef strchr
 #undef __strchrnul
+#undef memmem
 #pragma GCC visibility pop
 #ifdef __clang__
 #pragma clang attribute pop
@@ -129,4 +131,9 @@ size_t strnlen(const char *s, size_t n)
 {
 	const char *p = memchr(s, 0, n);
 	return p ? p-s : n;
+}
+
+void *memmem(const void *h, size_t k, const void *n, size_t l)
+{
+	return (HAS_SSE2 ? __sse2_memmem : __memmem_twoway)(h, k, n, l);
 }

@@ -15,7 +15,7 @@ from tests.build.conftest import BuiltTarget
 from tests.build.test_allocator import SOURCES, compile_program, run
 
 # Every check that strings.c has. The test fails when this list and the program's disagree.
-CHECKS = ("memcpy", "memmove", "overlap", "memset", "memcmp", "strcmp", "memchr", "strlen")
+CHECKS = ("memcpy", "memmove", "overlap", "memset", "memcmp", "strcmp", "memchr", "strlen", "memmem")
 
 # The same program on an older CPU of the same kind takes other ways through the code.
 OLDER_CPU = {"x86_64": ["qemu-x86_64-static", "-cpu", "core2duo"], "i386": ["qemu-i386-static", "-cpu", "pentium2"]}

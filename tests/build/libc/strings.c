@@ -275,10 +275,60 @@ static void check_strlen(void)
 	}
 }
 
+static unsigned char *find(unsigned char *h, size_t k, const unsigned char *n, size_t l)
+{
+	for (; k>=l; h++, k--) {
+		size_t i = 0;
+		while (i<l && h[i]==n[i]) i++;
+		if (i==l) return h;
+	}
+	return 0;
+}
+
+/* Few letters make many places that look like what is sought. */
+static void check_memmem(void)
+{
+	unsigned char *room = guarded(), *other = guarded();
+	for (int i=0; i<SIZES; i++) for (int a=i%3; a<PLACES; a+=3) {
+		size_t k = size(i), l = next_random() % (a%5 ? 9 : 200);
+		unsigned letters = 1 + next_random() % (a%2 ? 3 : 200);
+		unsigned char *h = place(room, k, a), *n = place(other, l, next_random()%PLACES);
+		/* What is sought is not to be found outside. */
+		unsigned char *low = h-room<80 ? room : h-80, *high = room+ROOM-h-k<80 ? room+ROOM : h+k+80;
+		for (unsigned char *q=low; q<high; q++) *q = 'a';
+		for (size_t j=0; j<k; j++) h[j] = 'a' + next_random()%letters;
+		for (size_t j=0; j<l; j++) n[j] = 'a' + next_random()%letters;
+		doing(k, a, l, letters);
+		CHECK(memmem(h, k, n, l)==find(h, k, n, l));
+		if (!l || l>k) continue;
+		size_t where = next_random()%(k-l+1);
+		doing(k, a, l, where);
+		memcpy(h+where, n, l);
+		CHECK(memmem(h, k, n, l)==find(h, k, n, l));
+		/* All but one byte of it. */
+		h[where+next_random()%l] ^= 0x80;
+		CHECK(memmem(h, k, n, l)==find(h, k, n, l));
+		memcpy(h+k-l, n, l);
+		CHECK(memmem(h, k, n, l)==find(h, k, n, l));
+		CHECK(memmem(h, k-1, n, l)==find(h, k-1, n, l));
+	}
+	/* What is sought nearly everywhere. */
+	memset(room, 'a', ROOM);
+	for (size_t l=2; l<600; l++) {
+		memset(other, 'a', l);
+		doing(0, 0, l, 0);
+		other[l/2] = 'b';
+		CHECK(!memmem(room, ROOM, other, l));
+		room[ROOM-1-l/3] = 'b';
+		CHECK(memmem(room, ROOM, other, l)==find(room, ROOM, other, l));
+		room[ROOM-1-l/3] = 'a';
+	}
+}
+
 static const struct { const char *name; void (*run)(void); } checks[] = {
 	{ "memcpy", check_memcpy }, { "memmove", check_memmove }, { "overlap", check_overlap },
 	{ "memset", check_memset }, { "memcmp", check_memcmp }, { "strcmp", check_strcmp },
-	{ "memchr", check_memchr }, { "strlen", check_strlen },
+	{ "memchr", check_memchr }, { "strlen", check_strlen }, { "memmem", check_memmem },
 };
 
 #include "main.h"
