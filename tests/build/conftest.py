@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ import pytest
 from staticpython.config import ROOT
 from staticpython.stdlib_tests import starts_programs
 from staticpython.verify import emulator_of
+
+# C programs of checks of the C library, each with a table of its checks.
+LIBC_CHECKS = Path(__file__).with_name("libc")
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,22 @@ class BuiltTarget:
         run = subprocess.run(command, capture_output=True, text=True, timeout=600, **options)
         assert run.returncode == 0, f"{command}: exit code {run.returncode}\n{run.stdout}\n{run.stderr}"
         return str(run.stdout).strip()
+
+
+def compile_program(target: BuiltTarget, source: Path, output: Path, *flags: str) -> Path:
+    """Compile a C program as users do, with the target's wrapper, and as it stands: no call is replaced."""
+    command = [str(target.cc), "-O1", "-fno-builtin", str(source), "-o", str(output), *flags]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+    return output
+
+
+def run_program(
+    target: BuiltTarget, program: Path, *args: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of the target, natively or under the emulator."""
+    command = [*target.emulator, str(program), *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, env=env)
 
 
 def clean_environment(**more: str) -> dict[str, str]:

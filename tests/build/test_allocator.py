@@ -9,16 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from tests.build.conftest import BuiltTarget
-
-SOURCES = Path(__file__).with_name("libc")
+from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_program
 
 # Every check that allocator.c has. The test fails when this list and the program's disagree.
 CHECKS = (
@@ -43,41 +40,27 @@ CHECKS = (
 NATIVE_ONLY = ("many_threads", "inherited", "goes_back", "small_footprint", "limited", "tightly_limited")
 
 
-def compile_program(target: BuiltTarget, source: Path, output: Path, *flags: str) -> Path:
-    command = [str(target.cc), "-O1", "-fno-builtin", str(source), "-o", str(output), *flags]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
-    return output
-
-
-def run(
-    target: BuiltTarget, program: Path, *args: str, env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    command = [*target.emulator, str(program), *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, env=env)
-
-
 @pytest.fixture(scope="module")
 def program(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_program(target, SOURCES / "allocator.c", tmp_path_factory.mktemp("libc") / "allocator")
+    return compile_program(target, LIBC_CHECKS / "allocator.c", tmp_path_factory.mktemp("libc") / "allocator")
 
 
 def test_all_checks_are_run(target: BuiltTarget, program: Path) -> None:
-    assert run(target, program).stdout.split() == list(CHECKS)
+    assert run_program(target, program).stdout.split() == list(CHECKS)
 
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_check(target: BuiltTarget, program: Path, check: str) -> None:
     if target.emulator and check in NATIVE_ONLY:
         pytest.skip("measures memory: needs a native target")
-    done = run(target, program, check)
+    done = run_program(target, program, check)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == "ok\n"
 
 
 def test_environment_says_nothing_to_it(target: BuiltTarget, program: Path) -> None:
     names = ("VERBOSE", "SHOW_STATS", "SHOW_ERRORS", "RESERVE_OS_MEMORY", "LIMIT_OS_ALLOC")
-    done = run(target, program, "basics", env={**os.environ, **{f"MIMALLOC_{n}": "1" for n in names}})
+    done = run_program(target, program, "basics", env={**os.environ, **{f"MIMALLOC_{n}": "1" for n in names}})
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
 
 
@@ -103,7 +86,7 @@ def test_program_may_bring_its_own(target: BuiltTarget, tmp_path: Path) -> None:
         'int main(void) { char *line = 0; free(malloc(1)); asprintf(&line, "%d", 5); printf("%d\\n", calls); }\n'
     )
     own = compile_program(target, source, tmp_path / "own", "-D_GNU_SOURCE")
-    assert int(run(target, own).stdout) >= 3
+    assert int(run_program(target, own).stdout) >= 3
 
 
 def test_start_costs_little(target: BuiltTarget, tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.build.conftest import BuiltTarget
-from tests.build.test_allocator import SOURCES, compile_program, run
+from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_program
 
 # Every check that strings.c has. The test fails when this list and the program's disagree.
 CHECKS = ("memcpy", "memmove", "overlap", "memset", "memcmp", "strcmp", "memchr", "strlen", "memmem")
@@ -23,16 +22,16 @@ OLDER_CPU = {"x86_64": ["qemu-x86_64-static", "-cpu", "core2duo"], "i386": ["qem
 
 @pytest.fixture(scope="module")
 def program(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_program(target, SOURCES / "strings.c", tmp_path_factory.mktemp("libc") / "strings")
+    return compile_program(target, LIBC_CHECKS / "strings.c", tmp_path_factory.mktemp("libc") / "strings")
 
 
 def test_all_checks_are_run(target: BuiltTarget, program: Path) -> None:
-    assert run(target, program).stdout.split() == list(CHECKS)
+    assert run_program(target, program).stdout.split() == list(CHECKS)
 
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_check(target: BuiltTarget, program: Path, check: str) -> None:
-    done = run(target, program, check)
+    done = run_program(target, program, check)
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
 
 
