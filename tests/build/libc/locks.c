@@ -1,0 +1,208 @@
+/* Checks of mutexes and conditions: locks CHECK; without one, lists them.
+ *
+ * One thread takes a mutex without atomic instructions
+ * (patches/musl/0013): what it owes its callers is the same, and threads
+ * that come and go find what it left. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CHECK(x) ((x) ? (void)0 : fail(__LINE__, #x))
+
+enum { THREADS=4, TURNS=20000 };
+
+static void fail(int line, const char *what)
+{
+	printf("locks.c:%d: %s\n", line, what);
+	exit(1);
+}
+
+static void set_up(pthread_mutex_t *m, int type, int shared, int robust)
+{
+	pthread_mutexattr_t a;
+	CHECK(!pthread_mutexattr_init(&a));
+	CHECK(!pthread_mutexattr_settype(&a, type));
+	CHECK(!pthread_mutexattr_setpshared(&a, shared ? PTHREAD_PROCESS_SHARED : PTHREAD_PROCESS_PRIVATE));
+	CHECK(!pthread_mutexattr_setrobust(&a, robust ? PTHREAD_MUTEX_ROBUST : PTHREAD_MUTEX_STALLED));
+	CHECK(!pthread_mutex_init(m, &a));
+}
+
+static void use(pthread_mutex_t *m, int type)
+{
+	for (int i=0; i<3; i++) {
+		CHECK(!pthread_mutex_lock(m));
+		int again = pthread_mutex_trylock(m);
+		CHECK(again == (type==PTHREAD_MUTEX_RECURSIVE ? 0 : EBUSY));
+		if (!again) CHECK(!pthread_mutex_unlock(m));
+		if (type==PTHREAD_MUTEX_ERRORCHECK) CHECK(pthread_mutex_lock(m)==EDEADLK);
+		CHECK(!pthread_mutex_unlock(m));
+		if (type!=PTHREAD_MUTEX_NORMAL) CHECK(pthread_mutex_unlock(m)==EPERM);
+		CHECK(!pthread_mutex_trylock(m));
+		CHECK(!pthread_mutex_unlock(m));
+	}
+}
+
+static void use_all_kinds(void)
+{
+	for (int type=0; type<3; type++) for (int shared=0; shared<2; shared++) for (int robust=0; robust<2; robust++) {
+		pthread_mutex_t m;
+		set_up(&m, type, shared, robust);
+		use(&m, type);
+		CHECK(!pthread_mutex_destroy(&m));
+	}
+}
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static int count, waiting;
+
+static void *nothing(void *ignored)
+{
+	return ignored;
+}
+
+static void start_and_join(void)
+{
+	pthread_t t;
+	CHECK(!pthread_create(&t, 0, nothing, 0));
+	CHECK(!pthread_join(t, 0));
+}
+
+static void check_kinds(void)
+{
+	use_all_kinds();
+	start_and_join();
+	use_all_kinds();
+}
+
+/* Held since before there was a thread. */
+static void *want(void *m)
+{
+	CHECK(pthread_mutex_trylock(m)==EBUSY);
+	waiting = 1;
+	CHECK(!pthread_mutex_lock(m));
+	count++;
+	CHECK(!pthread_mutex_unlock(m));
+	return 0;
+}
+
+static void check_held(void)
+{
+	for (int type=0; type<3; type++) {
+		pthread_mutex_t m;
+		pthread_t t;
+		set_up(&m, type, 0, 0);
+		count = waiting = 0;
+		CHECK(!pthread_mutex_lock(&m));
+		CHECK(!pthread_create(&t, 0, want, &m));
+		while (!*(volatile int *)&waiting) usleep(100);
+		usleep(20000);
+		CHECK(!count);
+		CHECK(!pthread_mutex_unlock(&m));
+		CHECK(!pthread_join(t, 0));
+		CHECK(count==1);
+		use(&m, type);
+	}
+}
+
+static void *add(void *m)
+{
+	for (int i=0; i<TURNS; i++) {
+		CHECK(!pthread_mutex_lock(m));
+		count++;
+		CHECK(!pthread_mutex_unlock(m));
+	}
+	return 0;
+}
+
+/* Threads start while the first one is at it, and end while it goes on. */
+static void check_threads(void)
+{
+	for (int type=0; type<3; type++) for (int round=0; round<5; round++) {
+		pthread_mutex_t m;
+		pthread_t t[THREADS];
+		set_up(&m, type, 0, 0);
+		count = 0;
+		add(&m);
+		for (int i=0; i<THREADS; i++) CHECK(!pthread_create(t+i, 0, add, &m));
+		add(&m);
+		for (int i=0; i<THREADS; i++) CHECK(!pthread_join(t[i], 0));
+		add(&m);
+		CHECK(count==(THREADS+3)*TURNS);
+	}
+}
+
+static void *wait_for_turn(void *number)
+{
+	CHECK(!pthread_mutex_lock(&mutex));
+	waiting++;
+	while (count < (int)(size_t)number) CHECK(!pthread_cond_wait(&cond, &mutex));
+	count++;
+	CHECK(!pthread_mutex_unlock(&mutex));
+	CHECK(!pthread_cond_broadcast(&cond));
+	return 0;
+}
+
+static void check_conditions(void)
+{
+	pthread_t t[THREADS];
+	struct timespec past = { 0, 0 };
+	for (int round=0; round<100; round++) {
+		/* Nobody waits. */
+		CHECK(!pthread_cond_signal(&cond));
+		CHECK(!pthread_cond_broadcast(&cond));
+		CHECK(!pthread_mutex_lock(&mutex));
+		CHECK(pthread_cond_timedwait(&cond, &mutex, &past)==ETIMEDOUT);
+		count = -1, waiting = 0;
+		CHECK(!pthread_mutex_unlock(&mutex));
+		for (int i=0; i<THREADS; i++) CHECK(!pthread_create(t+i, 0, wait_for_turn, (void *)(size_t)i));
+		CHECK(!pthread_mutex_lock(&mutex));
+		while (round%2 && waiting<THREADS) {
+			CHECK(!pthread_mutex_unlock(&mutex));
+			usleep(100);
+			CHECK(!pthread_mutex_lock(&mutex));
+		}
+		count = 0;
+		CHECK(!pthread_mutex_unlock(&mutex));
+		CHECK(!pthread_cond_signal(&cond));
+		CHECK(!pthread_cond_broadcast(&cond));
+		for (int i=0; i<THREADS; i++) CHECK(!pthread_join(t[i], 0));
+		CHECK(count==THREADS);
+	}
+}
+
+/* Processes of one thread each. */
+static void check_processes(void)
+{
+	struct { pthread_mutex_t m; int count; } *s = mmap(0, sizeof *s, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS, -1, 0);
+	CHECK(s!=MAP_FAILED);
+	for (int type=0; type<3; type++) {
+		set_up(&s->m, type, 1, 0);
+		s->count = 0;
+		for (int i=0; i<THREADS; i++) if (!fork()) {
+			for (int j=0; j<TURNS; j++) {
+				CHECK(!pthread_mutex_lock(&s->m));
+				s->count++;
+				CHECK(!pthread_mutex_unlock(&s->m));
+			}
+			_exit(0);
+		}
+		for (int i=0, status; i<THREADS; i++) CHECK(wait(&status)>0 && !status);
+		CHECK(s->count==THREADS*TURNS);
+	}
+}
+
+static const struct { const char *name; void (*run)(void); } checks[] = {
+	{ "kinds", check_kinds }, { "held", check_held }, { "threads", check_threads },
+	{ "conditions", check_conditions }, { "processes", check_processes },
+};
+
+#include "main.h"

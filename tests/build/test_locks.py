@@ -1,0 +1,30 @@
+"""Mutexes and conditions in libc.a, which one thread uses without atomic instructions (patches/musl/0013).
+
+The checks are in ``libc/locks.c``; they run natively or under the emulator.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_program
+
+# Every check that locks.c has. The test fails when this list and the program's disagree.
+CHECKS = ("kinds", "held", "threads", "conditions", "processes")
+
+
+@pytest.fixture(scope="module")
+def program(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_program(target, LIBC_CHECKS / "locks.c", tmp_path_factory.mktemp("libc") / "locks")
+
+
+def test_all_checks_are_run(target: BuiltTarget, program: Path) -> None:
+    assert run_program(target, program).stdout.split() == list(CHECKS)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_check(target: BuiltTarget, program: Path, check: str) -> None:
+    done = run_program(target, program, check)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
