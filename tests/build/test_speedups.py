@@ -58,33 +58,6 @@ for letters in ("ab", "abcdefgh", "ab\\xe9\\xff", "ab\\u20ac\\u20ad", "ab\\U0001
             assert inside.find(sought) == find(inside, sought) and inside.rfind(sought) == rfind(inside, sought)
 """
 
-CHARSETS = """
-import re
-CHARACTERS = [chr(i) for i in range(600)] + ["\\u20ac", "\\U0001f600"]
-SETS = ["a-z", "a-z0-9_", "aeiou", "\\\\w", "\\\\s\\\\d", "a-z\\\\u20ac"]
-SETS += ["\\\\x00-\\\\u0150", "\\\\u0100-\\\\u0200", "a-c\\\\W", "q"]
-for inside in SETS:
-    for flags in (0, re.ASCII, re.IGNORECASE):
-        inner, outer = re.compile(f"[{inside}]", flags), re.compile(f"[^{inside}]", flags)
-        # One character alone, of a set that has no other form: what the longer ways must agree with.
-        members = {c for c in CHARACTERS if re.fullmatch(f"(?:[{inside}])", c, flags)}
-        for c in CHARACTERS:
-            assert bool(inner.match(c)) == (c in members) != bool(outer.match(c)), (inside, flags, c)
-        text = "".join(CHARACTERS)
-        assert set(inner.findall(text)) == members and set(outer.findall(text)) == set(CHARACTERS) - members
-        runs = re.findall(f"[{inside}]+|[^{inside}]+", text, flags)
-        assert "".join(runs) == text and all((run[0] in members) == (c in members) for run in runs for c in run)
-"""
-
-MEMBERS = """
-import re
-for first, last in ((0, 0), (65, 90), (97, 255), (200, 300), (256, 511)):
-    ours = re.compile(f"[{re.escape(chr(first))}-{re.escape(chr(last))}]")
-    assert [i for i in range(1000) if ours.match(chr(i))] == list(range(first, last + 1))
-    odd = re.compile("[" + "".join(re.escape(chr(i)) for i in range(first, last + 1, 2)) + "]+")
-    assert [i for i in range(1000) if odd.search(chr(i))] == list(range(first, last + 1, 2))
-"""
-
 SERVER = """
 import socket, ssl, sys
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
