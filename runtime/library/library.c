@@ -28,8 +28,9 @@ find_in_library(PyObject *fullname)
     {
         return NULL;
     }
-    const char *name = PyUnicode_AsUTF8(fullname);
-    if (name == NULL) {
+    Py_ssize_t size;
+    const char *name = PyUnicode_AsUTF8AndSize(fullname, &size);
+    if (name == NULL || strlen(name) != (size_t)size) {
         PyErr_Clear();
         return NULL;
     }

@@ -56,6 +56,11 @@ def test_no_file_is_read(target: BuiltTarget) -> None:
     assert "tool.cpython-313.pyc" in target.run("-X", "frozen_modules=off", "-c", OPENED)
 
 
+def test_other_names_are_not_found(target: BuiltTarget) -> None:
+    names = "['json\\0', 'js', 'jsonx', '', '\\udc80', 'json.nothing', '\\xe9']"
+    assert target.run("-c", f"import _imp; print({{_imp.library_find(n) for n in {names}}})") == "{None}"
+
+
 def test_modules_are_as_from_files(target: BuiltTarget) -> None:
     assert target.run("-c", SHOW) == target.run("-X", "frozen_modules=off", "-c", SHOW)
 
