@@ -47,7 +47,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where 'make install' copies the tree (default: %(default)s)",
     )
-    add("--allocator", default="mimalloc", metavar="NAME", help="malloc: mimalloc or musl (default: %(default)s)")
+    add("--allocator", default="", metavar="NAME", help="malloc: mimalloc (default) or musl")
+    add("--profile", default="", metavar="NAME", help="another kind of interpreter: small, for tiny systems")
     add("--release", action="append", default=[], metavar="PACKAGE=VERSION", help="take this release of a package")
     add(
         "--output",
@@ -124,6 +125,7 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
         prefix=options.prefix,
         mirror=mirror,
         allocator=options.allocator,
+        profile=options.profile,
         releases=tuple(options.release),
         plain=options.plain,
     )
@@ -157,7 +159,8 @@ def _replay(options: argparse.Namespace) -> list[str]:
     words += ["--with-gpl"] if options.with_gpl else []
     words += ["--plain"] if options.plain else []
     words += [f"--without={n}" for n in options.without] + [f"--only={n}" for n in options.only]
-    words += [f"--allocator={options.allocator}"]
+    words += [f"--allocator={options.allocator}"] if options.allocator else []
+    words += [f"--profile={options.profile}"] if options.profile else []
     words += [f"--release={word}" for word in options.release]
     words += [f"--output={options.output.resolve()}"] if options.output else []
     words += [f"--mirror={options.mirror}"] if options.mirror else []
@@ -198,6 +201,7 @@ def _listing(facts: Facts, *, as_json: bool) -> str:
         "pythons": [r.version for r in cpython.releases],
         "toolchains": {t.name: t.summary for t in facts.toolchains.values()},
         "launchers": {launcher.name: launcher.summary for launcher in facts.launchers.values()},
+        "profiles": {profile.name: profile.summary for profile in facts.profiles.values()},
         "packages": {p.name: f"{_version(p)}  {p.licence.spdx}  {p.summary}" for p in facts.packages.values()},
         "features": {name: " ".join(modules) for name, modules in sorted(features.items())},
     }

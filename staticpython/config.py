@@ -174,6 +174,18 @@ class Launcher:
 
 
 @dataclass(frozen=True)
+class Profile:
+    """Another kind of interpreter than the fast one (--profile): `configs/profiles/<name>.yml`."""
+
+    name: str
+    summary: str = key("What it is and when to take it, in one line.")
+    cflags: list[str] = key("Flags of every compilation for the target, after all others.", default=[])
+    without: list[str] = key("Modules and features left out, as with --without.", default=[])
+    allocator: str = key("The malloc, unless --allocator says otherwise.", default="mimalloc")
+    library: bool = key("Whether the executable holds the code of much-used library modules.", default=True)
+
+
+@dataclass(frozen=True)
 class Module:
     """A standard-library extension module."""
 
@@ -212,6 +224,7 @@ class Facts:
     packages: dict[str, Package]
     toolchains: dict[str, Toolchain]
     launchers: dict[str, Launcher]
+    profiles: dict[str, Profile]
     series: dict[str, Series]
     supported: list[Supported]
 
@@ -230,6 +243,7 @@ def load_facts(root: Path = ROOT) -> Facts:
         packages={p.stem: load(p, Package, name=p.stem) for p in sorted((configs / "packages").glob("*.yml"))},
         toolchains={p.stem: load(p, Toolchain, name=p.stem) for p in sorted((configs / "toolchains").glob("*.yml"))},
         launchers={p.stem: load(p, Launcher, name=p.stem) for p in sorted((configs / "launchers").glob("*.yml"))},
+        profiles={p.stem: load(p, Profile, name=p.stem) for p in sorted((configs / "profiles").glob("*.yml"))},
         series={p.stem: load(p, Series, name=p.stem) for p in sorted((root / "setup_local").glob("*.yml"))},
         supported=[],
     )

@@ -7,7 +7,19 @@ import sys
 from typing import Any
 
 from bench.facts import Baselines, Bench, Book, Debian, Group, Mode, Plain, Pyperformance
-from staticpython.config import Arch, Launcher, Licence, Module, Optimisation, Package, PyPI, Release, Series, Toolchain
+from staticpython.config import (
+    Arch,
+    Launcher,
+    Licence,
+    Module,
+    Optimisation,
+    Package,
+    Profile,
+    PyPI,
+    Release,
+    Series,
+    Toolchain,
+)
 from staticpython.schema import is_derived
 from staticpython.stdlib_tests import Expectation, Expectations
 from staticpython.wheel_table import Lacking, Wheels
@@ -21,6 +33,7 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`configs/toolchains/<name>.yml`", Toolchain),
     ("`configs/toolchains/<name>.yml`: `optimisation`", Optimisation),
     ("`configs/launchers/<name>.yml`", Launcher),
+    ("`configs/profiles/<name>.yml`", Profile),
     ("`setup_local/<series>.yml`", Series),
     ("`setup_local/<series>.yml`: a module", Module),
     ("`tests/stdlib/expectations.yml`", Expectations),

@@ -7,7 +7,20 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from staticpython.config import ROOT, Arch, Facts, Launcher, Module, Package, Release, Series, Toolchain, patches, pick
+from staticpython.config import (
+    ROOT,
+    Arch,
+    Facts,
+    Launcher,
+    Module,
+    Package,
+    Profile,
+    Release,
+    Series,
+    Toolchain,
+    patches,
+    pick,
+)
 from staticpython.errors import UsageError
 
 # --allocator -> the folder below musl's src/malloc
@@ -28,7 +41,8 @@ class Options:
     only: tuple[str, ...] = ()
     prefix: str = "/usr/local"
     mirror: str = ""
-    allocator: str = "mimalloc"
+    allocator: str = ""
+    profile: str = ""
     releases: tuple[str, ...] = ()
     plain: bool = False
 
@@ -74,6 +88,7 @@ class Target:
     disabled: tuple[str, ...]
     replaced: dict[str, str]
     malloc: str
+    kind: Profile
     profile: str | None
     cflags_core: tuple[str, ...]
     ldflags_core: tuple[str, ...]
@@ -129,6 +144,10 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     """Turn the facts and the user's options into a plan; raises UsageError for what is not there."""
     for arch in options.arches:
         pick("arch", arch, facts.arches)
+    kind = _choose_profile(facts, options)
+    options = dataclasses.replace(
+        options, allocator=options.allocator or kind.allocator, without=(*options.without, *kind.without)
+    )
     pick("allocator", options.allocator, list(ALLOCATORS))
     pick("toolchain", options.toolchain, list(facts.toolchains))
     if options.launcher:
@@ -137,7 +156,7 @@ def make_plan(facts: Facts, options: Options) -> Plan:
         ready = [t.name for t in facts.toolchains.values() if t.from_prefix]
         raise UsageError(f"--toolchain-prefix goes with --toolchain {' or '.join(ready)}, and that one needs it")
     series, facts = _choose_python(choose_releases(facts, options.releases), options.python)
-    targets = tuple(_make_target(facts, options, series, facts.arches[a]) for a in options.arches)
+    targets = tuple(_make_target(facts, options, kind, series, facts.arches[a]) for a in options.arches)
     toolchain = facts.toolchains[options.toolchain]
     wanted = {p.name for t in targets for p in t.packages} | ({toolchain.package} if toolchain.package else set())
     wanted |= {s for n in wanted if (s := facts.packages[n].source_of)}
@@ -146,6 +165,14 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     version = next(s.release.version for s in sources if s.package.kind == "cpython" and s.release)
     trainers = tuple(t.name for t in facts.toolchains.values() if t.optimisation.profile_generate)
     return Plan(options, series, version, sources, targets, trainers)
+
+
+def _choose_profile(facts: Facts, options: Options) -> Profile:
+    """Return the kind of interpreter that --profile names; without one, the fast one."""
+    if not options.profile:
+        return Profile(name="", summary="")
+    pick("profile", options.profile, list(facts.profiles))
+    return facts.profiles[options.profile]
 
 
 def choose_releases(facts: Facts, wanted: tuple[str, ...]) -> Facts:
@@ -177,7 +204,7 @@ def _choose_python(facts: Facts, wanted: str) -> tuple[Series, Facts]:
     return facts.series[series], dataclasses.replace(facts, packages=facts.packages | {cpython.name: only})
 
 
-def _make_target(facts: Facts, options: Options, series: Series, arch: Arch) -> Target:
+def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, arch: Arch) -> Target:
     modules = _choose_modules(series, options)
     test_modules = {n: m for n, m in series.modules.items() if m.test}
     toolchain = facts.toolchains[options.toolchain]
@@ -202,6 +229,7 @@ def _make_target(facts: Facts, options: Options, series: Series, arch: Arch) -> 
         disabled=tuple(sorted(set(series.modules) - set(modules) - set(test_modules))),
         replaced={n: r for n, r in replaced.items() if r},
         malloc=ALLOCATORS[options.allocator],
+        kind=kind,
         profile=None if options.plain or not toolchain.optimisation.profile_use else profile,
         cflags_core=tuple(cflags_core),
         ldflags_core=tuple(ldflags_core),

@@ -230,6 +230,7 @@ def _wrappers(target: Target, folder: Path, environment: jinja2.Environment, gen
             launcher=launcher.command.format(family=toolchain.family) if launcher else "",
             triple=arch.triple,
             cflags=flags([*arch.cflags, *toolchain.cflags]),
+            last=flags(target.kind.cflags),
             ldflags=flags(toolchain.ldflags),
             stack=arch.thread_stack_mib << 20,
         )
@@ -263,6 +264,7 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
         "tree": tree_name(plan.version, target.arch),
         "toolchain": target.toolchain.name,
         "profile": target.profile,
+        "library": target.kind.library,
         "cflags_core": target.cflags_core,
         "ldflags_core": target.ldflags_core,
         "native": target.native,

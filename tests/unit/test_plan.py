@@ -39,6 +39,16 @@ def test_without_a_feature_leaves_its_packages_out() -> None:
     assert {"_ssl", "_hashlib", "_bz2"} <= set(made.targets[0].disabled)
 
 
+def test_profile_small() -> None:
+    small = make_plan(load_facts(), Options(arches=("x86_64",), profile="small"))
+    assert not {"ncurses", "libedit", "libuuid"} & names(small)
+    assert (small.targets[0].malloc, small.targets[0].kind.library) == ("mallocng", False)
+    other = make_plan(load_facts(), Options(arches=("x86_64",), profile="small", allocator="mimalloc"))
+    assert other.targets[0].malloc == "mimalloc"
+    fast = plan().targets[0]
+    assert (fast.malloc, fast.kind.library, fast.kind.cflags) == ("mimalloc", True, [])
+
+
 def test_only_keeps_what_has_no_feature() -> None:
     made = plan(only=("compression",))
     assert {"zlib", "_lzma", "math", "_socket"} <= set(made.targets[0].modules)

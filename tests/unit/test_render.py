@@ -85,6 +85,16 @@ def test_generator_is_quick(tmp_path: Path) -> None:
     assert time.perf_counter() - begin < 2, "half a second on an idle machine; tests may run on a busy one"
 
 
+def test_profile_has_the_last_word(tmp_path: Path) -> None:
+    facts = load_facts()
+    for profile, last in (("small", ' "$@" "-Os"\n'), ("", ' "$@"\n')):
+        plan = make_plan(facts, Options(arches=("x86_64",), profile=profile))
+        files = render(plan, tmp_path, [])
+        wrapper = next(text for path, text in files.items() if path.name == "x86_64-linux-musl-cc")
+        assert f'-ffile-prefix-map="$root"={last}' in wrapper
+        assert ("LIBRARY_MODULES=/dev/null" in files[Path("Makefile")]) == bool(profile)
+
+
 def test_quote() -> None:
     assert quote("a b") == "'a b'"
     assert quote("--x=$(x86_64_SYSROOT)/usr") == '"--x=$(x86_64_SYSROOT)/usr"'
