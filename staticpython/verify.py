@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from elftools.elf.descriptions import describe_reloc_type
 from elftools.elf.elffile import ELFFile
 
 from staticpython.errors import VerifyError, run_main
@@ -62,6 +63,19 @@ def _dynamic_faults(dynamic: Any) -> Iterator[str]:
         yield "is not bound at start (-z now): RELRO is not full"
     if not tags.get("DT_FLAGS_1", 0) & DF_1_PIE:
         yield "is not marked as PIE"
+    yield from _relocation_faults(dynamic)
+
+
+def _relocation_faults(dynamic: Any) -> Iterator[str]:
+    """Yield relocations but those that add the load address: the start of a static-PIE makes no others (dlstart.c)."""
+    elf, symbols = dynamic.elffile, list(dynamic.iter_symbols())
+    for kind, table in dynamic.get_relocation_tables().items():
+        if kind == "RELR":
+            continue
+        for relocation in table.iter_relocations():
+            name = describe_reloc_type(relocation["r_info_type"], elf)
+            if not name.endswith("_RELATIVE"):
+                yield f"has a relocation that nothing makes at start: {name} {symbols[relocation['r_info_sym']].name}"
 
 
 def module_faults(interpreter: list[str], modules: list[str]) -> Iterator[str]:
