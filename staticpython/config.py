@@ -171,6 +171,7 @@ class Launcher:
     summary: str = key("What it is and when to take it, in one line.")
     debian: str = key("Debian's and Ubuntu's package of it.")
     command: str = key("The shell's words before the compiler and its arguments; `{family}` is the toolchain's.")
+    remote: bool = key("It compiles on other machines, which have no profile: what uses one stays here.", default=False)
 
 
 @dataclass(frozen=True)

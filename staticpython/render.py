@@ -228,6 +228,7 @@ def _wrappers(target: Target, folder: Path, environment: jinja2.Environment, gen
             command=command,
             compiler=f"{path.name}.compiler",
             launcher=launcher.command.format(family=toolchain.family) if launcher else "",
+            remote=launcher is not None and launcher.remote,
             triple=arch.triple,
             cflags=flags([*arch.cflags, *toolchain.cflags]),
             last=flags(target.kind.cflags),

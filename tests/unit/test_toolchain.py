@@ -88,10 +88,11 @@ def test_everything_waits_for_a_toolchain_that_is_built() -> None:
     assert {"gcc-runtime", "musl"} <= set(target.needs(packages["zlib"]))
 
 
-def test_launcher_gets_what_compiles_only(tmp_path: Path) -> None:
-    plan = make_plan(load_facts(), Options(arches=("x86_64",), toolchain="llvm", launcher="distcc"))
+@pytest.mark.parametrize("launcher", ["ccache", "distcc"])
+def test_launcher_gets_what_compiles_only(tmp_path: Path, launcher: str) -> None:
+    plan = make_plan(load_facts(), Options(arches=("x86_64",), toolchain="llvm", launcher=launcher))
     write(render(plan, tmp_path, []), tmp_path)
-    script(tmp_path / "path/distcc", 'echo "launched ${1##*/}"')
+    script(tmp_path / f"path/{launcher}", 'echo "launched ${1##*/}"')
     script(tmp_path / "path/clang-19", "echo compiler")
     wrapper = tmp_path / "build/x86_64/toolchain/bin/x86_64-linux-musl-cc"
 
@@ -99,7 +100,10 @@ def test_launcher_gets_what_compiles_only(tmp_path: Path) -> None:
         env = {"PATH": f"{tmp_path / 'path'}:/usr/bin:/bin"}
         return subprocess.run([wrapper, *arguments], env=env, capture_output=True, text=True, check=True).stdout.strip()
 
-    assert run("-c", "x.c") == "launched x86_64-linux-musl-cc.compiler"
+    launched = "launched x86_64-linux-musl-cc.compiler"
+    assert run("-c", "x.c") == launched
+    # Another machine has no profile, and gives the source another name.
+    assert run("-c", "-fprofile-instr-use=p", "x.c") == (launched if launcher == "ccache" else "compiler")
     assert run("x.o", "-o", "x") == run("--version") == run("-E", "x.c") == "compiler"
 
 
