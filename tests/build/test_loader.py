@@ -89,7 +89,7 @@ def compile_all(built: Built) -> None:
         built.compile(f"lib{name}.c", f"lib{name}.so", "-Wl,-z,lazy")
     built.compile("libplain.c", "libsysv.so", "-Wl,--hash-style=sysv")
     built.compile("libplain.c", "libgnu.so", "-Wl,--hash-style=gnu")
-    built.compile("libplain.c", "librelr.so", "-Wl,--pack-dyn-relocs=relr")
+    built.compile("libplain.c", "librelr.so", "-Wl,-z,pack-relative-relocs")
     built.compile("libplain.c", "libnow.so", "-Wl,-z,now")
     built.compile("libmissing.c", "libmissing.so", "-DMISSING=nowhere_at_all")
     built.compile("driver.c", "driver")
