@@ -203,8 +203,11 @@ libc.qsort(values, 5, ctypes.sizeof(ctypes.c_int), Compare(lambda a, b: a[0] - b
 print(list(values))
 libc.div.restype = Point
 print(libc.div(17, 5).x, libc.div(17, 5).y)
+Power = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_float, ctypes.c_float)
+power = Power(("powf", libc))
+print(power(1.5, 2), Power(lambda a, b: power(a, b) + 1)(2, 3))
 """
-    assert target.run("-c", program).splitlines() == ["6 True", "[1, 2, 3, 4, 5]", "3 2"]
+    assert target.run("-c", program).splitlines() == ["6 True", "[1, 2, 3, 4, 5]", "3 2", "2.25 9.0"]
 
 
 def test_libc_is_visible_to_loaded_libraries(target: BuiltTarget) -> None:
