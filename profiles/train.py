@@ -605,7 +605,10 @@ def data_formats() -> None:
     writer.writerows((i, w, f'"{w}", x') for i, w in enumerate(WORDS))
     list(csv.reader(io.StringIO(out.getvalue())))
     list(csv.DictReader(io.StringIO("a,b\n1,2\n" * 200)))
-    base64.b64decode(base64.b64encode(PROSE.encode() * 4))
+    data = PROSE.encode() * 4
+    for small in (data, *(word.encode() for word in WORDS[:300])):
+        base64.b64decode(base64.b64encode(small)), base64.b16decode(base64.b16encode(small))
+        bytes.fromhex(small.hex()), small.upper().lower()
     root = ElementTree.Element("root")
     for i in range(400):
         child = ElementTree.SubElement(root, "item", id=str(i))

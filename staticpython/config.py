@@ -112,6 +112,9 @@ class Package:
     )
     configure_env: dict[str, str] = key("Environment of configure, besides the tools and CFLAGS.", default={})
     cflags: list[str] = key("CFLAGS, after those of the arch.", default=[])
+    train_again: dict[str, str] = key(
+        "Kind cpython: objects that `make profile` compiles a second time, and the flag it does so with.", default={}
+    )
     link: list[str] = key("Kind cpython: flags of the interpreter's own link, and of no other.", default=[])
     make: list[str] = key("Arguments of make; for kind zig-object the file to compile.", default=[])
     install: list[str] = key("Targets of `make install`.", default=["install"])

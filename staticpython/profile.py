@@ -1,4 +1,4 @@
-"""The trained profile: `python -m staticpython.profile unpack | check | train` (docs/profile.md).
+"""The trained profile: `python -m staticpython.profile unpack | check | train | merge` (docs/profile.md).
 
 A front-end profile of clang: counts of the source's functions, each with a hash of its syntax tree, the same for every
 CPU and version of clang. `check` says how many functions the compiler could use it for.
@@ -64,12 +64,12 @@ def unpack(packed: Path, profile: Path) -> None:
     temporary.replace(profile)
 
 
-def train(plan: dict[str, Any], build: Path, profdata: Path, result: Path) -> None:
-    """Run the workloads with the interpreter in `build`, merge what they wrote and pack it into `result`."""
+def train(plan: dict[str, Any], build: Path) -> None:
+    """Run the workloads with the interpreter in `build`, which adds its counts to those in `build`/raw."""
     raw, library = build / "raw", build / "runtime"
-    for folder in (raw, library):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+    raw.mkdir(exist_ok=True)
+    shutil.rmtree(library, ignore_errors=True)
+    library.mkdir()
     add_runtime(library, plan, build.parent.parent)
     environment = os.environ | {
         "PYTHONPATH": str(stdlib_of(library, plan["series"]).resolve()),
@@ -86,6 +86,10 @@ def train(plan: dict[str, Any], build: Path, profdata: Path, result: Path) -> No
         print(f"{name}: exit code {run.returncode}")
         if run.returncode and name == "train":
             raise StaticPythonError(f"{workload} failed with exit code {run.returncode}")
+
+
+def merge(raw: Path, profdata: Path, result: Path) -> None:
+    """Merge what the workloads wrote into `raw`, with their weights, and pack it into `result`."""
     for name in WEIGHTS:
         subprocess.run([profdata, "merge", "-o", raw / name, *sorted(raw.glob(f"{name}-*.profraw"))], check=True)
     weighted = [f"-weighted-input={weight},{raw / name}" for name, weight in WEIGHTS.items()]
@@ -108,6 +112,8 @@ def main(arguments: list[str] | None = None) -> int:
     add = commands.add_parser("train").add_argument
     add("--plan", type=Path, required=True)
     add("--build", type=Path, required=True)
+    add = commands.add_parser("merge").add_argument
+    add("raw", type=Path)
     add("--profdata", type=Path, required=True)
     add("--result", type=Path, required=True)
     options = parser.parse_args(arguments)
@@ -117,9 +123,10 @@ def main(arguments: list[str] | None = None) -> int:
             unpack(options.packed, options.profile)
         elif options.command == "check":
             print(check(options.profile, options.log))
+        elif options.command == "train":
+            train(json.loads(options.plan.read_text(encoding="utf-8")), options.build)
         else:
-            plan = json.loads(options.plan.read_text(encoding="utf-8"))
-            train(plan, options.build, options.profdata.resolve(), options.result)
+            merge(options.raw, options.profdata.resolve(), options.result)
         return 0
 
     return run_main(body)
