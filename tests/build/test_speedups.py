@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import socket
 import ssl
 import subprocess
+import zlib
 
 import pytest
 
@@ -58,6 +60,164 @@ for letters in ("ab", "abcdefgh", "ab\\xe9\\xff", "ab\\u20ac\\u20ad", "ab\\U0001
             assert inside.find(sought) == find(inside, sought) and inside.rfind(sought) == rfind(inside, sought)
 """
 
+CODECS = """
+import binascii, random, string
+random.seed(2)
+DIGITS = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/").encode()
+HEX = b"0123456789abcdef"
+
+def bits(values, size):
+    return "".join(format(value, f"0{size}b") for value in values)
+
+def encode(data):
+    text = bits(data, 8)
+    text += "0" * (-len(text) % 6)
+    coded = bytes(DIGITS[int(text[i:i + 6], 2)] for i in range(0, len(text), 6))
+    return coded + b"=" * (-len(coded) % 4)
+
+def decode(coded):
+    text = bits([DIGITS.index(c) for c in coded if c in DIGITS], 6)
+    return bytes(int(text[i:i + 8], 2) for i in range(0, len(text) - 7, 8))
+
+for size in (*range(70), 255, 256, 257, 1000):
+    data = random.randbytes(size)
+    coded = encode(data)
+    assert binascii.b2a_base64(data, newline=False) == coded, data
+    assert binascii.a2b_base64(coded) == binascii.a2b_base64(coded, strict_mode=True) == data, coded
+    for place in range(0, len(coded) + 1, 1 if size < 20 else 37):
+        for foreign in (b"\\n", b"\\0\\xff- ", b"="):
+            broken = coded[:place] + foreign + coded[place:]
+            if foreign != b"=":
+                assert binascii.a2b_base64(broken) == decode(coded), broken
+            elif place < len(coded.rstrip(b"=")):
+                try:
+                    binascii.a2b_base64(broken, strict_mode=True)
+                except binascii.Error:
+                    continue
+                raise AssertionError(f"accepted {broken}")
+    hexadecimal = bytes(HEX[d] for c in data for d in divmod(c, 16))
+    assert binascii.hexlify(data) == data.hex().encode() == hexadecimal
+    assert binascii.unhexlify(hexadecimal) == binascii.unhexlify(hexadecimal.upper()) == data
+    for place in range(0, len(hexadecimal), 1 if size < 20 else 37):
+        for foreign in b"/:@G`g\\0\\xff":
+            try:
+                binascii.unhexlify(hexadecimal[:place] + bytes([foreign]) + hexadecimal[place + 1:])
+            except binascii.Error:
+                continue
+            raise AssertionError(f"accepted {foreign} at {place}")
+    assert data.upper() == bytes(c - 32 if 97 <= c <= 122 else c for c in data)
+    assert data.lower() == bytes(c + 32 if 65 <= c <= 90 else c for c in data)
+"""
+
+# Every way an instruction can end: the next, a jump, a call, a return, an error with a handler near, far or none, a
+# general instruction instead of the specialised one, and any of these while it is watched.
+INTERPRETER = """
+import sys
+
+class Number:
+    def __init__(self, value): self.value = value
+    def __add__(self, other): return Number(self.value + getattr(other, "value", other))
+    def __index__(self): return self.value
+    def __bool__(self): return self.value != 0
+    def __iter__(self): yield from range(self.value)
+
+def add(a, b): return a + b
+
+def work():
+    seen = []
+    for a, b in [(1, 2)] * 50 + [(1.5, 2), ("a", "b"), ([1], [2]), (Number(3), 4)] * 3 + [(2**70, 1)]:
+        seen.append(str(getattr(add(a, b), "value", add(a, b))))
+    for value in [1] * 40 + ["", [], None, 0.0, Number(0), Number(2)] * 3:
+        seen.append("yes" if value else "no")
+    for items in [[1, 2]] * 40 + [(3, 4), range(2), Number(2), "ab"] * 3:
+        first, second = items
+        seen.append(f"{first}{second}")
+        seen.extend(x for x in items)
+    def fails(depth):
+        if depth == 0:
+            raise KeyError(depth)
+        try:
+            return fails(depth - 1)
+        finally:
+            seen.append(depth)
+    for error in (KeyError, LookupError, ValueError):
+        try:
+            try:
+                fails(5)
+            except error as caught:
+                seen.append(repr(caught))
+        except KeyError:
+            seen.append("outside")
+    def coroutine():
+        got = 0
+        while True:
+            try:
+                got = yield got + 1
+            except ValueError:
+                got = 100
+    running = coroutine()
+    seen += [next(running), running.send(5), running.throw(ValueError), sum(i for i in range(2000))]
+    long = eval("[" + ",".join(map(str, range(1000))) + "]")
+    exec("\\n".join(f"name{i} = {i}" for i in range(600)), names := {})
+    return seen, sum(long), sum(v for k, v in names.items() if k.startswith("name"))
+
+plain = work()
+events = set()
+
+def trace(frame, event, value):
+    frame.f_trace_opcodes = True
+    events.add(event)
+    return trace
+
+sys.settrace(trace)
+assert work() == plain
+sys.settrace(None)
+assert events >= {"call", "line", "return", "exception", "opcode"}, events
+sys.monitoring.use_tool_id(3, "test")
+names = [n for n in dir(sys.monitoring.events) if n.isupper() and n not in ("NO_EVENTS", "C_RETURN", "C_RAISE")]
+for event in names:
+    sys.monitoring.register_callback(3, getattr(sys.monitoring.events, event), lambda *a, e=event: events.add(e))
+sys.monitoring.set_events(3, sum(getattr(sys.monitoring.events, event) for event in names))
+assert work() == plain
+sys.monitoring.set_events(3, 0)
+assert events >= {"CALL", "PY_START", "PY_RETURN", "PY_UNWIND", "RAISE", "JUMP", "BRANCH", "INSTRUCTION"}, events
+assert work() == plain
+
+def deep(): return deep()
+try:
+    deep()
+except RecursionError:
+    print(str(sum(plain[1:]) == 999 * 500 + 599 * 300))
+"""
+
+# An extension for the stable ABI of 3.11 knows no immortal objects, and counts in all eight bytes.
+REFERENCES = """
+import ctypes
+immortal = None, (), 5, int, "a"
+counts = [ctypes.c_ssize_t.from_address(id(value)) for value in immortal]
+held = [value for value in immortal for _ in range(5)]
+for count in counts:
+    assert count.value == 2 ** 32 - 1
+    count.value += 3
+held.clear()
+for count in counts:
+    assert count.value > 2 ** 32 # not destroyed, which would make it immortal anew
+    count.value -= 3
+assert immortal == (None, (), 5, int, "a") and int("5") is immortal[2]
+
+class Counted:
+    def __del__(self): destroyed.append(self.number)
+destroyed = []
+for number in range(3):
+    value = Counted()
+    value.number = number
+    many = [value] * 100_000
+    assert ctypes.c_ssize_t.from_address(id(value)).value == 100_001
+    del many, value
+assert destroyed == [0, 1, 2]
+print("done")
+"""
+
 SERVER = """
 import socket, ssl, sys
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -73,13 +233,37 @@ with socket.create_server(("127.0.0.1", 0)) as server:
             tls.sendall(data[::-1])
 """
 
+PIECES = (
+    "word = lambda: random.randbytes(random.randrange(1, 300)); words = [word() for _ in range(40)]; "
+    "pieces = [b''.join(random.choices(words, k=n % 400)) + b'x' * (n % 270) for n in range(300)]"
+)
 
-PROGRAMS = {"json": TEXTS + JSON, "search": SEARCH}
+PROGRAMS = {"codecs": CODECS, "json": TEXTS + JSON, "search": SEARCH}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_same_results_as_the_slow_way(target: BuiltTarget, program: str) -> None:
     assert target.run("-c", PROGRAMS[program]) == ""
+
+
+def test_every_way_through_the_interpreter(target: BuiltTarget) -> None:
+    assert target.run("-c", INTERPRETER) == "True"
+
+
+def test_immortal_objects_counted_by_others(target: BuiltTarget) -> None:
+    if target.plan["arch"]["elf_class"] == 32:
+        pytest.skip("a count has four bytes")
+    assert target.run("-c", REFERENCES) == "done"
+
+
+def test_deflate_with_another_zlib(target: BuiltTarget) -> None:
+    """Matches of all lengths, and those that end where the data does."""
+    make = "import random; random.seed(3); " + PIECES
+    program = f"{make}; import zlib; print([zlib.compress(p, n % 10).hex() for n, p in enumerate(pieces)])"
+    namespace: dict[str, list[bytes]] = {}
+    exec(make, namespace)
+    for piece, compressed in zip(namespace["pieces"], ast.literal_eval(target.run("-c", program)), strict=True):
+        assert zlib.decompress(bytes.fromhex(compressed)) == piece
 
 
 def test_chacha20_poly1305_with_another_openssl(target: BuiltTarget) -> None:
