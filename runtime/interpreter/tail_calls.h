@@ -24,6 +24,7 @@
     uint8_t opcode
 
 typedef __attribute__((preserve_none)) PyObject *instruction(INTERPRETER_STATE);
+#  define DEFINE_INSTRUCTION(name) __attribute__((preserve_none)) static PyObject *name(INTERPRETER_STATE)
 
 /* INSTRUCTION(NAME) for each of the 256 opcodes. */
 #  define INSTRUCTION(op) static instruction TARGET_##op;
@@ -56,11 +57,11 @@ static instruction label_start_frame, label_resume_frame, label_pop_4_error, lab
 #  define LABEL(name) \
     goto name; \
     } \
-    __attribute__((preserve_none)) static PyObject *label_##name(INTERPRETER_STATE) \
+    DEFINE_INSTRUCTION(label_##name) \
     {
 
 #  undef TARGET
-#  define TARGET(op) __attribute__((preserve_none)) static PyObject *TARGET_##op(INTERPRETER_STATE)
+#  define TARGET(op) DEFINE_INSTRUCTION(TARGET_##op)
 
 #  undef DISPATCH_GOTO
 #  define DISPATCH_GOTO() goto opcode_targets[opcode](frame, stack_pointer, tstate, next_instr, oparg, opcode)

@@ -125,9 +125,11 @@ static __attribute__((__noinline__, __cold__)) int ask_cpu(void)
 	if (most >= 7) {
 		a = 7, c = 0;
 		__asm__ ("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-		if (b & 1<<9) can |= STOSB;
-		/* AMD's say so too, but take up to 20 times as long, by the places (glibc's bug 30994). */
-		if (b & 1<<9 && vendor!=VENDOR_AMD && vendor!=VENDOR_HYGON) can |= MOVSB;
+		if (b & 1<<9) {
+			can |= STOSB;
+			/* AMD's take up to 20 times as long to copy, by the places (glibc's bug 30994). */
+			if (vendor!=VENDOR_AMD && vendor!=VENDOR_HYGON) can |= MOVSB;
+		}
 		int avx2 = b & 1<<5;
 		a = 1, c = 0;
 		__asm__ ("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
