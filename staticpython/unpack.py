@@ -99,7 +99,8 @@ def cut(package: Package, source: Path, tree: Path) -> None:
 def prepare(package: Package, record: dict[str, object], downloads: Path, into: Path) -> None:
     """Make `into/<package>`: unpacked or cut out, patched, overlaid and with a configure script."""
     goal, temporary = into / package.name, into / f".{package.name}.new"
-    for leftover in (goal, temporary, temporary.with_name(f"{temporary.name}.inner")):
+    held = temporary.with_name(f"{temporary.name}.held")
+    for leftover in (goal, temporary, temporary.with_name(f"{temporary.name}.inner"), held):
         shutil.rmtree(leftover, ignore_errors=True)
     version = str(record.get("version", ""))
     if package.source_of:
@@ -110,11 +111,13 @@ def prepare(package: Package, record: dict[str, object], downloads: Path, into: 
         check(archive, release)
         unpack(archive, temporary)
         if release.inner:
-            inner = temporary.with_name(f"{temporary.name}.tarball")
-            (temporary / release.inner).replace(inner)
+            (temporary / release.inner).replace(held)
             shutil.rmtree(temporary)
-            unpack(inner, temporary)
-            inner.unlink()
+            if held.is_dir():
+                held.rename(temporary)
+            else:
+                unpack(held, temporary)
+                held.unlink()
     for patch in patches(package, version):
         apply_patch(patch, temporary)
     for ours, theirs in package.overlay.items():

@@ -225,7 +225,7 @@ int _mi_prim_free(void *p, size_t size)
 }
 
 /* One huge page costs as much as fifty small ones. Whoever uses more than
- * 4 MiB gets them, and for the first 2 MiB who says to fill these: a
+ * 8 MiB gets them, and for the first 2 MiB who says to fill these: a
  * definition that is not weak (patches/cpython-3.13/0011). */
 __attribute__((__weak__)) const char __malloc_fills_first = 0;
 #define HUGE ((size_t)2<<20)
@@ -234,9 +234,9 @@ int _mi_prim_commit(void *p, size_t size, bool *is_zero)
 {
 	*is_zero = false;
 	int e = -__syscall(SYS_mprotect, p, size, PROT_READ|PROT_WRITE);
-	if (e || size != MI_SEGMENT_SIZE || size <= 2*HUGE) return e;
+	if (e || size != MI_SEGMENT_SIZE || size <= 4*HUGE) return e;
 	if (__malloc_fills_first) __syscall(SYS_madvise, p, HUGE, MADV_HUGEPAGE);
-	__syscall(SYS_madvise, (char *)p+2*HUGE, size-2*HUGE, MADV_HUGEPAGE);
+	__syscall(SYS_madvise, (char *)p+4*HUGE, size-4*HUGE, MADV_HUGEPAGE);
 	return 0;
 }
 

@@ -1,4 +1,4 @@
-"""Mutexes and conditions in libc.a, which one thread uses without atomic instructions (patches/musl/0013).
+"""Threads in libc.a: locks without atomic instructions for one thread, stacks used again (patches/musl/0013, 0014).
 
 The checks are in ``libc/locks.c``; they run natively or under the emulator.
 """
@@ -12,7 +12,7 @@ import pytest
 from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_program
 
 # Every check that locks.c has. The test fails when this list and the program's disagree.
-CHECKS = ("kinds", "held", "threads", "conditions", "processes")
+CHECKS = ("kinds", "held", "threads", "conditions", "processes", "stacks")
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import zlib
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ TEXTS = """
 SPECIAL = '"\\\\\\n\\x00\\x1f ~\\x7f\\x80\\xa2\\xdc\\xff\\u20ac\\U0001f600'
 TEXTS = ["x" * n for n in range(70)]
 TEXTS += ["x" * i + c + "y" * (n - i) for n in range(40) for i in range(n + 1) for c in SPECIAL]
+TEXTS += [chr(c) + other for c in range(256) for other in ("", "\\u20ac", "\\U0001f600")]
 """
 
 JSON = """
@@ -107,6 +109,35 @@ for size in (*range(70), 255, 256, 257, 1000):
             raise AssertionError(f"accepted {foreign} at {place}")
     assert data.upper() == bytes(c - 32 if 97 <= c <= 122 else c for c in data)
     assert data.lower() == bytes(c + 32 if 65 <= c <= 90 else c for c in data)
+"""
+
+LONG = """
+import itertools, random
+random.seed(4)
+
+def carried(columns):
+    digits, carry = bytearray(), 0
+    for column in (*columns, 0, 0, 0, 0):
+        carry += column
+        digits.append(carry & 255)
+        carry >>= 8
+    return int.from_bytes(digits, "little")
+
+def product(x, y):
+    columns = [0] * (len(x) + len(y))
+    for i, a in enumerate(x):
+        for j, b in enumerate(y):
+            columns[i + j] += a * b
+    return carried(columns)
+
+numbers = [random.getrandbits(bits) for bits in (1, 29, 30, 31, 59, 60, 61, 64, 90, 200, 500, 1000, 2300)]
+numbers += [2 ** bits - 1 for bits in (30, 60, 90, 300, 2400)] + [2 ** 60, 2 ** 900]
+for a, b in itertools.combinations_with_replacement(numbers, 2):
+    x, y = (n.to_bytes(n.bit_length() // 8 + 1, "little") for n in (a, b))
+    assert a + b == b + a == carried(map(sum, itertools.zip_longest(x, y, fillvalue=0))), (a, b)
+    assert (a + b) - b == a and a - b == -(b - a), (a, b)
+    assert a * b == b * a == product(x, y), (a, b)
+    assert a == 0 or (a * b + a - 1) // a == b and (a * b) % a == 0, (a, b)
 """
 
 # Every way an instruction can end: the next, a jump, a call, a return, an error with a handler near, far or none, a
@@ -238,7 +269,7 @@ PIECES = (
     "pieces = [b''.join(random.choices(words, k=n % 400)) + b'x' * (n % 270) for n in range(300)]"
 )
 
-PROGRAMS = {"codecs": CODECS, "json": TEXTS + JSON, "search": SEARCH}
+PROGRAMS = {"codecs": CODECS, "json": TEXTS + JSON, "long": LONG, "search": SEARCH}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -257,13 +288,18 @@ def test_immortal_objects_counted_by_others(target: BuiltTarget) -> None:
 
 
 def test_deflate_with_another_zlib(target: BuiltTarget) -> None:
-    """Matches of all lengths, and those that end where the data does."""
+    """Matches of all lengths, and those that end where the data does; checksums of all sizes."""
     make = "import random; random.seed(3); " + PIECES
-    program = f"{make}; import zlib; print([zlib.compress(p, n % 10).hex() for n, p in enumerate(pieces)])"
-    namespace: dict[str, list[bytes]] = {}
+    pack = "[(zlib.compress(p, n % 10).hex(), zlib.crc32(p), zlib.adler32(p)) for n, p in enumerate(pieces)]"
+    unpack = "[zlib.decompress(bytes.fromhex(packed)) for packed, _, _ in eval(input())] == pieces"
+    namespace: dict[str, Any] = {"zlib": zlib}
     exec(make, namespace)
-    for piece, compressed in zip(namespace["pieces"], ast.literal_eval(target.run("-c", program)), strict=True):
-        assert zlib.decompress(bytes.fromhex(compressed)) == piece
+    theirs = ast.literal_eval(target.run("-c", f"{make}; import zlib; print({pack})"))
+    for piece, (packed, *checksums) in zip(namespace["pieces"], theirs, strict=True):
+        assert zlib.decompress(bytes.fromhex(packed)) == piece
+        assert checksums == [zlib.crc32(piece), zlib.adler32(piece)]
+    ours = repr(eval(pack, namespace))
+    assert target.run("-c", f"{make}; import zlib; print({unpack})", input=ours) == "True"
 
 
 def test_chacha20_poly1305_with_another_openssl(target: BuiltTarget) -> None:

@@ -80,7 +80,7 @@ def thing(archive: Path) -> tuple[Package, dict[str, object]]:
 
 def test_prepare_starts_anew_after_an_interruption(tmp_path: Path) -> None:
     package, record = thing(tarball(tmp_path / "a.tgz", member("top/a")))
-    for leftover in ("thing", ".thing.new", ".thing.new.inner"):
+    for leftover in ("thing", ".thing.new", ".thing.new.inner", ".thing.new.held"):
         (tmp_path / "into" / leftover).mkdir(parents=True)
         (tmp_path / "into" / leftover / "half").touch()
     prepare(package, record, tmp_path, tmp_path / "into")
@@ -96,6 +96,16 @@ def test_tarball_inside_the_tarball(tmp_path: Path) -> None:
         tar.addfile(member("orig/other"), io.BytesIO(b"xxx"))
     package, record = thing(outer)
     package = dataclasses.replace(package, releases=[dataclasses.replace(package.releases[0], inner="inner.tgz")])
+    prepare(package, record, tmp_path, tmp_path / "into")
+    assert [str(p.relative_to(tmp_path / "into")) for p in (tmp_path / "into").rglob("*")] == [
+        "thing",
+        "thing/configure",
+    ]
+
+
+def test_folder_inside_the_tarball(tmp_path: Path) -> None:
+    package, record = thing(tarball(tmp_path / "a.tgz", member("top/src/lib/configure"), member("top/setup.py")))
+    package = dataclasses.replace(package, releases=[dataclasses.replace(package.releases[0], inner="src/lib")])
     prepare(package, record, tmp_path, tmp_path / "into")
     assert [str(p.relative_to(tmp_path / "into")) for p in (tmp_path / "into").rglob("*")] == [
         "thing",

@@ -1,8 +1,10 @@
-/* Checks of mutexes and conditions: locks CHECK; without one, lists them.
+/* Checks of mutexes, conditions and stacks: locks CHECK; without one, lists
+ * them.
  *
  * One thread takes a mutex without atomic instructions
  * (patches/musl/0013): what it owes its callers is the same, and threads
- * that come and go find what it left. */
+ * that come and go find what it left. The stack of a thread that has ended
+ * serves another (patches/musl/0014), which must not notice. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -202,9 +204,78 @@ static void check_processes(void)
 	}
 }
 
+static __thread char zeros[3000];
+static __thread int seven = 7;
+static pthread_key_t key;
+
+/* Touch so many KiB of the stack. */
+static int touch(int kib)
+{
+	volatile char block[1024];
+	block[0] = block[1023] = kib;
+	return kib>1 ? touch(kib-1) + block[0]-block[1023] : 0;
+}
+
+static void *find_all_new(void *kib)
+{
+	CHECK(!errno && seven==7 && !pthread_getspecific(key));
+	for (size_t i=0; i<sizeof zeros; i++) CHECK(!zeros[i]);
+	memset(zeros, 1, sizeof zeros);
+	errno = seven = 8;
+	CHECK(!pthread_setspecific(key, &key));
+	return (void *)(size_t)touch((size_t)kib);
+}
+
+static pthread_t start(size_t stack, size_t kib)
+{
+	pthread_attr_t a;
+	pthread_t t;
+	CHECK(!pthread_attr_init(&a) && !pthread_attr_setstacksize(&a, stack));
+	CHECK(!pthread_create(&t, &a, find_all_new, (void *)kib));
+	return t;
+}
+
+static size_t resident_kib(void)
+{
+	size_t pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+	CHECK(f && fscanf(f, "%*u %zu", &pages)==1);
+	fclose(f);
+	return pages*sysconf(_SC_PAGESIZE)/1024;
+}
+
+static void check_stacks(void)
+{
+	enum { MANY=12, MiB=1<<20 };
+	pthread_t t[MANY];
+	size_t before = 0;
+	CHECK(!pthread_key_create(&key, 0));
+	for (int round=0; round<30; round++) {
+		/* of several sizes, more at a time than are kept */
+		for (int i=0; i<MANY; i++) t[i] = start((i+round)%3 ? 8*MiB : MiB/2, (i+round)%3 ? 6000 : 300);
+		for (int i=0; i<MANY; i++) {
+			void *result = t;
+			if (i==5) CHECK(!pthread_detach(t[i]));
+			else CHECK(!pthread_join(t[i], &result) && !result);
+		}
+		if (!round) before = resident_kib();
+		pid_t child = fork();
+		if (!child) {
+			CHECK(!pthread_join(start(8*MiB, 100), 0));
+			_exit(0);
+		}
+		int status;
+		CHECK(waitpid(child, &status, 0)==child && !status);
+	}
+	/* What deep recursion took is given back: the detached ones need a moment. */
+	usleep(100000);
+	CHECK(resident_kib() < before + 2*6000);
+}
+
 static const struct { const char *name; void (*run)(void); } checks[] = {
 	{ "kinds", check_kinds }, { "held", check_held }, { "threads", check_threads },
 	{ "conditions", check_conditions }, { "processes", check_processes },
+	{ "stacks", check_stacks },
 };
 
 #include "main.h"
