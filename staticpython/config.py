@@ -63,7 +63,7 @@ class Release:
     debian: str | None = key(
         "The Debian source package that has a file of this hash, reached through apt.", default=None
     )
-    pypi: PyPI | None = key("The PyPI project with the file, reached through pip.", default=None)
+    pypi: PyPI | None = key("The PyPI project with the file, reached by pip's settings.", default=None)
     inner: str | None = key("A tarball or folder inside the file: the one that holds the tree.", default=None)
     host: str | None = key("Build machine (`uname -m`) that this release is for; any when missing.", default=None)
     profile: str | None = key("Kind cpython: the trained profile (`make profile`), packed with xz.", default=None)

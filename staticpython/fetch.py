@@ -1,7 +1,7 @@
 """Have a package's source file: `python -m staticpython.fetch PACKAGE... --downloads DIR --record DIR`.
 
-In order: the downloads folder, the mirror, upstream, the Debian source package through apt, PyPI through pip. A file is
-used only once its size and SHA-256 are the pinned ones; until then it has another name.
+In order: the downloads folder, the mirror, upstream, the Debian source package through apt, PyPI by pip's settings. A
+file is used only once its size and SHA-256 are the pinned ones; until then it has another name.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import fcntl
 import hashlib
+import html
 import json
 import os
 import re
@@ -21,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -34,6 +35,7 @@ from staticpython.errors import ChecksumError, FetchError, run_main
 from staticpython.plan import choose_releases, fitting_releases
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
+PYPI = "https://pypi.org/simple"
 APT_HELPER = Path("/usr/lib/apt/apt-helper")
 APT_LISTS_AGE = 6 * 3600  # seconds after which Debian's lists are asked for anew
 # Debian's suites with the versions in configs/packages, newest last: what testing drops, unstable or stable may have.
@@ -285,7 +287,10 @@ def apt_reason(stderr: str) -> str:
 
 
 def _from_pypi(pypi: PyPI, release: Release, places: Places, part: Path) -> None:
-    """Let pip fetch a wheel, so that the user's own index settings hold."""
+    """Let pip fetch a wheel, so that the user's own index settings hold; a source release it would also run."""
+    if not release.file.endswith(".whl"):
+        _download(_address_in_index(pypi, release, places), release, part)
+        return
     with tempfile.TemporaryDirectory(dir=places.downloads) as folder:
         # pip resumes nothing and shows its own progress on a terminal.
         options = ["--no-deps", "--disable-pip-version-check", "--only-binary", ":all:", "--dest", folder]
@@ -296,6 +301,23 @@ def _from_pypi(pypi: PyPI, release: Release, places: Places, part: Path) -> None
             errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
             raise UnavailableError(errors[-1] if errors else f"pip brought no {release.file}")
         shutil.move(file, part)
+
+
+def _address_in_index(pypi: PyPI, release: Release, places: Places) -> str:
+    """Return the address of a project's file in the index that pip is set up with (PEP 503)."""
+    settings = _run([places.python, "-m", "pip", "config", "list"]).stdout
+    indexes = dict(re.findall(r"^(\S+)\.index-url='(.*)'$", settings, re.MULTILINE))
+    chosen = next((indexes[section] for section in (":env:", "download", "global") if section in indexes), PYPI)
+    page = f"{chosen.rstrip('/')}/{pypi.project}/"
+    try:
+        reply = requests.get(page, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
+        reply.raise_for_status()
+    except requests.RequestException as error:
+        raise UnavailableError(f"{page}: {_first_line(error)}") from None
+    found = re.search(rf'href="([^"#]*{re.escape(release.file)})["#]', reply.text)
+    if not found:
+        raise UnavailableError(f"{page} lists no {release.file}")
+    return urljoin(reply.url, html.unescape(found.group(1)))
 
 
 def _run(command: list[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from staticpython.config import Licence, Package, Release
+from staticpython.config import Licence, Package, PyPI, Release
 from staticpython.errors import ChecksumError, FetchError
 from staticpython.fetch import Places, UnavailableError, _find_in_listing, fetch
 
@@ -19,7 +19,7 @@ CONTENT = bytes(range(256)) * 1000
 
 
 class Server(ThreadingHTTPServer):
-    """Serves CONTENT at any path that ends in `good`; notes the ranges asked for."""
+    """Serves CONTENT at any path that ends in `good.tar`, and an index with one; notes the ranges asked for."""
 
     ranges: list[str | None]
 
@@ -29,6 +29,12 @@ class Handler(BaseHTTPRequestHandler):
         assert isinstance(self.server, Server)
         wanted = self.headers.get("Range")
         self.server.ranges.append(wanted)
+        if self.path.endswith("/simple/thing/"):
+            page = b'<a href="/other.tar">other.tar</a> <a href="../../files/a&amp;b/good.tar#sha256=0">good.tar</a>'
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(page)
+            return
         if not self.path.endswith("good.tar"):
             self.send_error(404)
             return
@@ -90,6 +96,20 @@ def test_wrong_bytes_from_upstream_are_never_used(server: Server, tmp_path: Path
     with pytest.raises(FetchError, match="not the pinned bytes"):
         fetch(package(wrong), Places(tmp_path))
     assert not (tmp_path / "good.tar").exists()
+
+
+@pytest.mark.parametrize(("name", "there"), [("good.tar", True), ("gone.tar", False)])
+def test_source_release_from_the_index_of_pip(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, there: bool
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_address[1]}/simple")
+    wanted = dataclasses.replace(release(server, name), urls=[], pypi=PyPI("thing"))
+    if there:
+        assert fetch(package(wanted), Places(tmp_path)) == (wanted, "PyPI thing")
+        assert (tmp_path / "good.tar").read_bytes() == CONTENT
+    else:
+        with pytest.raises(FetchError, match="/simple/thing/ lists no gone.tar"):
+            fetch(package(wanted), Places(tmp_path))
 
 
 def test_mirror_comes_first(server: Server, tmp_path: Path) -> None:
