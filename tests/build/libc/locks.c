@@ -248,7 +248,6 @@ static void check_stacks(void)
 {
 	enum { MANY=12, MiB=1<<20 };
 	pthread_t t[MANY];
-	size_t before = 0;
 	CHECK(!pthread_key_create(&key, 0));
 	for (int round=0; round<30; round++) {
 		/* of several sizes, more at a time than are kept */
@@ -258,7 +257,6 @@ static void check_stacks(void)
 			if (i==5) CHECK(!pthread_detach(t[i]));
 			else CHECK(!pthread_join(t[i], &result) && !result);
 		}
-		if (!round) before = resident_kib();
 		pid_t child = fork();
 		if (!child) {
 			CHECK(!pthread_join(start(8*MiB, 100), 0));
@@ -267,15 +265,23 @@ static void check_stacks(void)
 		int status;
 		CHECK(waitpid(child, &status, 0)==child && !status);
 	}
-	/* What deep recursion took is given back: the detached ones need a moment. */
-	usleep(100000);
-	CHECK(resident_kib() < before + 2*6000);
+}
+
+/* What deep recursion took is given back. */
+static void check_memory(void)
+{
+	pthread_t t[2*THREADS];
+	CHECK(!pthread_key_create(&key, 0));
+	size_t before = resident_kib();
+	for (int i=0; i<2*THREADS; i++) t[i] = start(8<<20, 6000);
+	for (int i=0; i<2*THREADS; i++) CHECK(!pthread_join(t[i], 0));
+	CHECK(resident_kib() < before+1000);
 }
 
 static const struct { const char *name; void (*run)(void); } checks[] = {
 	{ "kinds", check_kinds }, { "held", check_held }, { "threads", check_threads },
 	{ "conditions", check_conditions }, { "processes", check_processes },
-	{ "stacks", check_stacks },
+	{ "stacks", check_stacks }, { "memory", check_memory },
 };
 
 #include "main.h"
