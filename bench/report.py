@@ -171,6 +171,7 @@ def svg(shapes: list[str], height: int, others: list[str]) -> str:
 
 def write_report(results: Results, docs: Path) -> list[Path]:
     """Write the tables between their marks in speed.md, and the plot; return the paths."""
+    docs.mkdir(parents=True, exist_ok=True)
     page, picture = docs / "speed.md", docs / "speed.svg"
     old = page.read_text(encoding="utf-8") if page.exists() else f"# Speed\n\n{BEGIN}\n{END}\n"
     before, _, rest = old.partition(BEGIN)
