@@ -47,7 +47,7 @@ class Arch:
 class PyPI:
     """A file of a PyPI project."""
 
-    project: str = key("Name of the PyPI project; the version is the release's.")
+    project: str = key("Name of the PyPI project; a wheel's version is the release's.")
     platform: str = key("Platform tag of the wheel, for `pip download --platform`.", default="any")
 
 
