@@ -7,7 +7,9 @@
  * Included by Python/ceval.c, after ceval_macros.h, whose definitions these replace.
  */
 
-#if !defined(USE_TAIL_CALLS) && defined(__has_attribute)
+/* Clang has the attribute for every CPU, and ignores it where it has no such calls: what is passed in memory or saved
+   by each instruction is slower than the one function. */
+#if !defined(USE_TAIL_CALLS) && defined(__has_attribute) && (defined(__x86_64__) || defined(__aarch64__))
 #  if __has_attribute(musttail) && __has_attribute(preserve_none)
 #    define USE_TAIL_CALLS 1
 #  endif
