@@ -35,7 +35,7 @@ from staticpython.errors import ChecksumError, FetchError, run_main
 from staticpython.plan import choose_releases, fitting_releases
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
-PYPI = "https://pypi.org/simple"
+PYPI_INDEX = "https://pypi.org/simple"
 APT_HELPER = Path("/usr/lib/apt/apt-helper")
 APT_LISTS_AGE = 6 * 3600  # seconds after which Debian's lists are asked for anew
 # Debian's suites with the versions in configs/packages, newest last: what testing drops, unstable or stable may have.
@@ -156,16 +156,12 @@ def _from_mirror(mirror: str, release: Release, part: Path) -> None:
 
 def _download(url: str, release: Release, part: Path) -> None:
     """Fetch a URL, going on where an earlier try was cut off (RFC 9110, Range)."""
-    session = requests.Session()
-    retry = Retry(total=3, connect=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
-    session.mount("http://", HTTPAdapter(max_retries=retry))
-    session.mount("https://", HTTPAdapter(max_retries=retry))
     have = part.stat().st_size if part.exists() else 0
     if release.size and have >= release.size:
         part.unlink()
         have = 0
     try:
-        reply = session.get(
+        reply = _session().get(
             url,
             headers={"Range": f"bytes={have}-"} if have else {},
             stream=True,
@@ -182,6 +178,15 @@ def _download(url: str, release: Release, part: Path) -> None:
                     raise UnavailableError("sends more bytes than the file has")
     except requests.RequestException as error:
         raise UnavailableError(_first_line(error)) from None
+
+
+def _session() -> requests.Session:
+    """Return a session that tries again what may pass."""
+    session = requests.Session()
+    retry = Retry(total=3, connect=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
+    session.mount("http://", HTTPAdapter(max_retries=retry))
+    session.mount("https://", HTTPAdapter(max_retries=retry))
+    return session
 
 
 def _progress() -> Progress:
@@ -307,10 +312,10 @@ def _address_in_index(pypi: PyPI, release: Release, places: Places) -> str:
     """Return the address of a project's file in the index that pip is set up with (PEP 503)."""
     settings = _run([places.python, "-m", "pip", "config", "list"]).stdout
     indexes = dict(re.findall(r"^(\S+)\.index-url='(.*)'$", settings, re.MULTILINE))
-    chosen = next((indexes[section] for section in (":env:", "download", "global") if section in indexes), PYPI)
+    chosen = next((indexes[section] for section in (":env:", "download", "global") if section in indexes), PYPI_INDEX)
     page = f"{chosen.rstrip('/')}/{pypi.project}/"
     try:
-        reply = requests.get(page, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
+        reply = _session().get(page, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
         reply.raise_for_status()
     except requests.RequestException as error:
         raise UnavailableError(f"{page}: {_first_line(error)}") from None
