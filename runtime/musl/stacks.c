@@ -1,6 +1,6 @@
 /* Stacks of threads that have ended, for the next threads (patches/musl/0014).
  *
- * Mapping a stack, guarding it and unmapping it is a third of what a short thread costs, and each unmapping
+ * Mapping a stack, guarding it and unmapping it is a quarter of what a short thread costs, and each unmapping
  * interrupts the other CPUs. A few stacks are kept, of which only the last pages stay resident: where the
  * next thread starts. A slot is taken and filled by one atomic exchange of a pointer, so that fork() may
  * come at any moment; what else is to be known of a stack stands in it, for whoever holds its pointer. */
