@@ -249,6 +249,36 @@ assert destroyed == [0, 1, 2]
 print("done")
 """
 
+# All that a program leaves is ended with it, though no collection looks at what start-up made.
+LEFT_AT_THE_END = """
+import gc, os, sys
+
+class Left:
+    def __init__(self, where): self.where = where
+    def __del__(self, write=os.write): write(1, (self.where + " ").encode())
+
+def cycle(where):
+    left = Left(where)
+    left.itself = left
+    return left
+
+module = type(sys)("module")
+exec("def function(): pass", vars(module))
+sys.modules["module"] = module
+os.left, sys.left, module.left = Left("os"), Left("sys"), Left("module")
+left, main_cycle = Left("main"), cycle("main-cycle")
+Left.left = Left("class")
+cycle("garbage")
+
+assert gc.is_tracked(os.environ) and any(object is os.environ for object in gc.get_objects())
+assert vars(os) in gc.get_referrers(os.environ)
+frozen = gc.get_freeze_count()
+assert frozen > 1000
+gc.unfreeze()
+assert gc.get_freeze_count() == 0 and len(gc.get_objects(2)) >= frozen
+gc.collect()
+"""
+
 SERVER = """
 import socket, ssl, sys
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -285,6 +315,12 @@ def test_immortal_objects_counted_by_others(target: BuiltTarget) -> None:
     if target.plan["arch"]["elf_class"] == 32:
         pytest.skip("a count has four bytes")
     assert target.run("-c", REFERENCES) == "done"
+
+
+@pytest.mark.parametrize("unfrozen", [False, True])
+def test_objects_left_at_the_end(target: BuiltTarget, unfrozen: bool) -> None:
+    program = LEFT_AT_THE_END if unfrozen else LEFT_AT_THE_END.partition("assert")[0]
+    assert sorted(target.run("-c", program).split()) == ["class", "garbage", "main", "main-cycle", "module", "os", "sys"]
 
 
 def test_deflate_with_another_zlib(target: BuiltTarget) -> None:
