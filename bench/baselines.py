@@ -84,7 +84,9 @@ def debian(facts: Baselines, arch: str, work: Path) -> Path:
     into = work / "baselines" / f"debian-{arch}"
     root, debs, log = into / "root", into / "debs", work / "logs" / f"debian-{arch}.log"
     python = root / facts.debian.python
-    if (into / "done").exists():
+    # The dynamic linker is named by its whole path: in a folder that was moved, it is not there.
+    done = into / "done"
+    if done.exists() and done.read_text() == str(root):
         return python
     shutil.rmtree(root, ignore_errors=True)
     debs.mkdir(parents=True, exist_ok=True)
@@ -105,7 +107,7 @@ def debian(facts: Baselines, arch: str, work: Path) -> Path:
     run([patchelf, "--force-rpath", "--set-rpath", f"$ORIGIN/{libraries}", str(python)], log)
     # Debian compiles its library when a package is installed.
     run([str(python), "-m", "compileall", "-q", str(root / "usr/lib/python3.13")], log)
-    (into / "done").touch()
+    done.write_text(str(root))
     return python
 
 
