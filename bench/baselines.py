@@ -59,7 +59,8 @@ def venv(name: str, python: Path, work: Path) -> Path:
         say(f"{name}: virtual environment")
         shutil.rmtree(folder, ignore_errors=True)
         run([str(python), "-m", "venv", "--without-pip", str(folder)], work / "logs" / f"{name}-venv.log")
-        pip_install(inside, ["--require-hashes", "-r", str(REQUIREMENTS)], work / "logs" / f"{name}-pip.log")
+        options = ["--no-deps", "--require-hashes", "-r", str(REQUIREMENTS)]
+        pip_install(inside, options, work / "logs" / f"{name}-pip.log")
         stamp.write_text(wanted)
     site = next(folder.glob("lib/python3*/site-packages"))
     shutil.copy(CPU_CLOCK, site)
