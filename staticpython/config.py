@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from staticpython.schema import key, load
 ROOT = Path(__file__).resolve().parent.parent
 
 KINDS = ("configure", "make", "copy", "zig-object", "cross-tool", "cross-runtime", "data", "cpython")
-FAMILIES = ("clang", "gcc")
 HOST_STYLES = ("gnu", "target", "none")
 
 
@@ -130,11 +130,18 @@ class Package:
 class Optimisation:
     """What makes the interpreter fast; extension modules get none of it."""
 
-    cflags: list[str] = key("Compiler flags.", default=[])
     lto_cflags: list[str] = key("Compiler flags of link-time optimisation; none: it has none.", default=[])
     lto_ldflags: list[str] = key("Linker flags of link-time optimisation.", default=[])
     profile_use: list[str] = key("Compiler flags that use a trained profile; `{profile}` is the file.", default=[])
-    profile_generate: list[str] = key("Flags of an interpreter that writes a profile: `make profile`.", default=[])
+
+
+@dataclass(frozen=True)
+class Family:
+    """What all toolchains with the same compiler have in common: `configs/families/<name>.yml`."""
+
+    cflags: list[str] = key("Flags of every compilation, before a toolchain's own.", default=[])
+    ldflags: list[str] = key("Flags of every link, before a toolchain's own.", default=[])
+    optimisation: Optimisation = key("What makes the interpreter fast.", default=Optimisation())
 
 
 @dataclass(frozen=True)
@@ -151,7 +158,7 @@ class Toolchain:
         " the target's in build/, `{triple}` the arch's. What names none of them is a command in PATH."
     )
     build_tools: dict[str, str] = key("The same for tools that make programs for the build machine: `build-<tool>`.")
-    family: str = key("The compiler whose options it takes.", choices=FAMILIES)
+    family: str = key("The compiler whose options it takes: `configs/families/<name>.yml`.")
     package: str | None = key("The package that holds it.", default=None)
     builds: list[str] = key("Packages that it is built from, before everything else.", default=[])
     from_prefix: bool = key("It is in the folder that --toolchain-prefix gives.", default=False)
@@ -163,7 +170,8 @@ class Toolchain:
     ldflags: list[str] = key(
         "Flags of every link; filled in as `cflags`, and `{bin}` is the wrappers' folder.", default=[]
     )
-    optimisation: Optimisation = key("What makes the interpreter fast.", default=Optimisation())
+    profile_generate: list[str] = key("Flags of an interpreter that writes a profile: `make profile`.", default=[])
+    optimisation: Optimisation = Optimisation()  # the family's
 
 
 @dataclass(frozen=True)
@@ -245,7 +253,7 @@ def load_facts(root: Path = ROOT) -> Facts:
     facts = Facts(
         arches={p.stem: load(p, Arch, name=p.stem) for p in sorted(configs.glob("*.yml"))},
         packages={p.stem: load(p, Package, name=p.stem) for p in sorted((configs / "packages").glob("*.yml"))},
-        toolchains={p.stem: load(p, Toolchain, name=p.stem) for p in sorted((configs / "toolchains").glob("*.yml"))},
+        toolchains={p.stem: _load_toolchain(p, configs) for p in sorted((configs / "toolchains").glob("*.yml"))},
         launchers={p.stem: load(p, Launcher, name=p.stem) for p in sorted((configs / "launchers").glob("*.yml"))},
         profiles={p.stem: load(p, Profile, name=p.stem) for p in sorted((configs / "profiles").glob("*.yml"))},
         series={p.stem: load(p, Series, name=p.stem) for p in sorted((root / "setup_local").glob("*.yml"))},
@@ -257,6 +265,21 @@ def load_facts(root: Path = ROOT) -> Facts:
     _check_cycles(facts.packages, configs / "packages")
     _check_patches(facts, root)
     return facts
+
+
+def _load_toolchain(path: Path, configs: Path) -> Toolchain:
+    toolchain = load(path, Toolchain, name=path.stem)
+    families = {p.stem: p for p in (configs / "families").glob("*.yml")}
+    if toolchain.family not in families:
+        known = f"{nearest(toolchain.family, families)} (known: {', '.join(sorted(families))})"
+        raise FactsError(f"{path}: family: no family '{toolchain.family}'{known}")
+    family = load(families[toolchain.family], Family)
+    return dataclasses.replace(
+        toolchain,
+        cflags=[*family.cflags, *toolchain.cflags],
+        ldflags=[*family.ldflags, *toolchain.ldflags],
+        optimisation=family.optimisation,
+    )
 
 
 def _load_supported(path: Path, facts: Facts) -> Iterator[Supported]:

@@ -9,6 +9,7 @@ from typing import Any
 from bench.facts import Baselines, Bench, Book, Debian, Group, Mode, Plain, Pyperformance
 from staticpython.config import (
     Arch,
+    Family,
     Launcher,
     Licence,
     Module,
@@ -31,7 +32,8 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`configs/packages/<name>.yml`: `pypi` of a release", PyPI),
     ("`configs/packages/<name>.yml`: `licence`", Licence),
     ("`configs/toolchains/<name>.yml`", Toolchain),
-    ("`configs/toolchains/<name>.yml`: `optimisation`", Optimisation),
+    ("`configs/families/<name>.yml`", Family),
+    ("`configs/families/<name>.yml`: `optimisation`", Optimisation),
     ("`configs/launchers/<name>.yml`", Launcher),
     ("`configs/profiles/<name>.yml`", Profile),
     ("`setup_local/<series>.yml`", Series),

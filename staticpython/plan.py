@@ -163,7 +163,7 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     wanted |= {tree for n in wanted for tree in facts.packages[n].trees.values()}
     sources = tuple(_make_source(facts.packages[n]) for n in sorted(wanted))
     version = next(s.release.version for s in sources if s.package.kind == "cpython" and s.release)
-    trainers = tuple(t.name for t in facts.toolchains.values() if t.optimisation.profile_generate)
+    trainers = tuple(t.name for t in facts.toolchains.values() if t.profile_generate)
     return Plan(options, series, version, sources, targets, trainers)
 
 
@@ -241,7 +241,7 @@ def _core_flags(arch: Arch, toolchain: Toolchain, profile: str | None) -> tuple[
     fast = toolchain.optimisation
     use = [f.format(profile=profile_path(profile)) for f in fast.profile_use] if profile else []
     link = [*fast.lto_ldflags, *arch.lto_ldflags] if fast.lto_cflags else []
-    return [*fast.cflags, *use, *fast.lto_cflags], link
+    return [*use, *fast.lto_cflags], link
 
 
 def profile_path(profile: str) -> str:

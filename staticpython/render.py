@@ -84,7 +84,7 @@ class TargetView:
     @property
     def trains(self) -> bool:
         """Whether `make profile` can train this target's interpreter."""
-        return self.target.native and bool(self.target.toolchain.optimisation.profile_generate)
+        return self.target.native and bool(self.target.toolchain.profile_generate)
 
     @property
     def tree(self) -> str:

@@ -42,6 +42,7 @@ def edit(path: Path, old: str, new: str) -> None:
             "needs: [compiler-tr",
             ["zig.yml", "needs", "compiler-rt"],
         ),
+        ("configs/toolchains/zig.yml", "family: clang", "family: clan", ["zig.yml", "family", "did you mean 'clang'"]),
         (
             "supported.txt",
             "x86_64-linux-musl ",
