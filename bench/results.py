@@ -105,7 +105,7 @@ def describe_machine() -> str:
 
 def measure(jobs: list[Job], interpreters: list[Interpreter], rounds: int, results: Results, path: Path) -> None:
     """Run all jobs, round by round: each with one interpreter right after the other. Go on where a call stopped."""
-    forget_what_ours_failed(results)
+    forget_what_ours_failed(results, jobs)
     for number in range(rounds):
         for done, job in enumerate(jobs, 1):
             key = f"{job.suite}/{job.name}"
@@ -119,11 +119,12 @@ def measure(jobs: list[Job], interpreters: list[Interpreter], rounds: int, resul
             results.save(path)
 
 
-def forget_what_ours_failed(results: Results) -> None:
-    """Let it be tried again: nothing was kept of it."""
-    for key in [key for key, by in results.failures.items() if OURS in by]:
-        del results.failures[key]
-        results.rounds.pop(key, None)
+def forget_what_ours_failed(results: Results, jobs: list[Job]) -> None:
+    """Let those of the jobs be tried again: nothing was kept of them."""
+    for key in [f"{job.suite}/{job.name}" for job in jobs]:
+        if OURS in results.failures.get(key, {}):
+            del results.failures[key]
+            results.rounds.pop(key, None)
 
 
 def add_round(results: Results, job: Job, interpreters: list[Interpreter]) -> None:

@@ -99,6 +99,15 @@ def test_what_fails_is_told_and_not_tried_again(tmp_path: Path) -> None:
     assert found.ratios("s", "other") == {}
 
 
+def test_what_ours_failed_is_tried_again_when_it_is_asked_for(tmp_path: Path) -> None:
+    def run(one: Interpreter) -> dict[str, float]:
+        return {one.name: 1.0}
+
+    found = Results(failures={"s/j": {"ours": "no compiler"}, "s/other": {"ours": "no module"}})
+    measure([Job("s", "j", run)], [OURS, OTHER], 1, found, tmp_path / "results.json")
+    assert found.failures == {"s/other": {"ours": "no module"}} and found.rounds == {"s/j": 1}
+
+
 def test_pyperf_result(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     runs = [{"warmups": [[1, 0.1]]}, {"values": [0.3, 0.2]}]
