@@ -70,15 +70,11 @@ def choose(jobs: list[Job], patterns: list[str] | None) -> list[Job]:
     """Return the jobs that a pattern names; all without one."""
     if not patterns:
         return jobs
-    names = [f"{job.suite}/{job.name}" for job in jobs]
+    names = [job.key for job in jobs]
     for pattern in patterns:
         if not fnmatch.filter([*names, *(job.suite for job in jobs)], pattern):
             raise UsageError(f"no benchmark '{pattern}'{nearest(pattern, names)}")
-    return [
-        job
-        for job, name in zip(jobs, names, strict=True)
-        if any(fnmatch.fnmatch(name, p) or job.suite == p for p in patterns)
-    ]
+    return [job for job in jobs if any(fnmatch.fnmatch(job.key, p) or job.suite == p for p in patterns)]
 
 
 def run(options: argparse.Namespace, results: Results) -> None:

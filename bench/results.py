@@ -108,23 +108,22 @@ def measure(jobs: list[Job], interpreters: list[Interpreter], rounds: int, resul
     forget_what_ours_failed(results, jobs)
     for number in range(rounds):
         for done, job in enumerate(jobs, 1):
-            key = f"{job.suite}/{job.name}"
-            failed = results.failures.get(key, {})
+            failed = results.failures.get(job.key, {})
             able = [one for one in interpreters if one.name not in failed]
-            if results.rounds.get(key, 0) > number or OURS in failed or len(able) < 2:
+            if results.rounds.get(job.key, 0) > number or OURS in failed or len(able) < 2:
                 continue
-            say(f"[round {number + 1} of {rounds}: {done}/{len(jobs)}] {key}")
+            say(f"[round {number + 1} of {rounds}: {done}/{len(jobs)}] {job.key}")
             add_round(results, job, able)
-            results.rounds[key] = number + 1
+            results.rounds[job.key] = number + 1
             results.save(path)
 
 
 def forget_what_ours_failed(results: Results, jobs: list[Job]) -> None:
     """Let those of the jobs be tried again: nothing was kept of them."""
-    for key in [f"{job.suite}/{job.name}" for job in jobs]:
-        if OURS in results.failures.get(key, {}):
-            del results.failures[key]
-            results.rounds.pop(key, None)
+    for job in jobs:
+        if OURS in results.failures.get(job.key, {}):
+            del results.failures[job.key]
+            results.rounds.pop(job.key, None)
 
 
 def add_round(results: Results, job: Job, interpreters: list[Interpreter]) -> None:
@@ -137,7 +136,7 @@ def add_round(results: Results, job: Job, interpreters: list[Interpreter]) -> No
             say(f"    {one.name}: {error}")
             failed[one.name] = str(error).splitlines()[0]
     if failed:
-        results.failures.setdefault(f"{job.suite}/{job.name}", {}).update(failed)
+        results.failures.setdefault(job.key, {}).update(failed)
     for interpreter in times if OURS in times else ():
         for name, seconds in times[interpreter].items():
             by = results.seconds.setdefault(job.suite, {}).setdefault(name, {})

@@ -43,6 +43,11 @@ class Job:
     name: str
     run: Callable[[Interpreter], Times]
 
+    @property
+    def key(self) -> str:
+        """The name that the results and `--only` know it by."""
+        return f"{self.suite}/{self.name}"
+
 
 def call(command: list[str], text: str = "", seconds: float | None = None) -> str:
     """Run a measurement; return what it printed. Raises BenchError with the last thing it complained about."""

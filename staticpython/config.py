@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -250,10 +250,11 @@ def pick(kind: str, name: str, known: dict[str, object] | dict[str, Arch] | list
 def load_facts(root: Path = ROOT) -> Facts:
     """Read and check all YAML files below `root`; raises FactsError with file, key and remedy."""
     configs = root / "configs"
+    families = {p.stem: load(p, Family) for p in sorted((configs / "families").glob("*.yml"))}
     facts = Facts(
         arches={p.stem: load(p, Arch, name=p.stem) for p in sorted(configs.glob("*.yml"))},
         packages={p.stem: load(p, Package, name=p.stem) for p in sorted((configs / "packages").glob("*.yml"))},
-        toolchains={p.stem: _load_toolchain(p, configs) for p in sorted((configs / "toolchains").glob("*.yml"))},
+        toolchains={p.stem: _load_toolchain(p, families) for p in sorted((configs / "toolchains").glob("*.yml"))},
         launchers={p.stem: load(p, Launcher, name=p.stem) for p in sorted((configs / "launchers").glob("*.yml"))},
         profiles={p.stem: load(p, Profile, name=p.stem) for p in sorted((configs / "profiles").glob("*.yml"))},
         series={p.stem: load(p, Series, name=p.stem) for p in sorted((root / "setup_local").glob("*.yml"))},
@@ -267,13 +268,10 @@ def load_facts(root: Path = ROOT) -> Facts:
     return facts
 
 
-def _load_toolchain(path: Path, configs: Path) -> Toolchain:
+def _load_toolchain(path: Path, families: dict[str, Family]) -> Toolchain:
     toolchain = load(path, Toolchain, name=path.stem)
-    families = {p.stem: p for p in (configs / "families").glob("*.yml")}
-    if toolchain.family not in families:
-        known = f"{nearest(toolchain.family, families)} (known: {', '.join(sorted(families))})"
-        raise FactsError(f"{path}: family: no family '{toolchain.family}'{known}")
-    family = load(families[toolchain.family], Family)
+    _check_known(path, "family", "family", toolchain.family, families)
+    family = families[toolchain.family]
     return dataclasses.replace(
         toolchain,
         cflags=[*family.cflags, *toolchain.cflags],
@@ -318,11 +316,14 @@ def _check_references(facts: Facts, root: Path) -> None:
 
 def _known_packages(facts: Facts, where: Path, where_key: str, names: list[str]) -> None:
     for name in names:
-        if name not in facts.packages:
-            raise FactsError(
-                f"{where}: {where_key}: no package '{name}'{nearest(name, facts.packages)}"
-                f" (known: {', '.join(sorted(facts.packages))})"
-            )
+        _check_known(where, where_key, "package", name, facts.packages)
+
+
+def _check_known(where: Path, where_key: str, kind: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise FactsError(
+            f"{where}: {where_key}: no {kind} '{name}'{nearest(name, known)} (known: {', '.join(sorted(known))})"
+        )
 
 
 def _check_sources(facts: Facts, root: Path) -> None:
