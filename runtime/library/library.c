@@ -1,5 +1,5 @@
-/* Two functions of _imp: the code of modules of the standard library, out of
- * the executable. To import such a module takes no look into its folder and
+/* The code of modules of the standard library, out of the executable, by two
+ * functions of _imp and for what is frozen anyway. To import such a module takes no look into its folder and
  * reads no file; otherwise all is as if it had come out of its .pyc: found
  * where its folder is in sys.path, with the same loader, file name and
  * attributes (patches/cpython-3.13/0014). A part of Python/import.c.
@@ -8,6 +8,7 @@
  */
 
 #include "pycore_library.h"
+#include "library_code.c"
 
 static int
 compare_with_module(const void *name, const void *module)
@@ -16,14 +17,15 @@ compare_with_module(const void *name, const void *module)
 }
 
 /* Nothing where another library, other code or the files themselves are
-   asked for: PYTHONHOME, -O, -X frozen_modules=off,
-   --check-hash-based-pycs always. */
+   asked for: PYTHONHOME, -O, -X frozen_modules=off, -X no_debug_ranges,
+   --check-hash-based-pycs always; or where somebody watches code being made. */
 static const struct _library_module *
 find_in_library(PyObject *fullname)
 {
     const PyConfig *config = _Py_GetConfig();
     if (&_PyLibrary == NULL || !use_frozen() || config->home != NULL
-        || config->optimization_level > 0
+        || config->optimization_level > 0 || !config->code_debug_ranges
+        || _PyInterpreterState_GET()->active_code_watchers
         || wcscmp(config->check_hash_pycs_mode, L"always") == 0)
     {
         return NULL;
@@ -66,9 +68,35 @@ library_code(PyObject *Py_UNUSED(module), PyObject *args)
         PyErr_SetImportError(fullname, fullname, path);
         return NULL;
     }
-    PyObject *code = PyMarshal_ReadObjectFromString(found->code, found->size);
-    if (code != NULL) {
-        update_compiled_module((PyCodeObject *)code, path);
+    return read_module_code(_PyInterpreterState_GET(), found, path);
+}
+
+/* The code of a frozen module. One that has origname was found by its name,
+   among CPython's own if nobody has set others. */
+static PyObject *
+library_frozen_code(PyInterpreterState *interp, struct frozen_info *info)
+{
+    const struct _library_module *found = NULL;
+    if (info->origname != NULL && PyImport_FrozenModules == NULL) {
+        found = find_in_library(info->nameobj);
     }
+    if (found == NULL) {
+        return PyMarshal_ReadObjectFromString(info->data, info->size);
+    }
+    PyObject *filename = PyUnicode_FromFormat("<frozen %s>", found->origin);
+    if (filename == NULL) {
+        return NULL;
+    }
+    PyObject *code = read_module_code(interp, found, filename);
+    Py_DECREF(filename);
     return code;
+}
+
+/* The next interpreter interns its own strings. */
+static void
+library_fini(void)
+{
+    if (&_PyLibrary != NULL) {
+        memset(_PyLibrary.interned, 0, _PyLibrary.interned_size);
+    }
 }

@@ -2,15 +2,25 @@
 
 struct _library_module {
     const char *name;
-    int size;
+    const char *origin;     /* its name among the files, and as frozen */
     int is_package;
-    const char *code;
+    int count;              /* of the objects that its code is read from */
+    size_t objects;         /* where they begin */
 };
 
 struct _library {
     int count;
     const struct _library_module *modules;  /* sorted by name */
+    const unsigned char *objects;   /* see library_code.c */
+    const char *text;           /* all modules' strings, one after the other */
+    const uint32_t *strings;    /* where each begins, and LIBRARY_... */
+    PyObject **interned;        /* those that have been made by the main interpreter */
+    size_t interned_size;
 };
+
+#define LIBRARY_INTERNED    1
+#define LIBRARY_NOT_ASCII   2
+#define LIBRARY_START(string)   ((string) >> 2)
 
 /* Not in the programs that CPython is built with. */
 extern const struct _library _PyLibrary __attribute__((__weak__));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -9,18 +10,38 @@ import pytest
 from staticpython.config import ROOT
 from tests.build.conftest import BuiltTarget
 
-MODULES = (ROOT / "runtime/library/modules.txt").read_text().split()
+LINES = (ROOT / "runtime/library/modules.txt").read_text().splitlines()
+# name: that of its file
+MODULES = {line.split()[0]: line.split()[-1] for line in LINES}
 
 COMPARE = """
-import _imp, importlib.util, marshal, sys
-for name in sys.argv[1:]:
-    spec = importlib.util.find_spec(name)
-    with open(spec.cached, "rb") as file:
-        code = marshal.loads(file.read()[16:])
-    ours = spec.loader.get_code(name)
-    assert _imp.library_find(name) is (spec.submodule_search_locations is not None), name
-    assert ours == code, name
-    assert ours.co_filename == spec.origin, name
+import _imp, os, sys, types
+fields = [n for n in dir(types.CodeType) if n.startswith("co_") and n not in ("co_lnotab", "co_lines", "co_positions")]
+def show(what, where):
+    if type(what) is types.CodeType:
+        # Counters in the bytecode, code that has not run.
+        yield where, "adaptive", what._co_code_adaptive
+        yield where, "lines", list(what.co_lines())
+        yield where, "positions", list(what.co_positions())
+        for field in fields:
+            value = getattr(what, field)
+            if not callable(value):
+                yield from show(value, f"{where}.{field}")
+    elif type(what) in (tuple, frozenset):
+        yield where, type(what), len(what)
+        for i, item in enumerate(what if type(what) is tuple else sorted(what, key=repr)):
+            yield from show(item, f"{where}[{i}]")
+    else:
+        yield where, type(what), repr(what), type(what) is str and sys._is_interned(what)
+for name, origin in zip(sys.argv[1::2], sys.argv[2::2]):
+    path = os.path.join(sys._stdlib_dir, *origin.split("."))
+    path = os.path.join(path, "__init__.py") if _imp.library_find(name) else path + ".py"
+    with open(path, "rb") as file:
+        expected = compile(file.read(), path, "exec", dont_inherit=True)
+    ours = _imp.library_code(name, path)
+    for a, b in zip(show(ours, name), show(expected, name), strict=True):
+        assert a == b, (a, b)
+    assert ours == expected, name
 """
 
 SHOW = """
@@ -49,12 +70,50 @@ def _has_library(target: BuiltTarget) -> None:
         pytest.skip("this profile's executable holds no modules")
 
 
-def test_list_is_sorted() -> None:
-    assert sorted(set(MODULES)) == MODULES
+def test_list_is_sorted_after_what_start_up_imports() -> None:
+    rest = LINES[LINES.index("linecache") + 1 :]
+    assert sorted(rest) == rest
+    assert len(MODULES) == len(LINES)
 
 
-def test_code_is_that_of_the_files(target: BuiltTarget) -> None:
-    assert target.run("-c", COMPARE, *MODULES) == ""
+def test_code_is_that_of_the_source(target: BuiltTarget) -> None:
+    assert target.run("-c", COMPARE, *(word for pair in MODULES.items() for word in pair)) == ""
+
+
+def test_start_up_imports_nothing_else(target: BuiltTarget) -> None:
+    code = "import sys; print([n for n, m in sys.modules.items() if getattr(m.__spec__, 'origin', '') != 'built-in'])"
+    names = set(ast.literal_eval(target.run("-c", code))) - {"__main__", "os.path", "sys", "builtins"}
+    assert names and names <= set(MODULES)
+
+
+def test_frozen_modules_keep_their_names(target: BuiltTarget) -> None:
+    code = "import importlib, os; print(*(f.__code__.co_filename for f in (importlib.__import__, os.walk)))"
+    assert target.run("-c", code) == "<frozen importlib._bootstrap> <frozen os>"
+    assert target.run("-O", "-c", code) == "<frozen importlib._bootstrap> <frozen os>"
+
+
+def test_other_code_is_frozen_code_too(target: BuiltTarget) -> None:
+    code = """if 1:
+        import _imp, marshal
+        data = marshal.dumps(compile("x = 1", "mine", "exec"))
+        print(_imp.get_frozen_object("os", data).co_filename, _imp.get_frozen_object("os").co_filename)
+    """
+    assert target.run("-c", code) == "mine <frozen os>"
+
+
+def test_interpreters_in_one_process(target: BuiltTarget) -> None:
+    """One with strings of its own, one that shares the main one's, and the main one after them."""
+    code = """if 1:
+        import _interpreters, sys
+        text = "import json.decoder, csv, sys; assert sys._is_interned(json.decoder.JSONDecoder.__name__)"
+        for config in ("isolated", "legacy") * 2:
+            interpreter = _interpreters.create(config)
+            assert _interpreters.run_string(interpreter, text) is None, config
+            _interpreters.destroy(interpreter)
+        exec(text)
+        print(json.loads("[1]"), csv.reader.__name__)
+    """
+    assert target.run("-c", code) == "[1] reader"
 
 
 def test_no_file_is_read(target: BuiltTarget) -> None:
@@ -78,6 +137,6 @@ def test_what_comes_first_in_the_path_wins(target: BuiltTarget, tmp_path: Path) 
     assert target.run("-c", "import json; print(json.name)", env={"PYTHONPATH": str(tmp_path)}) == "mine"
 
 
-@pytest.mark.parametrize("option", [("-O",), ("--check-hash-based-pycs", "always")])
+@pytest.mark.parametrize("option", [("-O",), ("-X", "no_debug_ranges"), ("--check-hash-based-pycs", "always")])
 def test_files_are_read_where_these_are_asked_for(target: BuiltTarget, option: tuple[str, ...]) -> None:
     assert target.run("-B", *option, "-c", "import _imp, json; print(_imp.library_find('json'))") == "None"

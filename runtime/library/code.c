@@ -1,0 +1,211 @@
+/* Code of modules, from what freeze_library.py made of it: a list of objects,
+ * each of which refers to others before it by their place. The last one is
+ * the code. Numbers are LEB128. A part of library.c.
+ *
+ * What it gives is what marshal gives, but for what need not be done again:
+ * nothing is validated, a string is interned once for all modules, counters
+ * in the bytecode are set, tuples need not be tracked for garbage collection
+ * (none of their items can be part of a cycle).
+ */
+
+#include "pycore_code.h"
+#include "pycore_frame.h"           // FRAME_SPECIALS_SIZE
+#include "pycore_opcode_metadata.h"
+
+struct library_reader {
+    const unsigned char *at;
+    PyInterpreterState *interp;
+    PyObject *filename;
+    PyObject **objects;
+};
+
+static size_t
+read_number(struct library_reader *r)
+{
+    size_t number = *r->at & 0x7f;
+    for (int shift = 7; *r->at++ & 0x80; shift += 7) {
+        number |= (size_t)(*r->at & 0x7f) << shift;
+    }
+    return number;
+}
+
+static PyObject *
+read_ref(struct library_reader *r)
+{
+    return Py_NewRef(r->objects[read_number(r)]);
+}
+
+static PyObject *
+read_string(struct library_reader *r)
+{
+    size_t place = read_number(r);
+    /* Another interpreter may have a dict of interned strings of its own. */
+    PyObject **interned = _Py_IsMainInterpreter(r->interp) ? &_PyLibrary.interned[place] : NULL;
+    if (interned != NULL && *interned != NULL) {
+        return Py_NewRef(*interned);
+    }
+    uint32_t entry = _PyLibrary.strings[place];
+    const char *text = _PyLibrary.text + LIBRARY_START(entry);
+    Py_ssize_t size = LIBRARY_START(_PyLibrary.strings[place + 1]) - LIBRARY_START(entry);
+    PyObject *string = (entry & LIBRARY_NOT_ASCII)
+        ? PyUnicode_DecodeUTF8(text, size, "surrogatepass")
+        : _PyUnicode_FromASCII(text, size);
+    if (string != NULL && (entry & LIBRARY_INTERNED)) {
+        _PyUnicode_InternImmortal(r->interp, &string);
+        if (interned != NULL) {
+            *interned = string;
+        }
+    }
+    return string;
+}
+
+static PyObject *
+read_tuple(struct library_reader *r)
+{
+    size_t size = read_number(r);
+    if (size == 0) {
+        return PyTuple_New(0);
+    }
+    PyTupleObject *tuple = PyObject_GC_NewVar(PyTupleObject, &PyTuple_Type, size);
+    if (tuple == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < size; i++) {
+        tuple->ob_item[i] = read_ref(r);
+    }
+    return (PyObject *)tuple;
+}
+
+static PyObject *
+read_bytes(struct library_reader *r)
+{
+    size_t size = read_number(r);
+    r->at += size;
+    return PyBytes_FromStringAndSize((const char *)r->at - size, size);
+}
+
+static PyObject *
+read_integer(struct library_reader *r)
+{
+    char *end;
+    PyObject *integer = PyLong_FromString((const char *)r->at, &end, 16);
+    r->at = (const unsigned char *)end + 1;
+    return integer;
+}
+
+static double
+read_double(struct library_reader *r)
+{
+    r->at += 8;
+    return PyFloat_Unpack8((const char *)r->at - 8, 1);
+}
+
+/* What init_code() in codeobject.c does. */
+static PyObject *
+read_code(struct library_reader *r)
+{
+    size_t units = read_number(r);
+    PyCodeObject *co = PyObject_NewVar(PyCodeObject, &PyCode_Type, units);
+    if (co == NULL) {
+        return NULL;
+    }
+    co->co_argcount = (int)read_number(r);
+    co->co_posonlyargcount = (int)read_number(r);
+    co->co_kwonlyargcount = (int)read_number(r);
+    co->co_stacksize = (int)read_number(r);
+    co->co_flags = (int)read_number(r);
+    co->co_consts = read_ref(r);
+    co->co_names = read_ref(r);
+    co->co_localsplusnames = read_ref(r);
+    co->co_localspluskinds = read_ref(r);
+    co->co_name = read_ref(r);
+    co->co_qualname = read_ref(r);
+    co->co_firstlineno = (int)read_number(r);
+    co->co_linetable = read_ref(r);
+    co->co_exceptiontable = read_ref(r);
+    co->co_filename = Py_NewRef(r->filename);
+    memcpy(_PyCode_CODE(co), r->at, units * sizeof(_Py_CODEUNIT));
+    r->at += units * sizeof(_Py_CODEUNIT);
+
+    co->co_nlocalsplus = (int)PyTuple_GET_SIZE(co->co_localsplusnames);
+    co->co_framesize = co->co_nlocalsplus + co->co_stacksize + FRAME_SPECIALS_SIZE;
+    co->co_nlocals = co->co_ncellvars = co->co_nfreevars = 0;
+    for (int i = 0; i < co->co_nlocalsplus; i++) {
+        _PyLocals_Kind kind = _PyLocals_GetKind(co->co_localspluskinds, i);
+        co->co_nlocals += (kind & CO_FAST_LOCAL) != 0;
+        co->co_ncellvars += (kind & CO_FAST_CELL) != 0;
+        co->co_nfreevars += (kind & CO_FAST_FREE) != 0;
+    }
+    co->co_version = r->interp->func_state.next_version;
+    if (co->co_version != 0) {
+        r->interp->func_state.next_version++;
+    }
+    co->_co_firsttraceable = 0;
+    while (_PyCode_CODE(co)[co->_co_firsttraceable].op.code != RESUME) {
+        co->_co_firsttraceable++;
+    }
+    co->_co_monitoring = NULL;
+    co->_co_instrumentation_version = 0;
+    co->co_weakreflist = NULL;
+    co->co_extra = NULL;
+    co->_co_cached = NULL;
+    co->co_executors = NULL;
+    return (PyObject *)co;
+}
+
+static PyObject *
+read_library_object(struct library_reader *r)
+{
+    switch (*r->at++) {
+    case 'u':
+        return read_string(r);
+    case 't':
+        return read_tuple(r);
+    case 'b':
+        return read_bytes(r);
+    case 'o':
+        return read_code(r);
+    case 'n':
+        return PyLong_FromLong((long)read_number(r));
+    case 'i':
+        return read_integer(r);
+    case 'f':
+        return PyFloat_FromDouble(read_double(r));
+    case 'c': {
+        Py_complex c;
+        c.real = read_double(r);
+        c.imag = read_double(r);
+        return PyComplex_FromCComplex(c);
+    }
+    case 's':
+        return PyFrozenSet_New(r->objects[read_number(r)]);
+    }
+    Py_UNREACHABLE();
+}
+
+/* A new reference to the code of a module, with that file name. */
+static PyObject *
+read_module_code(PyInterpreterState *interp, const struct _library_module *module, PyObject *filename)
+{
+    PyObject **objects = PyMem_New(PyObject *, module->count);
+    if (objects == NULL) {
+        return PyErr_NoMemory();
+    }
+    struct library_reader reader = {_PyLibrary.objects + module->objects, interp, Py_NewRef(filename), objects};
+    _PyUnicode_InternMortal(interp, &reader.filename);
+    objects[0] = Py_None;
+    objects[1] = Py_False;
+    objects[2] = Py_True;
+    objects[3] = Py_Ellipsis;
+    int count = 4;
+    while (count < module->count && (objects[count] = read_library_object(&reader)) != NULL) {
+        count++;
+    }
+    PyObject *code = count == module->count ? Py_NewRef(objects[count - 1]) : NULL;
+    while (count > 4) {
+        Py_DECREF(objects[--count]);
+    }
+    Py_DECREF(reader.filename);
+    PyMem_Free(objects);
+    return code;
+}
