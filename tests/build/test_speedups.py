@@ -21,6 +21,55 @@ TEXTS += ["x" * i + c + "y" * (n - i) for n in range(40) for i in range(n + 1) f
 TEXTS += [chr(c) + other for c in range(256) for other in ("", "\\u20ac", "\\U0001f600")]
 """
 
+# Wider text, which is looked at character by character, says what is right.
+REGEX = r"""
+import random, re
+random.seed(1)
+patterns = ["b", "ba", "aab", "[^b]+", "[^b]{3}", ".*b", ".{2,30}b", "a.*?b", "(.*)b(.*)a", ".*\xe9", "b[^a]*a",
+            "(?:.b)+.*b", ".+\u20ac"]
+patterns = [re.compile(p) for p in patterns]
+for letters in ("ab", "a" * 30 + "b", "a" * 90 + "b\n", "ab\xe9\n", "x"):
+    for size in (*range(40), 100, 300):
+        for _ in range(5):
+            text = "".join(random.choices(letters, k=size))
+            for pattern in patterns:
+                expected = [m.span() for m in pattern.finditer(text + "\u20ac", 0, size)]
+                assert [m.span() for m in pattern.finditer(text)] == expected, (pattern, text)
+"""
+
+LINES = r"""
+import random
+random.seed(1)
+
+def lines(text, breaks, keepends):
+    result, line, i = [], text[:0], 0
+    while i < len(text):
+        size = 2 if text[i:i + 2] in ("\r\n", b"\r\n") else 1
+        if text[i:i + 1] in breaks:
+            result.append(line + text[i:i + size] if keepends else line)
+            line, i = text[:0], i + size
+        else:
+            line, i = line + text[i:i + 1], i + 1
+    return result + [line] if line else result
+
+breaks = list("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+for letters in ("ab\n", "a" * 30 + "\r\n", "abc\t \x1c\x0c\x1f\x84", "a" * 20 + "\xe9\x85\x84\x86", "\r\n",
+                "\u20ac\u2028a"):
+    for size in (*range(40), 100, 500):
+        text = "".join(random.choices(letters, k=size))
+        data = text.encode("latin-1", "replace")
+        for keepends in (False, True):
+            assert text.splitlines(keepends) == lines(text, breaks, keepends), text
+            assert data.splitlines(keepends) == lines(data, (b"\n", b"\r"), keepends), data
+for size in (*range(40), 239, 240, 241, 1000, 10000):
+    for letter in "a", "\xe9", "\u20ac":
+        text = "".join(random.choices("b" + letter, k=size))
+        count = sum(c == letter for c in text)
+        assert (text.count(letter), text.replace(letter, "", 7).count(letter)) == (count, max(0, count - 7))
+        if letter != "\u20ac":
+            assert text.encode("latin-1").count(letter.encode("latin-1")) == count
+"""
+
 JSON = """
 from json import decoder, encoder, JSONDecodeError
 
@@ -300,7 +349,14 @@ PIECES = (
     "pieces = [b''.join(random.choices(words, k=n % 400)) + b'x' * (n % 270) for n in range(300)]"
 )
 
-PROGRAMS = {"codecs": CODECS, "json": TEXTS + JSON, "long": LONG, "search": SEARCH}
+PROGRAMS = {
+    "codecs": CODECS,
+    "json": TEXTS + JSON,
+    "lines": LINES,
+    "long": LONG,
+    "regex": REGEX,
+    "search": SEARCH,
+}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
