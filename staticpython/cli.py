@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="ARCH",
         help="CPU to build for, more than once or 'all' (default: this machine's)",
     )
+    add("--cpu", default="", metavar="NAME", help="the oldest CPU that the code is to run on (default: see --list)")
     add("--python", default="3.13", metavar="VERSION", help="release series or exact release (default: %(default)s)")
     add("--toolchain", default="zig", metavar="NAME", help="compiler and linker (default: %(default)s)")
     add(
@@ -46,6 +47,11 @@ def parser() -> argparse.ArgumentParser:
         default="/usr/local",
         metavar="DIR",
         help="where 'make install' copies the tree (default: %(default)s)",
+    )
+    add(
+        "--pie",
+        action=argparse.BooleanOptionalAction,
+        help="a static-PIE (default, but on i386), or code at a fixed address: starts sooner, is easier to attack",
     )
     add("--allocator", default="", metavar="NAME", help="malloc: mimalloc (default) or musl")
     add("--profile", default="", metavar="NAME", help="another kind of interpreter: small, for tiny systems")
@@ -115,6 +121,7 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
             raise UsageError(f"--mirror {options.mirror}: no such folder")
     return Options(
         arches=tuple(dict.fromkeys(arches)),
+        cpu=options.cpu,
         python=options.python,
         toolchain=options.toolchain,
         toolchain_prefix=_toolchain_prefix(options.toolchain_prefix),
@@ -124,6 +131,7 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
         only=tuple(options.only),
         prefix=options.prefix,
         mirror=mirror,
+        pie=options.pie,
         allocator=options.allocator,
         profile=options.profile,
         releases=tuple(options.release),
@@ -197,7 +205,7 @@ def _listing(facts: Facts, *, as_json: bool) -> str:
             if module.feature and name not in features.setdefault(module.feature, []):
                 features[module.feature].append(name)
     data = {
-        "arches": {a.name: a.triple for a in facts.arches.values()},
+        "arches": {a.name: f"{a.triple}  {' '.join(a.cpus)}" for a in facts.arches.values()},
         "pythons": [r.version for r in cpython.releases],
         "toolchains": {t.name: t.summary for t in facts.toolchains.values()},
         "launchers": {launcher.name: launcher.summary for launcher in facts.launchers.values()},

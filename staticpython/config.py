@@ -18,6 +18,16 @@ HOST_STYLES = ("gnu", "target", "none")
 
 
 @dataclass(frozen=True)
+class Cpu:
+    """The CPU that code is made for: each that is newer runs it too."""
+
+    cflags: list[str] = key("Compiler flags that name it.")
+    zig: str = key("The same CPU, as Zig's `-mcpu` names it.")
+    emulator: str = key("A CPU that has no more than that, as the emulator's `-cpu` names it.")
+    configure_answers: dict[str, str] = key("Answers for configure that differ with the CPU.", default={})
+
+
+@dataclass(frozen=True)
 class Arch:
     """A CPU architecture: `configs/<arch>.yml`."""
 
@@ -26,16 +36,18 @@ class Arch:
     native_on: list[str] = key("Machines (`uname -m`) whose kernel runs this arch's programs as they are.")
     elf_machine: str = key("e_machine of the binary, with the name that elf.h gives it.")
     elf_class: int = key("Bits of the ELF class: 32 or 64.")
-    cflags: list[str] = key("Compiler flags that every object of this arch gets: the baseline CPU and the ABI.")
+    cpus: dict[str, Cpu] = key("What `--cpu` may name; the first one is the default.")
+    pie: bool = key(
+        "Whether programs are static-PIE unless `--no-pie` or `--pie` says otherwise; else at a fixed address."
+    )
     thread_stack_mib: int = key("Stack of a new thread in MiB (p_memsz of PT_GNU_STACK, which musl reads).")
     linux_headers: str = key("The kernel's name for the arch, as in Zig's `<name>-linux-any` header folders.")
     zig_target: str = key("The arch as Zig's `-target` names it.")
-    zig_cpu: str = key("The baseline CPU of `cflags`, as Zig's `-mcpu` names it.")
-    emulator_cpu: str = key("A CPU that has no more than that, as the emulator's `-cpu` names it.")
     openssl_target: str = key("The arch as OpenSSL's `Configure` names it.")
     wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
     gcc_cpus: list[str] = key("What the triples of ready GCC toolchains for the arch begin with, best first.")
     emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
+    cflags: list[str] = key("Compiler flags that every object of this arch gets, after the CPU's: the ABI.", default=[])
     lto_ldflags: list[str] = key("Linker flags with which link-time optimisation knows the arch's ABI.", default=[])
     configure_answers: dict[str, str] = key(
         "Answers for configure tests that would have to run a program (config.site); native builds take them as well.",

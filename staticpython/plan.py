@@ -10,6 +10,7 @@ from pathlib import Path
 from staticpython.config import (
     ROOT,
     Arch,
+    Cpu,
     Facts,
     Launcher,
     Module,
@@ -32,6 +33,7 @@ class Options:
     """What the command line asks for."""
 
     arches: tuple[str, ...]
+    cpu: str = ""
     python: str = "3.13"
     toolchain: str = "zig"
     toolchain_prefix: str = ""
@@ -41,6 +43,7 @@ class Options:
     only: tuple[str, ...] = ()
     prefix: str = "/usr/local"
     mirror: str = ""
+    pie: bool | None = None
     allocator: str = ""
     profile: str = ""
     releases: tuple[str, ...] = ()
@@ -77,6 +80,8 @@ class Target:
     """One interpreter to build."""
 
     arch: Arch
+    cpu: Cpu
+    pie: bool
     toolchain: Toolchain
     launcher: Launcher | None
     native: bool
@@ -144,6 +149,8 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     """Turn the facts and the user's options into a plan; raises UsageError for what is not there."""
     for arch in options.arches:
         pick("arch", arch, facts.arches)
+    if options.cpu:
+        pick("cpu", options.cpu, [cpu for arch in options.arches for cpu in facts.arches[arch].cpus])
     kind = _choose_profile(facts, options)
     options = dataclasses.replace(
         options, allocator=options.allocator or kind.allocator, without=(*options.without, *kind.without)
@@ -216,8 +223,16 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
     packages = tuple(facts.packages[n] for n in [*names, *(n for n in always if n not in names)])
     profile = next(r.profile for p in packages if p.kind == "cpython" for r in p.releases)
     cflags_core, ldflags_core = ([], []) if options.plain else _core_flags(arch, toolchain, profile)
+    pie = arch.pie if options.pie is None else options.pie
+    cpu = arch.cpus.get(options.cpu) or next(iter(arch.cpus.values()))
     return Target(
-        arch=arch,
+        arch=dataclasses.replace(
+            arch,
+            cflags=[*cpu.cflags, *arch.cflags, *([] if pie else ["-fno-pie"])],
+            configure_answers=arch.configure_answers | cpu.configure_answers,
+        ),
+        cpu=cpu,
+        pie=pie,
         toolchain=toolchain,
         launcher=facts.launchers[options.launcher] if options.launcher else None,
         native=host_machine() in arch.native_on,

@@ -230,7 +230,8 @@ def _wrappers(target: Target, folder: Path, environment: jinja2.Environment, gen
             launcher=launcher.command.format(family=toolchain.family) if launcher else "",
             remote=launcher is not None and launcher.remote,
             triple=arch.triple,
-            cflags=flags([*arch.cflags, *toolchain.cflags]),
+            cflags=flags([*toolchain.cflags, *arch.cflags]),
+            pie=target.pie,
             last=flags(target.kind.cflags),
             ldflags=flags(toolchain.ldflags),
             stack=arch.thread_stack_mib << 20,
@@ -260,6 +261,8 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
     """Return what the helpers that make calls (assemble, verify) must know of a target."""
     return {
         "arch": dataclasses.asdict(target.arch),
+        "cpu": dataclasses.asdict(target.cpu),
+        "pie": target.pie,
         "version": plan.version,
         "series": plan.series.name,
         "tree": tree_name(plan.version, target.arch),

@@ -26,14 +26,15 @@ DF_BIND_NOW, DF_TEXTREL = 0x8, 0x4
 DF_1_PIE, DF_1_NOW = 0x08000000, 0x1
 
 
-def binary_faults(path: Path, arch: dict[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the binary; nothing when all is well."""
+def binary_faults(path: Path, arch: dict[str, Any], *, pie: bool = True) -> Iterator[str]:
+    """Yield what is wrong with the binary, static-PIE or at a fixed address; nothing when all is well."""
     with path.open("rb") as file:
         elf = ELFFile(file)
         if elf["e_machine"] != arch["elf_machine"] or elf.elfclass != arch["elf_class"]:
             yield f"is {elf['e_machine']} with {elf.elfclass} bits, not {arch['elf_machine']} with {arch['elf_class']}"
-        if elf["e_type"] != "ET_DYN":
-            yield f"is {elf['e_type']}, not position independent (ET_DYN)"
+        expected = "ET_DYN" if pie else "ET_EXEC"
+        if elf["e_type"] != expected:
+            yield f"is {elf['e_type']}, not {'position independent' if pie else 'at a fixed address'} ({expected})"
         segments = {s["p_type"]: s for s in elf.iter_segments()}
         if "PT_INTERP" in segments:
             yield "has PT_INTERP: it asks for a dynamic loader"
@@ -46,12 +47,12 @@ def binary_faults(path: Path, arch: dict[str, Any]) -> Iterator[str]:
             yield f"gives threads {stack['p_memsz']} bytes of stack, not {arch['thread_stack_mib']} MiB"
         if any(s["p_flags"] & PF_X and s["p_flags"] & PF_W for s in elf.iter_segments("PT_LOAD")):
             yield "has a segment that is writable and executable"
-        yield from _dynamic_faults(segments.get("PT_DYNAMIC"))
+        yield from _dynamic_faults(segments.get("PT_DYNAMIC"), pie=pie)
 
 
-def _dynamic_faults(dynamic: Any) -> Iterator[str]:
+def _dynamic_faults(dynamic: Any, *, pie: bool) -> Iterator[str]:
     if dynamic is None:
-        yield "has no PT_DYNAMIC: it cannot be a static-PIE"
+        yield "has no PT_DYNAMIC: nothing that it loads could find a symbol"
         return
     tags = {tag.entry.d_tag: tag.entry.d_val for tag in dynamic.iter_tags()}
     needed = [tag.needed for tag in dynamic.iter_tags("DT_NEEDED")]
@@ -61,20 +62,22 @@ def _dynamic_faults(dynamic: Any) -> Iterator[str]:
         yield "has text relocations"
     if not (tags.get("DT_FLAGS", 0) & DF_BIND_NOW or tags.get("DT_FLAGS_1", 0) & DF_1_NOW):
         yield "is not bound at start (-z now): RELRO is not full"
-    if not tags.get("DT_FLAGS_1", 0) & DF_1_PIE:
+    if pie and not tags.get("DT_FLAGS_1", 0) & DF_1_PIE:
         yield "is not marked as PIE"
-    yield from _relocation_faults(dynamic)
+    yield from _relocation_faults(dynamic, pie=pie)
 
 
-def _relocation_faults(dynamic: Any) -> Iterator[str]:
-    """Yield relocations but those that add the load address: the start of a static-PIE makes no others (dlstart.c)."""
+def _relocation_faults(dynamic: Any, *, pie: bool) -> Iterator[str]:
+    """Yield relocations that nothing makes: a static-PIE's start (dlstart.c) only adds the load address."""
     elf, symbols = dynamic.elffile, list(dynamic.iter_symbols())
     for kind, table in dynamic.get_relocation_tables().items():
         if kind == "RELR":
+            if not pie:
+                yield "has relative relocations, which nothing makes at start"
             continue
         for relocation in table.iter_relocations():
             name = describe_reloc_type(relocation["r_info_type"], elf)
-            if not name.endswith("_RELATIVE"):
+            if not (pie and name.endswith("_RELATIVE")):
                 yield f"has a relocation that nothing makes at start: {name} {symbols[relocation['r_info_sym']].name}"
 
 
@@ -139,13 +142,14 @@ def main(arguments: list[str] | None = None) -> int:
     def body() -> int:
         plan = json.loads(options.plan.read_text(encoding="utf-8"))
         binary = options.tree / f"bin/python{plan['series']}"
-        faults = [f"{binary} {f}" for f in binary_faults(binary, plan["arch"])]
+        faults = [f"{binary} {f}" for f in binary_faults(binary, plan["arch"], pie=plan["pie"])]
         faults += path_faults(options.tree, [str(options.plan.resolve().parents[2])])
         faults += flag_faults(options.tree)
         faults += [f"{binary} {f}" for f in module_faults([*emulator_of(plan), str(binary)], plan["modules"])]
         if faults:
             raise VerifyError("\n  ".join(["the tree is not what it must be:", *faults]))
-        print(f"verified  {options.tree}: static-PIE, full RELRO, NX, no loader, {len(plan['modules'])} modules")
+        kind = "static-PIE" if plan["pie"] else "static, at a fixed address"
+        print(f"verified  {options.tree}: {kind}, full RELRO, NX, no loader, {len(plan['modules'])} modules")
         return 0
 
     return run_main(body)

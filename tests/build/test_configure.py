@@ -123,7 +123,7 @@ def test_runs_on_an_old_cpu(target: BuiltTarget) -> None:
         "assert sqlite3.connect(':memory:').execute('select sum(value * 1.5) from json_each(\"[1, 2]\")')\n"
         "print(math.sqrt(2) * 0.1, json.dumps(1e300), 7 ** 300 % 1000007, decimal.Decimal(2).sqrt())\n"
     )
-    command = [emulator, "-cpu", target.plan["arch"]["emulator_cpu"], str(target.binary), "-I", "-c", program]
+    command = [emulator, "-cpu", target.plan["cpu"]["emulator"], str(target.binary), "-I", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=clean_environment())
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [

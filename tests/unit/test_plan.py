@@ -15,8 +15,10 @@ def x86_64_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_module, "host_machine", lambda: "x86_64")
 
 
-def plan(*, arches: tuple[str, ...] = ("x86_64",), with_gpl: bool = False, **names: tuple[str, ...]) -> Plan:
-    return make_plan(load_facts(), Options(arches=arches, with_gpl=with_gpl, **names))  # type: ignore[arg-type]
+def plan(
+    *, arches: tuple[str, ...] = ("x86_64",), cpu: str = "", with_gpl: bool = False, **names: tuple[str, ...]
+) -> Plan:
+    return make_plan(load_facts(), Options(arches=arches, cpu=cpu, with_gpl=with_gpl, **names))  # type: ignore[arg-type]
 
 
 def names(made: Plan) -> set[str]:
@@ -49,6 +51,16 @@ def test_profile_small() -> None:
     assert (fast.malloc, fast.kind.library, fast.kind.cflags) == ("mimalloc", True, [])
 
 
+def test_cpu_of_each_arch() -> None:
+    made = plan(arches=("i386", "x86_64"))
+    assert [t.cpu.zig for t in made.targets] == ["pentium_m", "x86_64"]
+    old = plan(arches=("i386", "x86_64"), cpu="i686")
+    assert [t.cpu.zig for t in old.targets] == ["i686", "x86_64"]
+    assert [t.arch.cflags[0] for t in old.targets] == ["-march=i686", "-march=x86-64"]
+    rounds_twice = [t.arch.configure_answers["ac_cv_x87_double_rounding"] for t in (made.targets[0], old.targets[0])]
+    assert rounds_twice == ["no", "yes"]
+
+
 def test_only_keeps_what_has_no_feature() -> None:
     made = plan(only=("compression",))
     assert {"zlib", "_lzma", "math", "_socket"} <= set(made.targets[0].modules)
@@ -68,6 +80,7 @@ def test_packages_come_after_what_they_need() -> None:
     ("options", "words"),
     [
         ({"arches": ("aarch46",)}, "unknown arch 'aarch46', did you mean 'aarch64'"),
+        ({"arches": ("x86_64",), "cpu": "x86-64-v9"}, "unknown cpu 'x86-64-v9', did you mean 'x86-64-v3'"),
         ({"arches": ("x86_64",), "python": "3.12"}, "unknown Python '3.12'"),
         ({"arches": ("x86_64",), "toolchain": "zigg"}, "unknown toolchain 'zigg', did you mean 'zig'"),
         ({"arches": ("x86_64",), "releases": ("xz=5.8.2",)}, "unknown release of xz '5.8.2', did you mean '5.8"),
