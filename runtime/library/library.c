@@ -68,7 +68,11 @@ library_code(PyObject *Py_UNUSED(module), PyObject *args)
         PyErr_SetImportError(fullname, fullname, path);
         return NULL;
     }
-    return read_module_code(_PyInterpreterState_GET(), found, path);
+    PyInterpreterState *interp = _PyInterpreterState_GET();
+    /* What modules make, they keep. Some more of it than usual is made before
+       a collection looks at it in vain. */
+    interp->gc.generations[0].count = 0;
+    return read_module_code(interp, found, path);
 }
 
 /* The code of a frozen module. One that has origname was found by its name,
