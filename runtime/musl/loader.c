@@ -53,6 +53,7 @@ static void describe_program(void)
 	static const size_t no_dynamic[2];
 	static Elf_Symndx no_symbols[3] = { 1 };
 	size_t aux[AUX_CNT], i;
+	struct stat st;
 	Phdr *ph;
 
 	decode_vec(libc.auxv, aux, AUX_CNT);
@@ -74,6 +75,10 @@ static void describe_program(void)
 	ldso.name = "/proc/self/exe";
 	if (aux[AT_EXECFN] && strncmp((char *)aux[AT_EXECFN], "/proc/", 6))
 		ldso.name = (char *)aux[AT_EXECFN];
+	if (!stat("/proc/self/exe", &st)) {
+		ldso.dev = st.st_dev;
+		ldso.ino = st.st_ino;
+	}
 	ldso.shortname = "libc.so";
 	ldso.relocated = ldso.constructed = ldso.bfs_built = 1;
 	ldso.deps = (struct dso **)no_deps;
@@ -253,7 +258,8 @@ static int check_ehdr(int fd, const Ehdr *eh, size_t len)
 	    && ((eh->e_flags ^ self->e_flags) & 6))
 		return refuse("built for another floating-point ABI");
 	if (eh->e_type != ET_DYN)
-		return refuse("not a shared library");
+		return refuse(eh->e_type == ET_EXEC
+			? "a program, not a library" : "not a shared library");
 	if (eh->e_phentsize != sizeof(Phdr) || !eh->e_phnum)
 		return refuse("bad ELF header");
 	if (fstat(fd, &st)) return 0;

@@ -26,7 +26,7 @@ LINKED = (
 
 
 def test_binary_is_static_and_hardened(target: BuiltTarget) -> None:
-    assert list(binary_faults(target.binary, target.plan["arch"])) == []
+    assert list(binary_faults(target.binary, target.plan["arch"], pie=target.plan["pie"])) == []
 
 
 def test_every_module_is_linked_and_imports(target: BuiltTarget) -> None:
