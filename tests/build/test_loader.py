@@ -246,7 +246,8 @@ def test_other_files_are_refused(built: Built, tmp_path: Path) -> None:
     assert "not an ELF" in refusal(b"/* GNU ld script */ INPUT(libfoo.a)")
     assert "truncated" in refusal(good[:40])
     assert "truncated" in refusal(good[: len(good) // 4])
-    assert "not a shared library" in refusal(good[:16] + struct.pack("<H", 2) + good[18:])
+    assert "not a shared library" in refusal(good[:16] + struct.pack("<H", 1) + good[18:])
+    assert "a program, not a library" in refusal(good[:16] + struct.pack("<H", 2) + good[18:])
     name, elf_class, machine = FOREIGN.get(built.target.arch, ("x86_64", 2, 62))
     foreign = bytearray(good)
     foreign[4] = elf_class
