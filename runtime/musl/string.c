@@ -92,7 +92,15 @@ static inline wide all_wide(unsigned char c)
 
 static inline wide eq_wide(wide a, wide b)
 {
+#ifdef __clang__
 	return (wide)(a==b);
+#else
+	/* GCC compares vectors that are too wide for the CPU byte by byte. */
+	union { wide w; vec v[2]; } x = { a }, y = { b };
+	x.v[0] = eq(x.v[0], y.v[0]);
+	x.v[1] = eq(x.v[1], y.v[1]);
+	return x.w;
+#endif
 }
 
 static inline int any(wide v)
