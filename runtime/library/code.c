@@ -40,13 +40,15 @@ read_string(struct library_reader *r)
 {
     size_t place = read_number(r);
     /* Another interpreter may have a dict of interned strings of its own. */
-    PyObject **interned = _Py_IsMainInterpreter(r->interp) ? &_PyLibrary.interned[place] : NULL;
+    PyObject **interned = _Py_IsMainInterpreter(r->interp)
+        ? &_PyLibrary.interned[place] : NULL;
     if (interned != NULL && *interned != NULL) {
         return Py_NewRef(*interned);
     }
     uint32_t entry = _PyLibrary.strings[place];
     const char *text = _PyLibrary.text + LIBRARY_START(entry);
-    Py_ssize_t size = LIBRARY_START(_PyLibrary.strings[place + 1]) - LIBRARY_START(entry);
+    Py_ssize_t size = LIBRARY_START(_PyLibrary.strings[place + 1])
+        - LIBRARY_START(entry);
     PyObject *string = (entry & LIBRARY_NOT_ASCII)
         ? PyUnicode_DecodeUTF8(text, size, "surrogatepass")
         : _PyUnicode_FromASCII(text, size);
@@ -185,13 +187,16 @@ read_library_object(struct library_reader *r)
 
 /* A new reference to the code of a module, with that file name. */
 static PyObject *
-read_module_code(PyInterpreterState *interp, const struct _library_module *module, PyObject *filename)
+read_module_code(PyInterpreterState *interp,
+                 const struct _library_module *module, PyObject *filename)
 {
     PyObject **objects = PyMem_New(PyObject *, module->count);
     if (objects == NULL) {
         return PyErr_NoMemory();
     }
-    struct library_reader reader = {_PyLibrary.objects + module->objects, interp, Py_NewRef(filename), objects};
+    struct library_reader reader = {
+        _PyLibrary.objects + module->objects, interp, Py_NewRef(filename), objects
+    };
     _PyUnicode_InternMortal(interp, &reader.filename);
     objects[0] = Py_None;
     objects[1] = Py_False;

@@ -1,8 +1,9 @@
 /* The code of modules of the standard library, out of the executable, by two
- * functions of _imp and for what is frozen anyway. To import such a module takes no look into its folder and
- * reads no file; otherwise all is as if it had come out of its .pyc: found
- * where its folder is in sys.path, with the same loader, file name and
- * attributes (patches/cpython-3.13/0014). A part of Python/import.c.
+ * functions of _imp and for what is frozen anyway. To import such a module
+ * takes no look into its folder and reads no file; otherwise all is as if it
+ * had come out of its .pyc: found where its folder is in sys.path, with the
+ * same loader, file name and attributes (patches/cpython-3.13/0014). A part
+ * of Python/import.c.
  *
  * A .pyc of this tree is not compared with its source either.
  */
