@@ -2,7 +2,8 @@
 
 MODULES is a file with their names, and behind a name that of the file where it is another; LIB is the folder with their
 source. What stands together in MODULES is together in memory, so what start-up imports comes first. Run by CPython's
-Makefile with the Python that freezes its other modules, and included by Python/frozen.c (patches/cpython-3.13/0014).
+Makefile with the Python that freezes its other modules, which may lack every C extension (so no struct, no opcode), and
+included by Python/frozen.c (patches/cpython-3.13/0014).
 
 A module's code becomes a list of objects, each of which refers only to those before it; the last is the code itself.
 code.c reads that in a quarter of the time that marshal takes. Numbers are LEB128. A string is a number too: its place
@@ -10,17 +11,16 @@ in the list of all modules' strings.
 """
 
 import marshal
-import opcode
-import struct
 import sys
 import types
+
+import _opcode_metadata  # type: ignore[import-not-found]
 
 # The first objects of every module, as marshal names them: `constants` of code.c.
 CONSTANTS = "NFT."
 # The start of an adaptive instruction's counter (pycore_code.h, pycore_backoff.h), as _PyCode_Quicken() sets it.
 COUNTERS = {"JUMP_BACKWARD": 16 << 4 | 4} | {f"POP_JUMP_IF_{c}": 0x5555 for c in ("FALSE", "TRUE", "NONE", "NOT_NONE")}
 COUNTER = 1 << 4 | 1
-CACHES: dict[str, int] = opcode._inline_cache_entries  # type: ignore[attr-defined]
 MARSHAL_REF = 0x80
 
 
@@ -52,16 +52,24 @@ def numbers(*values: int) -> bytes:
     return bytes(out)
 
 
-def quicken(code: bytes) -> bytes:
+def cache_entries(lib: str) -> dict[int, int]:
+    """Return how many cache entries follow each opcode, from the table that CPython's own C code uses."""
+    with open(lib + "/../Include/internal/pycore_opcode_metadata.h") as file:
+        table = file.read().rpartition("_PyOpcode_Caches[256] = {")[2].partition("}")[0]
+    entries = (line.strip(" [,").split("] = ") for line in table.split("\n") if "] = " in line)
+    return {_opcode_metadata.opmap[name]: int(count) for name, count in entries}
+
+
+def quicken(code: bytes, caches: dict[int, int]) -> bytes:
     """Return bytecode with its counters set, as the interpreter makes it of what a compiler or a file gives."""
+    counters = {_opcode_metadata.opmap[name]: value for name, value in COUNTERS.items()}
     out = bytearray(code)
     i = 0
     while i < len(out):
-        name = opcode.opname[out[i]]
-        caches = CACHES.get(name, 0)
-        if caches:
-            out[i + 2 : i + 4] = struct.pack("<H", COUNTERS.get(name, COUNTER))
-        i += 2 + 2 * caches
+        count = caches.get(out[i], 0)
+        if count:
+            out[i + 2 : i + 4] = counters.get(out[i], COUNTER).to_bytes(2, "little")
+        i += 2 + 2 * count
     return bytes(out)
 
 
@@ -93,8 +101,9 @@ class Strings:
 class Module:
     """A module's code: `objects` as code.c reads them, made of what marshal writes (its format: Python/marshal.c)."""
 
-    def __init__(self, code: types.CodeType, strings: Strings) -> None:
+    def __init__(self, code: types.CodeType, strings: Strings, caches: dict[int, int]) -> None:
         """Convert code; its strings go to those of all modules."""
+        self._caches = caches
         self.objects: list[bytes] = []
         self._data, self._at = marshal.dumps(code), 0
         self._strings = strings
@@ -162,7 +171,7 @@ class Module:
             return self._integer(self._long())
         if tag == "l":
             size = self._long()
-            digits = struct.unpack(f"<{abs(size)}H", self._take(2 * abs(size)))
+            digits = [int.from_bytes(self._take(2), "little") for _ in range(abs(size))]
             value = sum(digit << 15 * i for i, digit in enumerate(digits))
             return self._integer(value if size > 0 else -value)
         if tag == "c":
@@ -177,7 +186,7 @@ class Module:
 
     def _code(self) -> int:
         counts = [self._long() for _ in range(5)]  # arguments, positional and by keyword only, stack, flags
-        bytecode = quicken(self._bytecode())
+        bytecode = quicken(self._bytecode(), self._caches)
         consts, names, variables, kinds, _filename, name, qualname = [self._read() for _ in range(7)]
         line = self._long()
         tables = self._read(), self._read()  # lines, exceptions
@@ -193,12 +202,14 @@ class Module:
 
 def main(modules: str, lib: str, header: str) -> None:
     """Write the header."""
-    strings, objects, entries = Strings(), b"", []
+    strings, caches = Strings(), cache_entries(lib)
+    objects, entries = b"", []
     with open(modules) as file:
         for line in file.read().splitlines():
             name, _, origin = line.partition(" ")
             text, is_package = source(lib, origin or name)
-            module = Module(compile(text, f"<library {name}>", "exec", optimize=0, dont_inherit=True), strings)
+            code = compile(text, f"<library {name}>", "exec", optimize=0, dont_inherit=True)
+            module = Module(code, strings, caches)
             entries.append(f'{{"{name}", "{origin or name}", {int(is_package)}, {module.count}, {len(objects)}}},\n')
             objects += b"".join(module.objects)
     with open(header, "w") as out:
