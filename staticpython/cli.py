@@ -160,12 +160,14 @@ def _check_for_make(folder: Path) -> None:
 def _replay(options: argparse.Namespace) -> list[str]:
     """Return the arguments with which the Makefile regenerates itself."""
     words = [f"--arch={a}" for a in options.arch or []]
+    words += [f"--cpu={options.cpu}"] if options.cpu else []
     words += [f"--python={options.python}", f"--toolchain={options.toolchain}", f"--prefix={options.prefix}"]
     prefix = _toolchain_prefix(options.toolchain_prefix)
     words += [f"--toolchain-prefix={prefix}"] if prefix else []
     words += [f"--launcher={options.launcher}"] if options.launcher else []
     words += ["--with-gpl"] if options.with_gpl else []
     words += ["--plain"] if options.plain else []
+    words += [] if options.pie is None else ["--pie" if options.pie else "--no-pie"]
     words += [f"--without={n}" for n in options.without] + [f"--only={n}" for n in options.only]
     words += [f"--allocator={options.allocator}"] if options.allocator else []
     words += [f"--profile={options.profile}"] if options.profile else []

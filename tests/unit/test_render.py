@@ -116,3 +116,35 @@ def test_list_and_check(capsys: pytest.CaptureFixture[str]) -> None:
 def test_unknown_arch_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--arch=x86-64"]) == 2
     assert "did you mean 'x86_64'" in capsys.readouterr().err
+
+
+def test_makefile_regenerates_itself_with_every_option(tmp_path: Path) -> None:
+    """What is given to generate.py holds when a fact changes; so an option that is not replayed is no option."""
+    given = {
+        "arch": ["i386"],
+        "cpu": "i686",
+        "python": "3.13.15",
+        "toolchain": "gcc",
+        "toolchain_prefix": f"{tmp_path}",
+        "launcher": "ccache",
+        "with_gpl": True,
+        "plain": True,
+        "without": ["ssl"],
+        "only": ["compression"],
+        "prefix": "/opt",
+        "pie": True,
+        "allocator": "musl",
+        "profile": "small",
+        "release": ["xz=5.8.1"],
+        "output": tmp_path,
+        "mirror": "/m",
+    }
+    only_for_this_run = {"list", "json", "check", "dry_run", "quiet", "verbose", "help"}
+    (tmp_path / "bin").mkdir()
+    assert {action.dest for action in cli.parser()._actions} == given.keys() | only_for_this_run
+    options = cli.parser().parse_args([])
+    vars(options).update(given)
+    again = vars(cli.parser().parse_args(cli._replay(options)))
+    assert {name: again[name] for name in given} == given
+    vars(options)["pie"] = False
+    assert cli.parser().parse_args(cli._replay(options)).pie is False
