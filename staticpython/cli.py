@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--pie",
         action=argparse.BooleanOptionalAction,
-        help="a static-PIE (default, but on i386), or code at a fixed address: starts sooner, is easier to attack",
+        help="a static-PIE, or a fixed address, which starts sooner (default: `pie` of configs/ARCH.yml)",
     )
     add("--allocator", default="", metavar="NAME", help="malloc: mimalloc (default) or musl")
     add("--profile", default="", metavar="NAME", help="another kind of interpreter: small, for tiny systems")
