@@ -31,13 +31,15 @@ CHECKS = (
     "main_leaves",
     "forks",
     "forks_while_freed",
+    "zeroed",
     "goes_back",
     "small_footprint",
+    "untouched",
     "limited",
     "tightly_limited",
 )
 # An emulator's own memory is in these figures, and its limits are not the program's.
-NATIVE_ONLY = ("many_threads", "inherited", "goes_back", "small_footprint", "limited", "tightly_limited")
+NATIVE_ONLY = ("many_threads", "inherited", "goes_back", "small_footprint", "untouched", "limited", "tightly_limited")
 
 
 @pytest.fixture(scope="module")

@@ -96,9 +96,17 @@ def test_empty_chroot_has_certificates_zones_and_terminals(chroot: Chroot) -> No
     program = "import datetime as d, zoneinfo as z; print(d.datetime(2026, 7, 1, tzinfo=z.ZoneInfo('Europe/Berlin')))"
     assert chroot("-c", program) == "2026-07-01 00:00:00+02:00"
     assert int(chroot("-c", "import zoneinfo; print(len(zoneinfo.available_timezones()))")) > 400
-    for terminal in ("xterm-256color", "linux", "tmux-256color", "screen", "vt100"):
-        program = f"import curses; curses.setupterm({terminal!r}, 1); print(curses.tigetnum('cols'))"
-        assert int(chroot("-c", program)) > 0
+    show = "print(curses.tigetnum('cols'), curses.tigetnum('colors'), curses.tigetflag('am'), curses.tigetstr('home'))"
+    for terminal, shown in (
+        ("xterm-256color", "80 256 1 b'\\x1b[H'"),
+        # More colors than 16 bits count.
+        ("xterm-direct", "80 16777216 1 b'\\x1b[H'"),
+        ("linux", "80 8 1 b'\\x1b[H'"),
+        # By its other name.
+        ("vt100-am", "80 -1 1 b'\\x1b[H'"),
+        ("dumb", "80 -1 1 None"),
+    ):
+        assert chroot("-c", f"import curses; curses.setupterm({terminal!r}, 1); {show}") == shown
 
 
 def test_certificates_of_the_environment_win(target: BuiltTarget, tmp_path: Path) -> None:

@@ -539,6 +539,41 @@ static void small_footprint(void)
 	CHECK(resident()<before+700);
 }
 
+/* What calloc gives is zero, whoever had the memory before, */
+static void zeroed(void)
+{
+	static struct { unsigned char *p; size_t n; } block[64];
+	unsigned seed = 1;
+	for (int i=0; i<5000; i++) {
+		seed = seed*1103515245 + 12345;
+		unsigned k = seed>>8 & 63;
+		/* Mostly small, sometimes a few MiB. */
+		size_t n = (seed>>14 & 0xffff) >> (seed>>4 & 15);
+		if (!(i%50)) n *= 64;
+		if (!(i%1000)) n += 20<<20;
+		if (block[k].p) check_filled(block[k].p, block[k].n, k);
+		free(block[k].p);
+		block[k].p = i%3 ? calloc(1, n) : malloc(n);
+		CHECK(block[k].p);
+		if (i%3) check_filled(block[k].p, n, 0);
+		memset(block[k].p, k, n);
+		block[k].n = n;
+	}
+}
+
+/* and is not there before it is written to. */
+static void untouched(void)
+{
+	for (size_t n=8<<20; n<=512<<20; n*=8) {
+		long before = resident();
+		char *p = calloc(n, 1);
+		CHECK(p);
+		p[n/2] = 1;
+		/* One page that was written to may be a huge one. */
+		CHECK(resident()<before+2500);
+	}
+}
+
 /* Memory that cannot be had is an error, and no end. */
 static void limited(void)
 {
@@ -579,7 +614,7 @@ static const struct { const char *name; void (*run)(void); } checks[] = {
 #define C(f) { #f, f }
 	C(first_use_in_threads), C(basics), C(errors), C(alignments), C(reallocs), C(moves),
 	C(threads), C(many_threads), C(inherited), C(main_leaves), C(forks), C(forks_while_freed),
-	C(goes_back), C(small_footprint), C(limited), C(tightly_limited),
+	C(zeroed), C(goes_back), C(small_footprint), C(untouched), C(limited), C(tightly_limited),
 };
 
 #include "main.h"
