@@ -79,6 +79,7 @@ class Release:
     inner: str | None = key("A tarball or folder inside the file: the one that holds the tree.", default=None)
     host: str | None = key("Build machine (`uname -m`) that this release is for; any when missing.", default=None)
     profile: str | None = key("Kind cpython: the trained profile (`make profile`), packed with xz.", default=None)
+    order: str | None = key("Kind cpython: the functions that start-up calls (`make profile`).", default=None)
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,9 @@ class Optimisation:
     lto_cflags: list[str] = key("Compiler flags of link-time optimisation; none: it has none.", default=[])
     lto_ldflags: list[str] = key("Linker flags of link-time optimisation.", default=[])
     profile_use: list[str] = key("Compiler flags that use a trained profile; `{profile}` is the file.", default=[])
+    profile_ldflags: list[str] = key(
+        "Linker flags that put functions into an order; `{order}` is the list of those that start-up calls.", default=[]
+    )
 
 
 @dataclass(frozen=True)
@@ -348,8 +352,9 @@ def _check_sources(facts: Facts, root: Path) -> None:
                 raise FactsError(f"{where}: releases[{i}].sha256: must be 64 lower-case hexadecimal digits")
             if not (release.urls or release.debian or release.pypi):
                 raise FactsError(f"{where}: releases[{i}]: give at least one of urls, debian and pypi")
-            if release.profile and not (root / release.profile).is_file():
-                raise FactsError(f"{where}: releases[{i}].profile: no file {release.profile}")
+            for name, trained in {"profile": release.profile, "order": release.order}.items():
+                if trained and not (root / trained).is_file():
+                    raise FactsError(f"{where}: releases[{i}].{name}: no file {trained}")
             if "/" in release.file or release.file.startswith("."):
                 raise FactsError(f"{where}: releases[{i}].file: must be a plain file name")
         for source in package.overlay:

@@ -14,6 +14,7 @@ from staticpython.config import (
     Facts,
     Launcher,
     Module,
+    Optimisation,
     Package,
     Profile,
     Release,
@@ -95,6 +96,7 @@ class Target:
     malloc: str
     kind: Profile
     profile: str | None
+    order: str | None
     cflags_core: tuple[str, ...]
     ldflags_core: tuple[str, ...]
 
@@ -221,8 +223,10 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
     names = _closure(facts, [*toolchain.builds, *toolchain.needs, *roots])
     always = [p.name for p in facts.packages.values() if p.runtime_data or p.kind == "cpython"]
     packages = tuple(facts.packages[n] for n in [*names, *(n for n in always if n not in names)])
-    profile = next(r.profile for p in packages if p.kind == "cpython" for r in p.releases)
-    cflags_core, ldflags_core = ([], []) if options.plain else _core_flags(arch, toolchain, profile)
+    release = next(r for p in packages if p.kind == "cpython" for r in p.releases)
+    fast = Optimisation() if options.plain else toolchain.optimisation
+    profile = release.profile if fast.profile_use else None
+    order = release.order if fast.profile_ldflags else None
     pie = arch.pie if options.pie is None else options.pie
     cpu = arch.cpus.get(options.cpu) or next(iter(arch.cpus.values()))
     return Target(
@@ -245,23 +249,24 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
         replaced={n: r for n, r in replaced.items() if r},
         malloc=ALLOCATORS[options.allocator],
         kind=kind,
-        profile=None if options.plain or not toolchain.optimisation.profile_use else profile,
-        cflags_core=tuple(cflags_core),
-        ldflags_core=tuple(ldflags_core),
+        profile=profile,
+        order=order,
+        cflags_core=(*_with_trained(fast.profile_use, "profile", profile), *fast.lto_cflags),
+        ldflags_core=(
+            *_with_trained(fast.profile_ldflags, "order", order),
+            *(fast.lto_ldflags + arch.lto_ldflags if fast.lto_cflags else []),
+        ),
     )
 
 
-def _core_flags(arch: Arch, toolchain: Toolchain, profile: str | None) -> tuple[list[str], list[str]]:
-    """Return the flags that compile and that link the interpreter, besides those that everything gets."""
-    fast = toolchain.optimisation
-    use = [f.format(profile=profile_path(profile)) for f in fast.profile_use] if profile else []
-    link = [*fast.lto_ldflags, *arch.lto_ldflags] if fast.lto_cflags else []
-    return [*use, *fast.lto_cflags], link
+def _with_trained(flags: list[str], name: str, file: str | None) -> list[str]:
+    """Return the interpreter's flags that use a file of the training, without one none."""
+    return [f.format(**{name: f"../../profiles/{unpacked(file)}"}) for f in flags] if file else []
 
 
-def profile_path(profile: str) -> str:
-    """Return the unpacked profile's path, relative to the folder that CPython is built in."""
-    return f"../../profiles/{Path(profile).stem}"
+def unpacked(file: str) -> str:
+    """Return the name that a file of the training has below build/profiles."""
+    return Path(file).name.removesuffix(".xz")
 
 
 def _closure(facts: Facts, names: list[str]) -> list[str]:

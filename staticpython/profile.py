@@ -26,6 +26,7 @@ WARN_BELOW = 0.97
 MAGIC = b"\xfflprofi\x81"
 # The two parts of the training and their weights in the profile: train.py is shorter, and nearer to what programs do.
 WEIGHTS = {"tests": 1, "train": 3}
+_CALLED = re.compile(r"^  (\S+):\n(?:    .*\n)*?    Function count: (\d+)$", re.MULTILINE)
 _COMPLAINT = re.compile(r"profile data may be (?:out of date|incomplete): of \d+ functions?, (\d+) ")
 
 
@@ -54,14 +55,16 @@ def check(profile: Path, log: Path) -> str:
     return report
 
 
-def unpack(packed: Path, profile: Path) -> None:
-    """Unpack a profile for the compiler."""
-    data = lzma.decompress(packed.read_bytes())
-    functions_in(data)
-    profile.parent.mkdir(parents=True, exist_ok=True)
-    temporary = profile.with_name(f"{profile.name}.new")
+def unpack(packed: Path, file: Path) -> None:
+    """Unpack a profile for the compiler, or copy a list of functions for the linker."""
+    data = packed.read_bytes()
+    if packed.suffix == ".xz":
+        data = lzma.decompress(data)
+        functions_in(data)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f"{file.name}.new")
     temporary.write_bytes(data)
-    temporary.replace(profile)
+    temporary.replace(file)
 
 
 def train(plan: dict[str, Any], build: Path) -> None:
@@ -86,17 +89,33 @@ def train(plan: dict[str, Any], build: Path) -> None:
         print(f"{name}: exit code {run.returncode}")
         if run.returncode and name == "train":
             raise StaticPythonError(f"{workload} failed with exit code {run.returncode}")
+    where = {"LLVM_PROFILE_FILE": str(raw.resolve() / "start-%2m.profraw")}
+    subprocess.run([python, "-c", "pass"], check=True, env=environment | where)
+
+
+def called_in(shown: str) -> list[str]:
+    """Return the names of functions that were called, the most called first, of what `llvm-profdata show` printed."""
+    calls: dict[str, int] = {}
+    for name, count in _CALLED.findall(shown):
+        # The file of a static function stands before its name.
+        calls[re.split("[;:]", name)[-1]] = int(count)
+    return [name for name in sorted(calls, key=lambda n: (-calls[n], n)) if calls[name]]
 
 
 def merge(raw: Path, profdata: Path, result: Path) -> None:
-    """Merge what the workloads wrote into `raw`, with their weights, and pack it into `result`."""
-    for name in WEIGHTS:
+    """Merge what the workloads wrote into `raw`: `result`.profdata.xz, with their weights, and `result`.order."""
+    for name in (*WEIGHTS, "start"):
         subprocess.run([profdata, "merge", "-o", raw / name, *sorted(raw.glob(f"{name}-*.profraw"))], check=True)
     weighted = [f"-weighted-input={weight},{raw / name}" for name, weight in WEIGHTS.items()]
     subprocess.run([profdata, "merge", "-o", raw / "merged", *weighted], check=True)
-    packed = lzma.compress((raw / "merged").read_bytes(), preset=9 | lzma.PRESET_EXTREME)
-    result.write_bytes(packed)
-    print(f"{result}: {functions_in((raw / 'merged').read_bytes())} functions, {len(packed)} bytes")
+    merged = (raw / "merged").read_bytes()
+    packed = lzma.compress(merged, preset=9 | lzma.PRESET_EXTREME)
+    Path(f"{result}.profdata.xz").write_bytes(packed)
+    show = subprocess.run([profdata, "show", "--all-functions", raw / "start"], check=True, stdout=subprocess.PIPE)
+    called = called_in(show.stdout.decode())
+    uncounted = (ROOT / "profiles/libc.order").read_text(encoding="utf-8")
+    Path(f"{result}.order").write_text("\n".join(called) + "\n" + uncounted, encoding="utf-8")
+    print(f"{result}: {functions_in(merged)} functions, {len(packed)} bytes; start-up calls {len(called)}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     add = commands.add_parser("unpack").add_argument
     add("packed", type=Path)
-    add("profile", type=Path)
+    add("file", type=Path)
     add = commands.add_parser("check").add_argument
     add("profile", type=Path)
     add("--log", type=Path, required=True)
@@ -120,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def body() -> int:
         if options.command == "unpack":
-            unpack(options.packed, options.profile)
+            unpack(options.packed, options.file)
         elif options.command == "check":
             print(check(options.profile, options.log))
         elif options.command == "train":

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 
 from staticpython.config import ROOT, Arch, Package, patches
-from staticpython.plan import Plan, Source, Target, profile_path
+from staticpython.plan import Plan, Source, Target, unpacked
 from staticpython.setup_local import render_setup_local
 
 # Dates in what is built are the release day of the newest CPython listed, 2026-08-05 (reproducible-builds.org).
@@ -46,15 +46,15 @@ class SourceView:
 
 
 @dataclass(frozen=True)
-class ProfileView:
-    """A trained profile: its path here, and its name below build/profiles."""
+class TrainedView:
+    """A file of the training: its path here, and its name below build/profiles."""
 
     packed: str
 
     @property
     def unpacked(self) -> str:
-        """Name of the file for the compiler."""
-        return Path(profile_path(self.packed)).name
+        """Name of the file for compiler or linker."""
+        return unpacked(self.packed)
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,14 @@ class TargetView:
         return getattr(self.target, name)
 
     @property
-    def profile(self) -> ProfileView | None:
+    def profile(self) -> TrainedView | None:
         """The trained profile that this target uses."""
-        return ProfileView(self.target.profile) if self.target.profile else None
+        return TrainedView(self.target.profile) if self.target.profile else None
+
+    @property
+    def trained(self) -> list[TrainedView]:
+        """The files of the training that this target uses."""
+        return [TrainedView(f) for f in (self.target.profile, self.target.order) if f]
 
     @property
     def programs(self) -> dict[str, str]:
@@ -137,7 +142,7 @@ def render(plan: Plan, output: Path, arguments: list[str], python: str = sys.exe
         sources_of={s.name: s for s in sources},
         targets=views,
         trainers=plan.trainers,
-        profiles=[ProfileView(p) for p in sorted({t.profile for t in plan.targets if t.profile})],
+        trained=sorted({f for t in views for f in t.trained}, key=lambda f: f.packed),
         packages=sorted({p.name for t in plan.targets for p in t.packages if p.kind != "data"}),
         fact_globs=FACT_GLOBS,
     )
@@ -268,6 +273,7 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
         "tree": tree_name(plan.version, target.arch),
         "toolchain": target.toolchain.name,
         "profile": target.profile,
+        "order": target.order,
         "library": target.kind.library,
         "cflags_core": target.cflags_core,
         "ldflags_core": target.ldflags_core,

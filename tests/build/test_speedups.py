@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import socket
 import ssl
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from staticpython.config import ROOT
 from tests.build.conftest import BuiltTarget, clean_environment
 
 # Text with something special at each place, of sizes around the 8 and 16 characters that are looked at together.
@@ -444,6 +446,22 @@ def test_traceback_shows_the_source(target: BuiltTarget) -> None:
     command = [*target.emulator, str(target.binary), "-c", "import sys\nassert 'linecache' not in sys.modules\n1 / 0"]
     done = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
     assert "\n    1 / 0\n" in done.stderr and "ZeroDivisionError" in done.stderr
+
+
+def test_what_start_up_calls_stands_together(target: BuiltTarget) -> None:
+    if not target.plan["order"]:
+        pytest.skip("built without the training (--plain), or with a linker that puts nothing into an order")
+    names = [n for n in (ROOT / target.plan["order"]).read_text().splitlines() if not n.startswith("#")]
+    text = (target.build / "cpython/python.map").read_text()
+    # LLD's map: address, another, size, alignment, and a symbol's name far to the right.
+    symbols = re.findall(r"^ *([0-9a-f]+) +[0-9a-f]+ +[0-9a-f]+ +\d+ {17}(\S+)$", text, re.MULTILINE)
+    places: dict[str, int] = {}
+    for address, name in symbols:
+        places.setdefault(name, int(address, 16))
+    # The others became part of their callers.
+    found = [places[name] for name in names if name in places]
+    assert len(found) > len(names) / 3
+    assert found == sorted(found)
 
 
 def test_deflate_with_another_zlib(target: BuiltTarget) -> None:

@@ -73,9 +73,29 @@ def test_every_arch_gets_profile_and_lto(monkeypatch: pytest.MonkeyPatch, arch: 
     assert str(ROOT) not in " ".join(made.cflags_core + made.ldflags_core)
 
 
+def test_start_up_is_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = target(monkeypatch)
+    assert made.order == "profiles/cpython-3.13.order"
+    assert any("=../../profiles/cpython-3.13.order" in f for f in made.ldflags_core)
+    text = (ROOT / made.order).read_text()
+    assert text.endswith((ROOT / "profiles/libc.order").read_text())
+    names = [line for line in text.splitlines() if not line.startswith("#")]
+    assert len(names) == len(set(names)) and {"PyDict_SetItem", "type_ready", "Py_RunMain"} <= set(names)
+
+
+def test_order_is_that_of_the_calls() -> None:
+    shown = (
+        "Counters:\n  main:\n    Hash: 0x0\n    Counters: 2\n    Function count: 1\n"
+        "  ../Objects/dictobject.c;insert:\n    Hash: 0x1\n    Counters: 1\n    Function count: 7\n"
+        "  never:\n    Hash: 0x2\n    Counters: 1\n    Function count: 0\n"
+        "  file.c:also:\n    Hash: 0x3\n    Counters: 1\n    Function count: 1\nInstrumentation level: Front-end\n"
+    )
+    assert profile.called_in(shown) == ["insert", "also", "main"]
+
+
 def test_plain_gets_neither(monkeypatch: pytest.MonkeyPatch) -> None:
     made = target(monkeypatch, plain=True)
-    assert (made.profile, made.cflags_core, made.ldflags_core) == (None, (), ())
+    assert (made.profile, made.order, made.cflags_core, made.ldflags_core) == (None, None, (), ())
 
 
 def test_an_arch_has_its_own_link_flags(monkeypatch: pytest.MonkeyPatch) -> None:
