@@ -564,7 +564,8 @@ static void zeroed(void)
 /* and is not there before it is written to. */
 static void untouched(void)
 {
-	for (size_t n=8<<20; n<=512<<20; n*=8) {
+	for (int power=23; power<30; power+=3) {
+		size_t n = (size_t)1 << power;
 		long before = resident();
 		char *p = calloc(n, 1);
 		CHECK(p);
