@@ -149,6 +149,10 @@ class Optimisation:
     profile_ldflags: list[str] = key(
         "Linker flags that put functions into an order; `{order}` is the list of those that start-up calls.", default=[]
     )
+    data_ldflags: list[str] = key(
+        "Linker flags that say where a PIE's data begins; `{source}` is the folder of the interpreter's source.",
+        default=[],
+    )
 
 
 @dataclass(frozen=True)

@@ -254,6 +254,7 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
         cflags_core=(*_with_trained(fast.profile_use, "profile", profile), *fast.lto_cflags),
         ldflags_core=(
             *_with_trained(fast.profile_ldflags, "order", order),
+            *(f.format(source="../../sources/cpython") for f in fast.data_ldflags if pie),
             *(fast.lto_ldflags + arch.lto_ldflags if fast.lto_cflags else []),
         ),
     )

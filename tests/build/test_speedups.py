@@ -353,11 +353,65 @@ PIECES = (
     "pieces = [b''.join(random.choices(words, k=n % 400)) + b'x' * (n % 270) for n in range(300)]"
 )
 
+# Numbers of dates, as Python formats them.
+DATES = """
+import time
+for year in (-12345, -1000, -5, 0, 7, 99, 1999, 9999):
+    for day in range(1, 32):
+        t = (year, 3, day, day % 24, day, day + 28, 0, day + 59, 0)
+        got = time.strftime("%Y %m %-m %_m %d %e %H %-H %I %M %S %j %-j %_j %y", t).split(" ")
+        hour = day % 24
+        expected = [f"{year:04}", "03", "3", "", "3", f"{day:02}", *f"{day:2}".split(" "), f"{hour:02}"]
+        expected += [f"{hour}", f"{(hour - 1) % 12 + 1:02}", f"{day:02}", f"{day + 28:02}"]
+        expected += [f"{day + 59:03}", f"{day + 59}", *f"{day + 59:3}".split(" "), f"{abs(year) % 100:02}"]
+        assert got == expected, (got, expected)
+"""
+
+# Bytes nobody else gets: not another thread, nor a child, nor who asks while it is asked.
+RANDOM = """
+import os, signal, threading
+def take(): return {os.urandom(n) for n in range(16, 600)}
+taken = []
+signal.signal(signal.SIGALRM, lambda *_: taken.append({os.urandom(16)}))
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+threads = [threading.Thread(target=lambda: taken.append(take())) for _ in range(4)]
+for t in threads: t.start()
+for t in threads: t.join()
+for _ in range(20): taken.append(take())
+signal.setitimer(signal.ITIMER_REAL, 0)
+reading, writing = os.pipe()
+for _ in range(20):
+    if not os.fork():
+        os.write(writing, os.urandom(16))
+        os._exit(0)
+    taken.append({os.urandom(16)})
+    os.wait()
+    taken.append({os.read(reading, 16)})
+everything = [b[:16] for t in taken for b in t]
+assert len(set(everything)) == len(everything) > 584 * 24 + 40
+assert os.urandom(0) == b"" and len(os.urandom(70000)) == 70000
+"""
+
+CLOSED = """
+import os, sysconfig
+for fd in (50, 60, 70, 999): os.dup2(1, fd)
+os.closerange(60, 70000)
+def is_open(fd):
+    try: os.fstat(fd)
+    except OSError: return False
+    return True
+assert [is_open(fd) for fd in (1, 50, 60, 70, 999)] == [True, True, False, False, False]
+assert sysconfig.get_config_var("HAVE_CLOSE_RANGE")
+"""
+
 PROGRAMS = {
     "codecs": CODECS,
     "json": TEXTS + JSON,
     "lines": LINES,
+    "closed": CLOSED,
+    "dates": DATES,
     "long": LONG,
+    "random": RANDOM,
     "regex": REGEX,
     "search": SEARCH,
 }
