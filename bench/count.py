@@ -50,7 +50,7 @@ def countable(results: Results, patterns: list[str] | None) -> Iterator[tuple[st
     for suite, benchmarks in results.seconds.items():
         for name in benchmarks if suite != "pyperformance" else ():
             found = [results.ratios(suite, other).get(name) for other in results.others]
-            slower = any(ratio and ratio.middle < 1 for ratio in found)
+            slower = any(ratio and ratio.least < 1 for ratio in found)
             if any(fnmatch.fnmatch(f"{suite}/{name}", p) for p in patterns) if patterns else slower:
                 yield suite, name
 

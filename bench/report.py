@@ -17,7 +17,7 @@ COLOURS = ("#1f6fb4", "#c65102", "#3a7d34")
 
 def span(ratio: Ratio) -> str:
     """Return a ratio and how far its rounds are from each other."""
-    return f"{ratio.middle:.2f} ({min(ratio.rounds):.2f}-{max(ratio.rounds):.2f})"
+    return f"{ratio.least:.2f} ({min(ratio.rounds):.2f}-{max(ratio.rounds):.2f})"
 
 
 def duration(seconds: float) -> str:
@@ -45,8 +45,8 @@ def summary(results: Results, other: str) -> str:
     rows = []
     for suite in results.seconds:
         if ratios := results.ratios(suite, other):
-            ordered = sorted(ratios, key=lambda name: ratios[name].middle)
-            ends = [f"{name} {ratios[name].middle:.2f}" for name in (ordered[0], ordered[-1])]
+            ordered = sorted(ratios, key=lambda name: ratios[name].least)
+            ends = [f"{name} {ratios[name].least:.2f}" for name in (ordered[0], ordered[-1])]
             slower = sum(max(r.rounds) < 1 for r in ratios.values())
             rows.append([suite, str(len(ratios)), f"**{span(geomean_of(ratios.values()))}**", *ends, str(slower)])
     return table(["suite", "benchmarks", "geometric mean", "worst", "best", "slower in every round"], rows)
@@ -55,7 +55,7 @@ def summary(results: Results, other: str) -> str:
 def slower(results: Results, other: str) -> str:
     """Return what is slower than another in every round, and by instructions where they were counted."""
     found = [
-        (ratio.middle, suite, name, ratio)
+        (ratio.least, suite, name, ratio)
         for suite in results.seconds
         for name, ratio in results.ratios(suite, other).items()
         if max(ratio.rounds) < 1
@@ -75,8 +75,8 @@ def by_size(results: Results, suite: str, other: str) -> str:
     rows = []
     for statement in dict.fromkeys(statement for statement, _ in cells):
         own = [cells.get((statement, str(size))) for size in sizes]
-        mean = geomean(r.middle for r in own if r)
-        rows.append([statement, *(f"{r.middle:.2f}" if r else "" for r in own), f"**{mean:.2f}**"])
+        mean = geomean(r.least for r in own if r)
+        rows.append([statement, *(f"{r.least:.2f}" if r else "" for r in own), f"**{mean:.2f}**"])
     return table([other, *map(str, sizes), "mean"], rows)
 
 
@@ -141,7 +141,7 @@ def mark(ratio: Ratio, y: float, colour: str, radius: float) -> list[str]:
     low, high = position(min(ratio.rounds)), position(max(ratio.rounds))
     return [
         f'<path d="M{low} {y}H{high}" stroke="{colour}" opacity=".4"/>',
-        f'<circle cx="{position(ratio.middle)}" cy="{y}" r="{radius}" fill="{colour}" opacity=".8"/>',
+        f'<circle cx="{position(ratio.least)}" cy="{y}" r="{radius}" fill="{colour}" opacity=".8"/>',
     ]
 
 

@@ -7,7 +7,6 @@ import math
 import os
 import platform
 import re
-import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -68,20 +67,18 @@ def load_results(path: Path) -> Results:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Another's time divided by ours, above 1 where ours is faster: a round's two neighbours are compared."""
+    """Another's time divided by ours, above 1 where ours is faster."""
 
-    rounds: tuple[float, ...]
-    seconds: float  # ours
+    rounds: tuple[float, ...]  # in each, what was measured one right after the other
+    least: float  # of the least times of all rounds: what else the machine does only ever adds to a time
+    seconds: float  # our least
 
     @classmethod
     def of(cls, ours: list[float], other: list[float]) -> Ratio:
-        """Compare round by round."""
-        return cls(tuple(b / a for a, b in zip(ours, other, strict=False)), min(ours))
-
-    @property
-    def middle(self) -> float:
-        """The median of the rounds."""
-        return statistics.median(self.rounds)
+        """Compare the times of as many rounds as both have."""
+        pairs = list(zip(ours, other, strict=False))
+        ours, other = [list(times) for times in zip(*pairs, strict=True)]
+        return cls(tuple(b / a for a, b in pairs), min(other) / min(ours), min(ours))
 
 
 def geomean(values: Iterable[float]) -> float:
@@ -91,9 +88,10 @@ def geomean(values: Iterable[float]) -> float:
 
 
 def geomean_of(ratios: Iterable[Ratio]) -> Ratio:
-    """Return the geometric mean of benchmarks: of their lowest rounds, of their medians, of their highest rounds."""
-    ends = [(min(ratio.rounds), ratio.middle, max(ratio.rounds)) for ratio in ratios]
-    return Ratio(tuple(geomean(column) for column in zip(*ends, strict=True)), 0.0)
+    """Return the geometric means of benchmarks: of their lowest and highest rounds, and of their least times."""
+    values = [(min(ratio.rounds), max(ratio.rounds), ratio.least) for ratio in ratios]
+    lowest, highest, least = (geomean(column) for column in zip(*values, strict=True))
+    return Ratio((lowest, highest), least, 0.0)
 
 
 def describe_machine() -> str:
