@@ -76,9 +76,9 @@ class Ratio:
     @classmethod
     def of(cls, ours: list[float], other: list[float]) -> Ratio:
         """Compare the times of as many rounds as both have."""
-        pairs = list(zip(ours, other, strict=False))
-        ours, other = [list(times) for times in zip(*pairs, strict=True)]
-        return cls(tuple(b / a for a, b in pairs), min(other) / min(ours), min(ours))
+        both = min(len(ours), len(other))
+        ours, other = ours[:both], other[:both]
+        return cls(tuple(b / a for a, b in zip(ours, other, strict=True)), min(other) / min(ours), min(ours))
 
 
 def geomean(values: Iterable[float]) -> float:

@@ -223,7 +223,8 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
     names = _closure(facts, [*toolchain.builds, *toolchain.needs, *roots])
     always = [p.name for p in facts.packages.values() if p.runtime_data or p.kind == "cpython"]
     packages = tuple(facts.packages[n] for n in [*names, *(n for n in always if n not in names)])
-    release = next(r for p in packages if p.kind == "cpython" for r in p.releases)
+    interpreter = next(p for p in packages if p.kind == "cpython")
+    release = interpreter.releases[0]
     fast = Optimisation() if options.plain else toolchain.optimisation
     profile = release.profile if fast.profile_use else None
     order = release.order if fast.profile_ldflags else None
@@ -254,7 +255,7 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
         cflags_core=(*_with_trained(fast.profile_use, "profile", profile), *fast.lto_cflags),
         ldflags_core=(
             *_with_trained(fast.profile_ldflags, "order", order),
-            *(f.format(source="../../sources/cpython") for f in fast.data_ldflags if pie),
+            *(f.format(source=f"../../sources/{interpreter.name}") for f in fast.data_ldflags if pie),
             *(fast.lto_ldflags + arch.lto_ldflags if fast.lto_cflags else []),
         ),
     )

@@ -405,11 +405,11 @@ assert sysconfig.get_config_var("HAVE_CLOSE_RANGE")
 """
 
 PROGRAMS = {
+    "closed": CLOSED,
     "codecs": CODECS,
+    "dates": DATES,
     "json": TEXTS + JSON,
     "lines": LINES,
-    "closed": CLOSED,
-    "dates": DATES,
     "long": LONG,
     "random": RANDOM,
     "regex": REGEX,
