@@ -113,7 +113,7 @@ def merge(raw: Path, profdata: Path, result: Path) -> None:
     Path(f"{result}.profdata.xz").write_bytes(packed)
     show = subprocess.run([profdata, "show", "--all-functions", raw / "start"], check=True, stdout=subprocess.PIPE)
     called = called_in(show.stdout.decode())
-    uncounted = (ROOT / "profiles/libc.order").read_text(encoding="utf-8")
+    uncounted = (ROOT / "profiles/uncounted.order").read_text(encoding="utf-8")
     Path(f"{result}.order").write_text("\n".join(called) + "\n" + uncounted, encoding="utf-8")
     print(f"{result}: {functions_in(merged)} functions, {len(packed)} bytes; start-up calls {len(called)}")
 

@@ -404,6 +404,34 @@ assert [is_open(fd) for fd in (1, 50, 60, 70, 999)] == [True, True, False, False
 assert sysconfig.get_config_var("HAVE_CLOSE_RANGE")
 """
 
+# Text at all alignments, and what is not ASCII at each place of it.
+SHORT = r"""
+for size in range(40):
+    text = "".join(chr(33 + i) for i in range(size))
+    for shift in range(9):
+        data = bytearray(b"\xff" * shift + text.encode() + b"\xff")
+        piece = memoryview(data)[shift:shift + size]
+        for codec in ("utf-8", "ascii"):
+            assert str(piece, codec) == text
+            for i in range(size):
+                piece[i] = 0x80
+                assert str(piece, codec, "surrogateescape") == text[:i] + "\udc80" + text[i + 1:], (codec, text, i)
+                piece[i] = 33 + i
+"""
+
+# The names of built-in types' descriptors are the interned strings.
+NAMES = r"""
+import sys, types
+kinds = (types.WrapperDescriptorType, types.MethodDescriptorType, types.GetSetDescriptorType,
+         types.MemberDescriptorType)
+found = [object]
+for t in found: found += [u for u in type.__subclasses__(t) if u not in found]
+named = [(name, value.__name__) for t in found for name, value in vars(t).items() if isinstance(value, kinds)]
+assert len(named) > 2000, len(named)
+for name, known_as in named:
+    assert known_as == name and known_as is sys.intern("".join(list(name))), (name, known_as)
+"""
+
 PROGRAMS = {
     "closed": CLOSED,
     "codecs": CODECS,
@@ -411,9 +439,11 @@ PROGRAMS = {
     "json": TEXTS + JSON,
     "lines": LINES,
     "long": LONG,
+    "names": NAMES,
     "random": RANDOM,
     "regex": REGEX,
     "search": SEARCH,
+    "short": SHORT,
 }
 
 
@@ -486,6 +516,17 @@ def test_other_names_of_encodings(target: BuiltTarget) -> None:
         print(codecs.lookup('utf-8').name)
     """
     assert target.run("-c", program) == "False utf-8 iso8859-1\nTrue False\nascii"
+
+
+@pytest.mark.parametrize("allocator", ["pymalloc", "mimalloc", "mimalloc_debug"])
+def test_mimalloc_for_those_who_choose_it(target: BuiltTarget, allocator: str) -> None:
+    """It says when it is prepared, if asked to."""
+    env = {"PYTHONMALLOC": allocator, "MIMALLOC_VERBOSE": "1"}
+    program = "import threading; t = threading.Thread(target=lambda: list(map(str, range(99999)))); t.start(); t.join()"
+    command = [*target.emulator, str(target.binary), "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=clean_environment() | env)
+    assert done.returncode == 0, done.stderr
+    assert ("mimalloc: process init" in done.stderr) == allocator.startswith("mimalloc")
 
 
 def test_traceback_shows_the_source(target: BuiltTarget) -> None:
