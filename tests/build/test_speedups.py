@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from staticpython.config import ROOT
-from tests.build.conftest import BuiltTarget, clean_environment
+from tests.build.conftest import BuiltTarget, clean_environment, run_program
 
 # Text with something special at each place, of sizes around the 8 and 16 characters that are looked at together.
 TEXTS = """
@@ -523,8 +523,7 @@ def test_mimalloc_for_those_who_choose_it(target: BuiltTarget, allocator: str) -
     """It says when it is prepared, if asked to."""
     env = {"PYTHONMALLOC": allocator, "MIMALLOC_VERBOSE": "1"}
     program = "import threading; t = threading.Thread(target=lambda: list(map(str, range(99999)))); t.start(); t.join()"
-    command = [*target.emulator, str(target.binary), "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, env=clean_environment() | env)
+    done = run_program(target, target.binary, "-c", program, env=clean_environment() | env)
     assert done.returncode == 0, done.stderr
     assert ("mimalloc: process init" in done.stderr) == allocator.startswith("mimalloc")
 
@@ -538,8 +537,8 @@ def test_traceback_shows_the_source(target: BuiltTarget) -> None:
         except ZeroDivisionError: traceback.print_exc(file=sys.stdout)
     """
     assert "def wrong(): return 1 / 0\n" in target.run("-c", program)
-    command = [*target.emulator, str(target.binary), "-c", "import sys\nassert 'linecache' not in sys.modules\n1 / 0"]
-    done = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
+    program = "import sys\nassert 'linecache' not in sys.modules\n1 / 0"
+    done = run_program(target, target.binary, "-c", program, env=clean_environment())
     assert "\n    1 / 0\n" in done.stderr and "ZeroDivisionError" in done.stderr
 
 
