@@ -653,7 +653,7 @@ def compiling() -> None:
 
 @section
 def sqlite() -> None:
-    """A database in memory: tables, an index, joins, aggregates, text, blobs, functions in Python."""
+    """A database in memory: tables, an index, joins, aggregates, text, blobs, JSON, functions in Python."""
     with contextlib.closing(sqlite3.connect(":memory:")) as db:
         db.execute("create table person (id integer primary key, name text, age integer, data blob)")
         db.execute("create table visit (person integer references person, place text, cost real)")
@@ -675,6 +675,20 @@ def sqlite() -> None:
                 row = db.execute("select * from person where id = ?", (i,)).fetchone()
                 row and (row["name"], row["age"])
                 db.execute("update person set age = age + 1 where id = ?", (i,))
+            db.execute("select name from person order by age * -1, name limit 10").fetchall()
+            db.execute("select count(*), max(name), total(cost) from person, visit where id = person").fetchone()
+            db.execute("select count(*) from person where name like '%ab%' or name glob 'q*'").fetchone()
+            db.execute("select upper(name) || '-' || substr(name, 2, 3), length(data) from person").fetchall()
+            db.execute("select json_extract(json_object('a', id, 'b', name), '$.a') from person limit 500").fetchall()
+            db.execute("select place, row_number() over (partition by place order by cost) from visit").fetchall()
+            numbers = "with recursive c(x) as (select 1 union all select x + 1 from c where x < 3000) "
+            db.execute(numbers + "select sum(x), group_concat(printf('%d', x)) from c").fetchone()
+            for name in WORDS[:300]:
+                db.execute("select id from person where name = ? limit 1", (name,)).fetchone()
+                db.execute("select cost from visit where place = ?", (name,)).fetchall()
+            db.execute("delete from visit where person % 5 = 0")
+            db.executemany("insert into visit values (?, ?, ?)", ((i * 5, WORDS[i], i / 7) for i in range(600)))
+            db.commit()
             with contextlib.suppress(sqlite3.IntegrityError), db:
                 db.execute("insert into person (id) values (1)")
         "".join(db.iterdump())
@@ -746,7 +760,7 @@ def concurrency() -> None:
 
 @section
 def cryptography() -> None:
-    """Hashes of OpenSSL and of CPython, HMAC, key derivation, TLS contexts, compression."""
+    """Hashes of OpenSSL and of CPython, HMAC, key derivation, TLS contexts."""
     data = PROSE.encode() * 4
     for name in ("md5", "sha1", "sha256", "sha512", "sha3_256", "blake2b", "blake2s"):
         getattr(hashlib, name)(data).hexdigest()
@@ -762,8 +776,27 @@ def cryptography() -> None:
     client = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
     with contextlib.suppress(ssl.SSLWantReadError):
         client.do_handshake()
-    zlib.decompress(zlib.compress(data)), zlib.crc32(data), zlib.adler32(data)
-    bz2.decompress(bz2.compress(data[:20000])), lzma.decompress(lzma.compress(data[:20000], preset=1))
+
+
+@section
+def compression() -> None:
+    """Text, numbers and what does not get smaller, at once and in pieces, at the levels that are used."""
+    text = PROSE.encode()
+    lines = "".join(f"{i};{i * 7919 % 10007};{i / 7:.3f}\n" for i in range(3000)).encode()
+    numbers = struct.pack("<8000i", *(i * i % 70001 for i in range(8000)))
+    noise = RANDOM.randbytes(20000)
+    for data in (text, lines, numbers, noise):
+        for level in (1, 6, 9):
+            packed = zlib.compress(data, level)
+            zlib.decompress(packed)
+        zlib.crc32(data), zlib.adler32(data)
+        unpacker = zlib.decompressobj()
+        for start in range(0, len(packed), 1000):
+            unpacker.decompress(packed[start : start + 1000])
+        for packed in (bz2.compress(data), lzma.compress(data, preset=1), lzma.compress(data)):
+            bz2.decompress(packed) if packed.startswith(b"BZh") else lzma.decompress(packed)
+    for i in range(200):
+        zlib.decompress(zlib.compress(text[i : 2 * i + 50]))
 
 
 @section

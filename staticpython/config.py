@@ -125,6 +125,9 @@ class Package:
     )
     configure_env: dict[str, str] = key("Environment of configure, besides the tools and CFLAGS.", default={})
     cflags: list[str] = key("CFLAGS, after those of the arch.", default=[])
+    trained: bool = key(
+        "A library that the interpreter's profile counts too, and that its link optimises.", default=False
+    )
     train_again: dict[str, str] = key(
         "Kind cpython: objects that `make profile` compiles a second time, and the flag it does so with.", default={}
     )
@@ -190,7 +193,8 @@ class Toolchain:
     ldflags: list[str] = key(
         "Flags of every link; filled in as `cflags`, and `{bin}` is the wrappers' folder.", default=[]
     )
-    profile_generate: list[str] = key("Flags of an interpreter that writes a profile: `make profile`.", default=[])
+    profile_generate: list[str] = key("Compiler flags of what counts for a profile: `make profile`.", default=[])
+    profile_runtime: list[str] = key("Linker flags of an interpreter that writes a profile.", default=[])
     optimisation: Optimisation = Optimisation()  # the family's
 
 

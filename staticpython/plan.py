@@ -98,6 +98,7 @@ class Target:
     profile: str | None
     order: str | None
     cflags_core: tuple[str, ...]
+    cflags_library: tuple[str, ...]
     ldflags_core: tuple[str, ...]
 
     @property
@@ -253,6 +254,11 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
         profile=profile,
         order=order,
         cflags_core=(*_with_trained(fast.profile_use, "profile", profile), *fast.lto_cflags),
+        # Libraries compile in folders of several depths; none of them keeps its flags.
+        cflags_library=(
+            *_with_trained(fast.profile_use, "profile", profile, "$(TOP)/build/profiles"),
+            *fast.lto_cflags,
+        ),
         ldflags_core=(
             *_with_trained(fast.profile_ldflags, "order", order),
             *(f.format(source=f"../../sources/{interpreter.name}") for f in fast.data_ldflags if pie),
@@ -261,9 +267,9 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
     )
 
 
-def _with_trained(flags: list[str], name: str, file: str | None) -> list[str]:
-    """Return the interpreter's flags that use a file of the training, without one none."""
-    return [f.format(**{name: f"../../profiles/{unpacked(file)}"}) for f in flags] if file else []
+def _with_trained(flags: list[str], name: str, file: str | None, folder: str = "../../profiles") -> list[str]:
+    """Return the flags that use a file of the training, without one none."""
+    return [f.format(**{name: f"{folder}/{unpacked(file)}"}) for f in flags] if file else []
 
 
 def unpacked(file: str) -> str:

@@ -26,6 +26,7 @@ WARN_BELOW = 0.97
 MAGIC = b"\xfflprofi\x81"
 # The two parts of the training and their weights in the profile: train.py is shorter, and nearer to what programs do.
 WEIGHTS = {"tests": 1, "train": 3}
+BEGINS = "'rm -rf $"  # the first step of a package's build, in its log
 _CALLED = re.compile(r"^  (\S+):\n(?:    .*\n)*?    Function count: (\d+)$", re.MULTILINE)
 _COMPLAINT = re.compile(r"profile data may be (?:out of date|incomplete): of \d+ functions?, (\d+) ")
 
@@ -40,14 +41,14 @@ def functions_in(profile: bytes) -> int:
 
 
 def unmatched_in(log: str) -> int:
-    """Return how many functions clang found no data for, or data of another version, since the last configure."""
-    return sum(int(m.group(1)) for m in _COMPLAINT.finditer(log.rpartition("/configure ")[2]))
+    """Return how many functions clang found no data for, or data of another version, since the last build began."""
+    return sum(int(m.group(1)) for m in _COMPLAINT.finditer(log.rpartition(BEGINS)[2]))
 
 
-def check(profile: Path, log: Path) -> str:
-    """Return the report, with a warning when the profile is stale."""
+def check(profile: Path, logs: list[Path]) -> str:
+    """Return the report on a build with these logs, with a warning when the profile is stale."""
     functions = functions_in(profile.read_bytes())
-    unmatched = unmatched_in(log.read_text(encoding="utf-8", errors="replace"))
+    unmatched = sum(unmatched_in(log.read_text(encoding="utf-8", errors="replace")) for log in logs)
     share = functions / (functions + unmatched)
     report = f"profile   {profile.name}: fits {share:.1%} of the functions, {unmatched} of {functions + unmatched} not"
     if share < WARN_BELOW:
@@ -127,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("file", type=Path)
     add = commands.add_parser("check").add_argument
     add("profile", type=Path)
-    add("--log", type=Path, required=True)
+    add("--logs", type=Path, nargs="+", required=True)
     add = commands.add_parser("train").add_argument
     add("--plan", type=Path, required=True)
     add("--build", type=Path, required=True)
@@ -141,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "unpack":
             unpack(options.packed, options.file)
         elif options.command == "check":
-            print(check(options.profile, options.log))
+            print(check(options.profile, options.logs))
         elif options.command == "train":
             train(json.loads(options.plan.read_text(encoding="utf-8")), options.build)
         else:

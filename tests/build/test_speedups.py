@@ -573,6 +573,34 @@ def test_deflate_with_another_zlib(target: BuiltTarget) -> None:
     assert target.run("-c", f"{make}; import zlib; print({unpack})", input=ours) == "True"
 
 
+def test_deflate_does_not_depend_on_what_was_in_its_memory(target: BuiltTarget) -> None:
+    """zlib's tables lie where others' data was, also in a window that slides, with a dictionary, in a copy."""
+    script = """if True:
+        import random, zlib
+        random.seed(5)
+        words = [random.randbytes(random.randrange(1, 12)) for _ in range(3000)]
+        text = b" ".join(random.choice(words) for _ in range(40_000))
+        pieces = [text[:n] for n in (1, 30, 200, 4000, 32_768, 65_000, 66_000, len(text))] + [b"a" * 100_000]
+
+        def pack(piece, level, byte):
+            blocks = [bytes([byte]) * size for size in range(4096, 420_000, 4096)]
+            del blocks
+            known = zlib.compressobj(level, zdict=text[5000:9000])
+            begun = known.compress(piece[:500])
+            copied = known.copy()
+            rest = copied.compress(piece[500:]) + copied.flush()
+            return zlib.compress(piece, level), begun + rest, known.compress(piece) + known.flush()
+
+        for level in range(10):
+            for piece in pieces:
+                first = pack(piece, level, 0)
+                assert first == pack(piece, level, 0xff) == pack(piece, level, 0x11), (level, len(piece))
+                assert zlib.decompress(first[0]) == piece
+                assert zlib.decompressobj(zdict=text[5000:9000]).decompress(first[1]) == piece
+    """
+    target.run("-c", script)
+
+
 def test_chacha20_poly1305_with_another_openssl(target: BuiltTarget) -> None:
     """Another library must understand what ours encrypts: two of ours could make the same mistake."""
     certificate = target.build.parent / "sources/cpython/Lib/test/certdata/keycert3.pem"

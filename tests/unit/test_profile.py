@@ -47,19 +47,21 @@ def test_what_is_no_profile_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
-def test_check_counts_what_clang_said_since_the_last_configure(tmp_path: Path) -> None:
+def test_check_counts_what_clang_said_since_the_last_build_began(tmp_path: Path) -> None:
     (tmp_path / "p").write_bytes(indexed(950))
     old = "warning: profile data may be out of date: of 99 functions, 99 have mismatched data that will be ignored\n"
+    begins = "(cd . && sh -c 'rm -rf $0 && mkdir -p $0' build/x)\n"
     new = (
-        "(cd x && env CC=y ../configure --z)\n"
+        f"{begins}(cd x && env CC=y ../configure --z)\n"
         "warning: profile data may be out of date: of 12 functions, 1 has mismatched data that will be ignored [-Wx]\n"
         "warning: profile data may be incomplete: of 40 functions, 9 have no data [-Wprofile-instr-missing]\n"
     )
-    (tmp_path / "log").write_text("(cd x && ../configure --z)\n" + old + new)
-    report = profile.check(tmp_path / "p", tmp_path / "log")
+    (tmp_path / "log").write_text(begins + old + new)
+    (tmp_path / "library").write_text(begins + old + begins)
+    report = profile.check(tmp_path / "p", [tmp_path / "log", tmp_path / "library"])
     assert "fits 99.0% of the functions, 10 of 960 not" in report and "warning" not in report
     (tmp_path / "log").write_text(new + old)
-    assert "warning: the profile is stale" in profile.check(tmp_path / "p", tmp_path / "log")
+    assert "warning: the profile is stale" in profile.check(tmp_path / "p", [tmp_path / "log"])
 
 
 @pytest.mark.parametrize("arch", sorted(load_facts().arches))
