@@ -114,11 +114,6 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
     arches = options.arch or [host_arch(facts)]
     if "all" in arches:
         arches = list(facts.arches)
-    mirror = options.mirror
-    if mirror and "://" not in mirror:
-        mirror = str(Path(mirror).resolve())
-        if not Path(mirror).is_dir():
-            raise UsageError(f"--mirror {options.mirror}: no such folder")
     return Options(
         arches=tuple(dict.fromkeys(arches)),
         cpu=options.cpu,
@@ -130,7 +125,7 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
         without=tuple(options.without),
         only=tuple(options.only),
         prefix=options.prefix,
-        mirror=mirror,
+        mirror=_mirror(options.mirror),
         pie=options.pie,
         allocator=options.allocator,
         profile=options.profile,
@@ -157,6 +152,15 @@ def _check_for_make(folder: Path) -> None:
         raise UsageError(f"{folder}: make cannot work with a path that has spaces or one of : # $ % '")
 
 
+def _mirror(given: str) -> str:
+    """Return the mirror as make needs it, in whichever folder it runs, or raise UsageError for one that is not there."""
+    if not given or "://" in given:
+        return given
+    if not Path(given).is_dir():
+        raise UsageError(f"--mirror {given}: no such folder")
+    return str(Path(given).resolve())
+
+
 def _replay(options: argparse.Namespace) -> list[str]:
     """Return the arguments with which the Makefile regenerates itself."""
     words = [f"--arch={a}" for a in options.arch or []]
@@ -173,7 +177,7 @@ def _replay(options: argparse.Namespace) -> list[str]:
     words += [f"--profile={options.profile}"] if options.profile else []
     words += [f"--release={word}" for word in options.release]
     words += [f"--output={options.output.resolve()}"] if options.output else []
-    words += [f"--mirror={options.mirror}"] if options.mirror else []
+    words += [f"--mirror={_mirror(options.mirror)}"] if options.mirror else []
     return words
 
 

@@ -118,7 +118,7 @@ def test_unknown_arch_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean 'x86_64'" in capsys.readouterr().err
 
 
-def test_makefile_regenerates_itself_with_every_option(tmp_path: Path) -> None:
+def test_makefile_regenerates_itself_with_every_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is given to generate.py holds when a fact changes; so an option that is not replayed is no option."""
     given = {
         "arch": ["i386"],
@@ -137,14 +137,16 @@ def test_makefile_regenerates_itself_with_every_option(tmp_path: Path) -> None:
         "profile": "small",
         "release": ["xz=5.8.1"],
         "output": tmp_path,
-        "mirror": "/m",
+        "mirror": "mirror",
     }
     only_for_this_run = {"list", "json", "check", "dry_run", "quiet", "verbose", "help"}
     (tmp_path / "bin").mkdir()
+    (tmp_path / "mirror").mkdir()
+    monkeypatch.chdir(tmp_path)
     assert {action.dest for action in cli.parser()._actions} == given.keys() | only_for_this_run
     options = cli.parser().parse_args([])
     vars(options).update(given)
     again = vars(cli.parser().parse_args(cli._replay(options)))
-    assert {name: again[name] for name in given} == given
+    assert {name: again[name] for name in given} == given | {"mirror": f"{tmp_path}/mirror"}
     vars(options)["pie"] = False
     assert cli.parser().parse_args(cli._replay(options)).pie is False
