@@ -153,7 +153,7 @@ def _check_for_make(folder: Path) -> None:
 
 
 def _mirror(given: str) -> str:
-    """Return the mirror as make needs it, in whichever folder it runs, or raise UsageError for one that is not there."""
+    """Return the mirror as make needs it, wherever it runs, or raise UsageError for a folder that is not there."""
     if not given or "://" in given:
         return given
     if not Path(given).is_dir():
