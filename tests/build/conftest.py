@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from staticpython.config import ROOT
 from staticpython.stdlib_tests import starts_programs
@@ -83,6 +85,14 @@ def compile_program(target: BuiltTarget, source: Path, output: Path, *flags: str
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
     return output
+
+
+def visible_symbols(program: Path) -> set[str]:
+    """Return the names that what a program loads finds in it."""
+    with program.open("rb") as file:
+        table = ELFFile(file).get_section_by_name(".dynsym")
+        assert isinstance(table, SymbolTableSection)
+        return {s.name for s in table.iter_symbols()}
 
 
 def run_program(

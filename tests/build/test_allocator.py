@@ -12,10 +12,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
 
-from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_program
+from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_program, visible_symbols
 
 # Every check that allocator.c has. The test fails when this list and the program's disagree.
 CHECKS = (
@@ -70,12 +68,9 @@ def test_its_names_are_its_own(target: BuiltTarget, tmp_path: Path) -> None:
     """Nothing of mimalloc's can clash with another copy of it in the program, such as CPython's."""
     source = tmp_path / "whole.c"
     source.write_text("void *mi_malloc(unsigned long n) { return 0; }\nint main(void) { return 0; }\n")
-    with compile_program(target, source, tmp_path / "whole", "-Wl,--export-dynamic").open("rb") as file:
-        table = ELFFile(file).get_section_by_name(".dynsym")
-        assert isinstance(table, SymbolTableSection)
-        symbols = [s.name for s in table.iter_symbols()]
-    assert {"malloc", "free", "aligned_alloc", "malloc_usable_size", "reallocarray", "valloc"} <= set(symbols)
-    assert [s for s in symbols if s.startswith(("mi_", "_mi_"))] == ["mi_malloc"]
+    symbols = visible_symbols(compile_program(target, source, tmp_path / "whole", "-Wl,--export-dynamic"))
+    assert {"malloc", "free", "aligned_alloc", "malloc_usable_size", "reallocarray", "valloc"} <= symbols
+    assert {s for s in symbols if s.startswith(("mi_", "_mi_"))} == {"mi_malloc"}
 
 
 def test_program_may_bring_its_own(target: BuiltTarget, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from staticpython.verify import binary_faults, module_faults, path_faults
-from tests.build.conftest import BuiltTarget, clean_environment, network_environment
+from tests.build.conftest import BuiltTarget, clean_environment, network_environment, visible_symbols
 
 Chroot = Callable[..., str]
 LINKED = (
@@ -35,6 +35,14 @@ def test_every_module_is_linked_and_imports(target: BuiltTarget) -> None:
 
 def test_binary_is_stripped(target: BuiltTarget) -> None:
     assert b".symtab" not in target.binary.read_bytes()
+
+
+def test_what_a_wheel_finds_in_it(target: BuiltTarget) -> None:
+    """All of zlib, which wheels may take from outside; of the other libraries nothing, for they bring their own."""
+    symbols = visible_symbols(target.binary)
+    assert {"PyObject_Call", "dlopen", "printf", "deflate", "inflate", "crc32", "zlibVersion"} <= symbols
+    others = ("sqlite3_", "BZ2_", "lzma_", "SSL_", "EVP_", "ffi_", "XML_", "mpd_", "uuid_", "rl_", "wadd", "history_")
+    assert [s for s in symbols if s.startswith(others)] == []
 
 
 def test_no_build_path_is_left(target: BuiltTarget) -> None:
