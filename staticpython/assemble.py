@@ -72,7 +72,8 @@ def manifest(plan: dict[str, Any], build: Path) -> dict[str, Any]:
     """Return what the tree was made from: each input with version, source, SHA-256, patches and flags."""
     inputs = []
     for package in plan["packages"]:
-        entry = {k: package[k] for k in ("name", "cflags", "configure", "source_of") if package[k]}
+        # What is trained is compiled with the interpreter's flags as well.
+        entry = {k: package[k] for k in ("name", "cflags", "trained", "configure", "source_of") if package[k]}
         entry["licence"] = package["licence"]["spdx"]
         record = build / "fetched" / f"{package['source_of'] or package['name']}.json"
         fetched = json.loads(record.read_text(encoding="utf-8"))

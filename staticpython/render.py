@@ -286,6 +286,7 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
                 "patches": [str(f.relative_to(ROOT)) for f in patches(p, p.releases[0].version if p.releases else "")],
                 "licence": dataclasses.asdict(p.licence),
                 "cflags": p.cflags,
+                "trained": p.trained,
                 "configure": p.configure,
                 "runtime_data": p.runtime_data,
                 "kind": p.kind,
