@@ -325,6 +325,10 @@ def _check_references(facts: Facts, root: Path) -> None:
         _known_packages(facts, where, "replaced_by", [package.replaced_by] if package.replaced_by else [])
         _known_packages(facts, where, "source_of", [package.source_of] if package.source_of else [])
         _known_packages(facts, where, "trees", list(package.trees.values()))
+        if package.trained and package.kind not in ("configure", "make"):
+            raise FactsError(
+                f"{where}: trained: takes flags for the compiler, so a kind that has CFLAGS: configure, make"
+            )
     for toolchain in facts.toolchains.values():
         where = root / "configs/toolchains" / f"{toolchain.name}.yml"
         _known_packages(facts, where, "needs", toolchain.needs)

@@ -37,6 +37,12 @@ def edit(path: Path, old: str, new: str) -> None:
         ("configs/packages/zlib.yml", "in_tree: true", "in_tree: 3", ["in_tree", "true or false"]),
         ("configs/packages/zlib.yml", "kind: ", "\tkind: ", ["zlib.yml", "not valid YAML"]),
         (
+            "configs/packages/tzdata.yml",
+            "kind: data",
+            "kind: data\ntrained: true",
+            ["tzdata.yml", "trained", "configure"],
+        ),
+        (
             "configs/toolchains/zig.yml",
             "needs: [compiler-rt",
             "needs: [compiler-tr",
