@@ -1,8 +1,8 @@
 /* The string functions that programs spend their time in, 16 bytes at a
  * time: SSE2 on x86, NEON on aarch64, by the compiler's vector types. Long
- * loops take twice 32 bytes; on x86 they are there a second time for AVX2,
- * which is asked for when first something is long. i386, which may lack
- * SSE2, includes this file under other names.
+ * loops take twice 32 bytes. x86_64 has what is long a second time, for
+ * AVX2 (string_avx2.h), which the CPU is asked for when first something is
+ * long. i386, which may lack SSE2, includes this file under other names.
  *
  * A vector is read where it lies within the string, or within a page of
  * which the string holds a byte: what is beyond the string is read, never
@@ -159,15 +159,47 @@ static inline int cpu_can(int what)
 }
 #endif
 
-/* A loop is a function `name_loop`; this makes `name` of it. */
+#ifdef MOVSB
+/* From here on, where the CPU says so, its own instruction is better. */
+#define STRING_INSTRUCTION 4096
+
+/* Not for what overlaps: it goes byte by byte then. */
+static inline int can_copy_by_instruction(const unsigned char *d, const unsigned char *s, size_t n)
+{
+	return n >= STRING_INSTRUCTION && (uintptr_t)s-(uintptr_t)d >= n && cpu_can(MOVSB);
+}
+
+static inline void *copy_by_instruction(unsigned char *d, const unsigned char *s, size_t n)
+{
+	vec a = load(s);
+	size_t k = -(uintptr_t)d & 15;
+	unsigned char *p = d+k;
+	store(d, a);
+	s += k;
+	n -= k;
+	__asm__ __volatile__ ("rep movsb" : "+D"(p), "+S"(s), "+c"(n) : : "memory");
+	return d;
+}
+
+static inline int can_fill_by_instruction(size_t n)
+{
+	return n >= STRING_INSTRUCTION && cpu_can(STOSB);
+}
+
+static inline void *fill_by_instruction(unsigned char *d, int c, size_t n)
+{
+	unsigned char *p = d;
+	__asm__ __volatile__ ("rep stosb" : "+D"(p), "+c"(n) : "a"(c) : "memory");
+	return d;
+}
+#endif
+
+/* Leaves what is longer than a few vectors to AVX2, where it is. */
 #if defined(__x86_64__) && defined(__clang__)
-#define LOOP(type, name, parameters, arguments) \
-	static __attribute__((__noinline__)) type name##_sse2 parameters { return name##_loop arguments; } \
-	static __attribute__((__noinline__, __target__("avx2"))) type name##_avx2 parameters { return name##_loop arguments; } \
-	static inline type name parameters { return cpu_can(AVX2) ? name##_avx2 arguments : name##_sse2 arguments; }
+#include "string_avx2.h"
+#define TRY_AVX2(call) do { if (cpu_can(AVX2)) return call; } while (0)
 #else
-#define LOOP(type, name, parameters, arguments) \
-	static __attribute__((__noinline__)) type name parameters { return name##_loop arguments; }
+#define TRY_AVX2(call) ((void)0)
 #endif
 
 /* ---- copying and filling ---- */
@@ -193,7 +225,7 @@ static inline void copy_to_16(unsigned char *d, const unsigned char *s, size_t n
 
 /* Forwards, n>128: aligned where it writes. What is reached last is read
  * first, since the loop may overwrite it. */
-static inline void *forwards_loop(unsigned char *d, const unsigned char *s, size_t n)
+apart void *forwards(unsigned char *d, const unsigned char *s, size_t n)
 {
 	unsigned char *p = (void *)(((uintptr_t)d & -32)+32), *end = d+n-64;
 	ptrdiff_t from = s-d;
@@ -213,9 +245,8 @@ static inline void *forwards_loop(unsigned char *d, const unsigned char *s, size
 	*(uwide *)(end+32) = z;
 	return d;
 }
-LOOP(void *, forwards, (unsigned char *d, const unsigned char *s, size_t n), (d, s, n))
 
-static inline void *backwards_loop(unsigned char *d, const unsigned char *s, size_t n)
+apart void *backwards(unsigned char *d, const unsigned char *s, size_t n)
 {
 	unsigned char *p = (void *)((uintptr_t)(d+n-1) & -32);
 	ptrdiff_t from = s-d;
@@ -235,26 +266,12 @@ static inline void *backwards_loop(unsigned char *d, const unsigned char *s, siz
 	*(uwide *)d = a;
 	return d;
 }
-LOOP(void *, backwards, (unsigned char *d, const unsigned char *s, size_t n), (d, s, n))
-
-/* From here on, where the CPU says so, its own instruction is better. */
-#define STRING_INSTRUCTION 4096
 
 apart void *copy_long(unsigned char *d, const unsigned char *s, size_t n)
 {
 	if ((uintptr_t)d-(uintptr_t)s < n) return backwards(d, s, n);
 #ifdef MOVSB
-	/* Not for what overlaps: it goes byte by byte then. */
-	if (n >= STRING_INSTRUCTION && (uintptr_t)s-(uintptr_t)d >= n && cpu_can(MOVSB)) {
-		vec a = load(s);
-		size_t k = -(uintptr_t)d & 15;
-		unsigned char *p = d+k;
-		store(d, a);
-		s += k;
-		n -= k;
-		__asm__ __volatile__ ("rep movsb" : "+D"(p), "+S"(s), "+c"(n) : : "memory");
-		return d;
-	}
+	if (can_copy_by_instruction(d, s, n)) return copy_by_instruction(d, s, n);
 #endif
 	return forwards(d, s, n);
 }
@@ -294,6 +311,7 @@ void *memmove(void *dest, const void *src, size_t n)
 		store(d+n-16, z);
 		return dest;
 	}
+	TRY_AVX2(copy_avx2(d, s, n));
 	return copy_long(d, s, n);
 }
 
@@ -303,7 +321,7 @@ void *memcpy(void *restrict, const void *restrict, size_t) __attribute__((__alia
 
 /* For i386 musl's own is as good. */
 #ifndef __i386__
-static inline void *fill_loop(unsigned char *d, int c, size_t n)
+apart void *fill(unsigned char *d, int c, size_t n)
 {
 	wide v = all_wide(c);
 	unsigned char *p = (void *)(((uintptr_t)d & -32)+32), *end = d+n-64;
@@ -316,16 +334,11 @@ static inline void *fill_loop(unsigned char *d, int c, size_t n)
 	*(uwide *)(end+32) = v;
 	return d;
 }
-LOOP(void *, fill, (unsigned char *d, int c, size_t n), (d, c, n))
 
 apart void *fill_long(unsigned char *d, int c, size_t n)
 {
 #ifdef STOSB
-	if (n >= STRING_INSTRUCTION && cpu_can(STOSB)) {
-		unsigned char *p = d;
-		__asm__ __volatile__ ("rep stosb" : "+D"(p), "+c"(n) : "a"(c) : "memory");
-		return d;
-	}
+	if (can_fill_by_instruction(n)) return fill_by_instruction(d, c, n);
 #endif
 	return fill(d, c, n);
 }
@@ -348,7 +361,10 @@ void *memset(void *dest, int c, size_t n)
 		}
 		return dest;
 	}
-	if (n>128) return fill_long(d, c, n);
+	if (n>128) {
+		TRY_AVX2(fill_avx2(d, c, n));
+		return fill_long(d, c, n);
+	}
 	vec v = all(c);
 	store(d, v);
 	store(d+n-16, v);
@@ -385,7 +401,7 @@ static inline int differ_at(const unsigned char *a, const unsigned char *b, mask
 }
 
 /* How much is equal, in steps of 64 up to n. */
-static inline size_t equal_loop(const unsigned char *a, const unsigned char *b, size_t n)
+apart size_t equal(const unsigned char *a, const unsigned char *b, size_t n)
 {
 	size_t i = 0;
 	for (; n-i >= 64; i+=64)
@@ -393,7 +409,6 @@ static inline size_t equal_loop(const unsigned char *a, const unsigned char *b, 
 			break;
 	return i;
 }
-LOOP(size_t, equal, (const unsigned char *a, const unsigned char *b, size_t n), (a, b, n))
 
 static inline int compare_rest(const unsigned char *a, const unsigned char *b, size_t n)
 {
@@ -419,6 +434,7 @@ apart int compare_long(const unsigned char *a, const unsigned char *b, size_t n)
 int memcmp(const void *l, const void *r, size_t n)
 {
 	const unsigned char *a = l, *b = r;
+	if (n>64) TRY_AVX2(compare_avx2(a, b, n));
 	if (n>=16) return n>128 ? compare_long(a, b, n) : compare_rest(a, b, n);
 	int x;
 	if (n>=8) return (x = compare_u64(a, b)) ? x : compare_u64(a+n-8, b+n-8);
@@ -467,28 +483,26 @@ int strncmp(const char *l, const char *r, size_t n)
 /* ---- searching ---- */
 
 /* The first 64 bytes that have it, before end; p is a multiple of 64. */
-static inline const unsigned char *find_loop(const unsigned char *p, int c, const unsigned char *end)
+apart const unsigned char *find(const unsigned char *p, int c, const unsigned char *end)
 {
 	wide v = all_wide(c);
 	for (; p<end; p+=64)
 		if (any(eq_wide(*(wide *)p, v) | eq_wide(*(wide *)(p+32), v))) break;
 	return p;
 }
-LOOP(const unsigned char *, find, (const unsigned char *p, int c, const unsigned char *end), (p, c, end))
 
 /* The same backwards: the end of the last 64 bytes, or what is less than
  * that from start; p is a multiple of 16. */
-static inline const unsigned char *find_back_loop(const unsigned char *p, int c, const unsigned char *start)
+apart const unsigned char *find_back(const unsigned char *p, int c, const unsigned char *start)
 {
 	wide v = all_wide(c);
 	for (; p-start >= 64; p-=64)
 		if (any(eq_wide(load_wide(p-32), v) | eq_wide(load_wide(p-64), v))) break;
 	return p;
 }
-LOOP(const unsigned char *, find_back, (const unsigned char *p, int c, const unsigned char *start), (p, c, start))
 
 /* The first 64 bytes with it or a null byte. */
-static inline const unsigned char *find_end_loop(const unsigned char *p, int c)
+apart const unsigned char *find_end(const unsigned char *p, int c)
 {
 	wide v = all_wide(c), zero = all_wide(0);
 	for (;; p+=64) {
@@ -496,15 +510,13 @@ static inline const unsigned char *find_end_loop(const unsigned char *p, int c)
 		if (any(eq_wide(x, zero) | eq_wide(y, zero) | eq_wide(x, v) | eq_wide(y, v))) return p;
 	}
 }
-LOOP(const unsigned char *, find_end, (const unsigned char *p, int c), (p, c))
 
-static inline const unsigned char *find_null_loop(const unsigned char *p)
+apart const unsigned char *find_null(const unsigned char *p)
 {
 	wide zero = all_wide(0);
 	while (!any(eq_wide(*(wide *)p, zero) | eq_wide(*(wide *)(p+32), zero))) p += 64;
 	return p;
 }
-LOOP(const unsigned char *, find_null, (const unsigned char *p), (p))
 
 /* p is a multiple of 16. */
 apart void *find_long(const unsigned char *p, int c, const unsigned char *end)
@@ -538,6 +550,8 @@ void *memchr(const void *src, int c, size_t n)
 	}
 	/* strnlen, and others, may name more than there can be. */
 	if (n > ~(uintptr_t)s) n = ~(uintptr_t)s;
+	if (s+n <= p+16) return 0;
+	if (n>64) TRY_AVX2(find_avx2(p+16, c, s+n));
 	for (int k=0; k<4; k++) {
 		p += 16;
 		if (s+n <= p) return 0;
@@ -574,6 +588,7 @@ void *__memrchr(const void *src, int c, size_t n)
 	}
 	const unsigned char *p = s+n-16;
 	if ((m = bits(eq(load(p), v)))) return (void *)(p+last_bit(m));
+	TRY_AVX2(p>s ? find_back_avx2(p, c, s) : 0);
 	return find_back_long((void *)((uintptr_t)(p+15) & -16), c, s);
 }
 
@@ -603,6 +618,7 @@ size_t strlen(const char *str)
 		s += 16;
 		if ((m = bits(eq(*(vec *)s, all(0))))) return s+first_bit(m)-(unsigned char *)str;
 	}
+	TRY_AVX2(find_null_avx2(s+16)-(unsigned char *)str);
 	return null_long(str, s+16);
 }
 
@@ -641,6 +657,7 @@ static inline char *find_or_end(const char *str, int c)
 		s += 16;
 		if ((m = end_bits(*(vec *)s, v))) return (char *)s+first_bit(m);
 	}
+	TRY_AVX2(find_end_avx2(s+16, c));
 	return end_long(s+16, c);
 }
 
@@ -663,7 +680,7 @@ char *strchr(const char *s, int c)
 
 /* The first 64 places from p on of which one has a, and b so much farther;
  * or what is less than 64 from end. */
-static inline const unsigned char *find_pair_loop(const unsigned char *p, int a, int b, size_t far, const unsigned char *end)
+apart const unsigned char *find_pair_16(const unsigned char *p, int a, int b, size_t far, const unsigned char *end)
 {
 	wide v = all_wide(a), w = all_wide(b);
 	for (; end-p >= 64; p+=64)
@@ -671,7 +688,12 @@ static inline const unsigned char *find_pair_loop(const unsigned char *p, int a,
 		      | (eq_wide(load_wide(p+32), v) & eq_wide(load_wide(p+far+32), w)))) break;
 	return p;
 }
-LOOP(const unsigned char *, find_pair, (const unsigned char *p, int a, int b, size_t far, const unsigned char *end), (p, a, b, far, end))
+
+static inline const unsigned char *find_pair(const unsigned char *p, int a, int b, size_t far, const unsigned char *end)
+{
+	TRY_AVX2(find_pair_avx2(p, a, b, far, end));
+	return find_pair_16(p, a, b, far, end);
+}
 
 /* n<16 of the bytes from p on, and others; nothing else is in the page. */
 static inline vec load_some(const unsigned char *p, size_t n)

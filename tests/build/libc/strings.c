@@ -63,7 +63,7 @@ static unsigned char *place(unsigned char *room, size_t n, int where)
 	return where<64 ? room+where : room+ROOM-n-(where-64);
 }
 
-static const size_t long_ones[] = { 301, 383, 511, 512, 513, 767, 1000, 1023, 1024, 1025, 2047, 2049,
+static const size_t long_ones[] = { 301, 320, 352, 383, 384, 385, 416, 449, 480, 511, 512, 513, 767, 1000, 1023, 1024, 1025, 2047, 2049,
 	3000, 4095, 4096, 4097, 5000, 6143, 8191, 8192, 8193, 10000, 12000 };
 enum { SIZES=301+sizeof long_ones/sizeof *long_ones };
 
