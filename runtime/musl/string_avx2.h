@@ -114,7 +114,7 @@ avx2_function void *fill_avx2(unsigned char *d, int c, size_t n)
 
 /* ---- comparing ---- */
 
-/* n>32. */
+/* n>=32. */
 avx2_function int compare_avx2(const unsigned char *a, const unsigned char *b, size_t n)
 {
 	size_t i = 0;
@@ -149,7 +149,7 @@ static inline with_avx2 wide matches_of_4(const unsigned char *p, wide v, enum s
 	return (matches(p, v, what) | matches(p+32, v, what)) | (matches(p+64, v, what) | matches(p+96, v, what));
 }
 
-/* From p on: it is not before. A null byte has no end but itself. */
+/* From a byte that is there. What looks for a null byte has no other end. */
 static inline with_avx2 const unsigned char *search_avx2(const unsigned char *from, int c, const unsigned char *end, enum sought what)
 {
 	const unsigned char *p = (void *)((uintptr_t)from & -32);
