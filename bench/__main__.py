@@ -1,8 +1,8 @@
 """Compare interpreters: `python -m bench run ours=PYTHON debian`; `make bench` does it with what was built.
 
 An interpreter is NAME=PATH of its program, or the NAME of a baseline, which is then made: `debian` (Debian's packages),
-`book` (CPython's own build), `plain` (this project's, without what makes it fast). `ours` is what all others' times are
-divided by. Interrupt it at any moment: the same command goes on.
+`book` (CPython's own build), `plain` (this project's, without what makes it fast), `peer` (that, without patches).
+`ours` is what all others' times are divided by. Interrupt it at any moment: the same command goes on.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def prepare(options: argparse.Namespace) -> list[Interpreter]:
-    """Have all interpreters, ours first, and a virtual environment for each."""
+    """Have all interpreters, ours first."""
     named = dict(interpreter(text, options.arch, options.work) for text in options.interpreters)
     if OURS not in named or len(named) < 2:
         raise UsageError(f"name {OURS}=PATH and another interpreter")
     order = sorted(named, key=lambda name: name != OURS)
-    return [Interpreter(name, named[name], venv(name, named[name], options.work)) for name in order]
+    return [Interpreter(name, named[name], options.work) for name in order]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.facts import Baselines, load_bench
-from staticpython.config import ROOT, load_facts, pick
+from staticpython.config import ROOT, Facts, load_facts, pick
 from staticpython.errors import FetchError, StaticPythonError, UsageError, nearest
 from staticpython.fetch import Places, UnavailableError, apt_options, fetch
 from staticpython.plan import Options, make_plan
@@ -112,6 +112,15 @@ def debian(facts: Baselines, arch: str, work: Path) -> Path:
     return python
 
 
+def unpack_release(project: Facts, name: str, source: Path) -> None:
+    """Make `source` a package's release as its authors have it: unpatched."""
+    downloads = Path("downloads").absolute()
+    downloads.mkdir(parents=True, exist_ok=True)
+    release, _ = fetch(project.packages[name], Places(downloads))
+    shutil.rmtree(source, ignore_errors=True)
+    unpack(downloads / release.file, source)
+
+
 def book(facts: Baselines, arch: str, work: Path) -> Path:
     """Build CPython's release for the host, the way its README says: takes half an hour."""
     project = load_facts()
@@ -123,14 +132,9 @@ def book(facts: Baselines, arch: str, work: Path) -> Path:
     python = into / "python/bin/python3"
     if python.exists():
         return python
-    downloads = Path("downloads").absolute()
-    downloads.mkdir(parents=True, exist_ok=True)
-    release, _ = fetch(project.packages["cpython"], Places(downloads))
-    say(f"book: CPython {release.version} by the host's compiler; logs in {work / 'logs'}")
-    source = into / "source"
-    shutil.rmtree(source, ignore_errors=True)
-    unpack(downloads / release.file, source)
-    log = work / "logs"
+    say(f"book: CPython {plan.version} by the host's compiler; logs in {work / 'logs'}")
+    source, log = into / "source", work / "logs"
+    unpack_release(project, "cpython", source)
     run(["./configure", f"--prefix={into / 'made'}", *facts.book.configure], log / "book-configure.log", cwd=source)
     run(["make", f"-j{os.cpu_count()}"], log / "book-make.log", cwd=source)
     run(["make", "install"], log / "book-install.log", cwd=source)
@@ -138,19 +142,56 @@ def book(facts: Baselines, arch: str, work: Path) -> Path:
     return python
 
 
+def generate_plain(facts: Baselines, arch: str, output: Path, log: Path) -> list[str]:
+    """Write the Makefile of a build without what makes it fast; return the command that runs it."""
+    downloads = Path("downloads").absolute()
+    mirror = ["--mirror", str(downloads)] if downloads.exists() else []
+    arguments = ["--arch", arch, "--output", str(output), "--quiet", *mirror, *facts.plain.generate]
+    run([sys.executable, str(ROOT / "generate.py"), *arguments], log)
+    return ["make", "-C", str(output), f"-j{os.cpu_count()}"]
+
+
 def plain(facts: Baselines, arch: str, work: Path) -> Path:
     """Build this project's interpreter without what makes it fast."""
     output = work / "baselines" / f"plain-{arch}"
     say(f"plain: generate.py {' '.join(facts.plain.generate)}; logs in {output / 'logs'}")
-    downloads = Path("downloads").absolute()
-    mirror = ["--mirror", str(downloads)] if downloads.exists() else []
-    arguments = ["--arch", arch, "--output", str(output), "--quiet", *mirror, *facts.plain.generate]
-    run([sys.executable, str(ROOT / "generate.py"), *arguments], work / "logs/plain-generate.log")
-    run(["make", "-C", str(output), f"-j{os.cpu_count()}", "python"], work / "logs/plain-make.log")
+    make = generate_plain(facts, arch, output, work / "logs/plain-generate.log")
+    run([*make, "python"], work / "logs/plain-make.log")
     return next((output / "dist").glob("*/bin/python3"))
 
 
-MAKERS: dict[str, Callable[[Baselines, str, Path], Path]] = {"debian": debian, "book": book, "plain": plain}
+def peer(facts: Baselines, arch: str, work: Path) -> Path:
+    """Build what `plain` is without this project's patches: C library, interpreter and libraries as they are released.
+
+    The Makefile is the same; in the place of its patched sources are others, which it takes for done.
+    """
+    output, log = work / "baselines" / f"peer-{arch}", work / "logs"
+    python = output / "python/bin/python3"
+    if python.exists():
+        return python
+    say(f"peer: {', '.join(facts.peer.unpatched)} without patches; logs in {output / 'logs'}")
+    shutil.rmtree(output, ignore_errors=True)
+    make = generate_plain(facts, arch, output, log / "peer-generate.log")
+    stamps = [f"build/sources/{name}.stamp" for name in facts.peer.unpatched]
+    run([*make, *stamps], log / "peer-unpack.log")
+    project = load_facts()
+    for name, stamp in zip(facts.peer.unpatched, stamps, strict=True):
+        unpack_release(project, name, output / "build/sources" / name)
+        (output / stamp).touch()
+    run([*make, f"build/{arch}/stamps/cpython"], log / "peer-make.log")
+    # No tree is assembled: finding it wherever it is, is what the patches do.
+    install = ["make", "-C", str(output / f"build/{arch}/cpython"), f"DESTDIR={output / 'installed'}", "install"]
+    run([*install, *project.packages["cpython"].make], log / "peer-install.log")
+    (output / "installed/python").rename(output / "python")
+    return python
+
+
+MAKERS: dict[str, Callable[[Baselines, str, Path], Path]] = {
+    "debian": debian,
+    "book": book,
+    "plain": plain,
+    "peer": peer,
+}
 
 
 def interpreter(text: str, arch: str, work: Path) -> tuple[str, Path]:

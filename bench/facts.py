@@ -46,12 +46,20 @@ class Plain:
 
 
 @dataclass(frozen=True)
+class Peer:
+    """`plain` without patches."""
+
+    unpatched: list[str] = key("Packages that are taken as they are released.")
+
+
+@dataclass(frozen=True)
 class Baselines:
     """Interpreters that this project's is compared with."""
 
     debian: Debian = key("Debian's packages.")
     book: Book = key("CPython's own build by the host's compiler.")
     plain: Plain = key("This project's build without what makes it fast.")
+    peer: Peer = key("`plain` without patches: a static build as others make it.")
 
 
 @dataclass(frozen=True)

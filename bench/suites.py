@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.baselines import BenchError, environment, pip_install
+from bench.baselines import BenchError, environment, pip_install, venv
 from bench.facts import Bench, Group, Mode
 
 TIMED = Path(__file__).with_name("timed.py")
@@ -32,7 +32,12 @@ class Interpreter:
 
     name: str
     python: Path
-    venv: Path  # the Python of its virtual environment
+    work: Path
+
+    @property
+    def venv(self) -> Path:
+        """The Python of its virtual environment, made when first asked for: not every interpreter can have one."""
+        return venv(self.name, self.python, self.work)
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ def install(one: Interpreter, requirements: str | None) -> None:
         return
     name = Path(requirements).parent.name
     stamp = one.venv.parents[1] / f"{name}.installed"
-    log = one.venv.parents[3] / "logs" / f"{one.name}-{name}.log"
+    log = one.work / "logs" / f"{one.name}-{name}.log"
     if stamp.exists():
         return
     try:

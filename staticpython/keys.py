@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from typing import Any
 
-from bench.facts import Baselines, Bench, Book, Debian, Group, Mode, Plain, Pyperformance
+from bench.facts import Baselines, Bench, Book, Debian, Group, Mode, Peer, Plain, Pyperformance
 from staticpython.config import (
     Arch,
     Family,
@@ -48,6 +48,7 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`bench/bench.yml`: `baselines.debian`", Debian),
     ("`bench/bench.yml`: `baselines.book`", Book),
     ("`bench/bench.yml`: `baselines.plain`", Plain),
+    ("`bench/bench.yml`: `baselines.peer`", Peer),
     ("`bench/bench.yml`: an entry of `micro`", Group),
     ("`bench/bench.yml`: `pyperformance`", Pyperformance),
 )

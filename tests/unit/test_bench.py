@@ -16,7 +16,7 @@ from bench.report import BEGIN, END, duration, table, write_report
 from bench.results import Ratio, Results, geomean, geomean_of, load_results, measure
 from bench.suites import Interpreter, Job, pyperf_times, timed_command, timed_input
 
-OURS, OTHER = (Interpreter(name, Path(sys.executable), Path(sys.executable)) for name in ("ours", "other"))
+OURS, OTHER = (Interpreter(name, Path(sys.executable), Path()) for name in ("ours", "other"))
 
 
 def results() -> Results:
