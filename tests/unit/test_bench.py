@@ -15,6 +15,7 @@ from bench.facts import load_bench
 from bench.report import BEGIN, END, duration, table, write_report
 from bench.results import Ratio, Results, geomean, geomean_of, load_results, measure
 from bench.suites import Interpreter, Job, pyperf_times, timed_command, timed_input
+from staticpython.config import load_facts, patches
 
 OURS, OTHER = (Interpreter(name, Path(sys.executable), Path()) for name in ("ours", "other"))
 
@@ -126,6 +127,12 @@ def test_each_statement_of_the_facts_runs(name: str) -> None:
     text = timed_input(group, loops=loops)
     run = subprocess.run(timed_command(Path(sys.executable)), input=text, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("name", load_bench().baselines.peer.unpatched)
+def test_the_unpatched_baseline_leaves_patches_out(name: str) -> None:
+    package = load_facts().packages[name]
+    assert any(patches(package, release.version) for release in package.releases), f"{name} has no patch"
 
 
 @pytest.mark.parametrize(
