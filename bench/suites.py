@@ -34,7 +34,7 @@ class Interpreter:
     python: Path
     work: Path
 
-    @property
+    @functools.cached_property
     def venv(self) -> Path:
         """The Python of its virtual environment, made when first asked for: not every interpreter can have one."""
         return venv(self.name, self.python, self.work)
