@@ -172,12 +172,11 @@ def peer(facts: Baselines, arch: str, work: Path) -> Path:
     say(f"peer: {', '.join(facts.peer.unpatched)} without patches; logs in {output / 'logs'}")
     shutil.rmtree(output, ignore_errors=True)
     make = generate_plain(facts, arch, output, log / "peer-generate.log")
-    stamps = [f"build/sources/{name}.stamp" for name in facts.peer.unpatched]
-    run([*make, *stamps], log / "peer-unpack.log")
-    project = load_facts()
-    for name, stamp in zip(facts.peer.unpatched, stamps, strict=True):
-        unpack_release(project, name, output / "build/sources" / name)
-        (output / stamp).touch()
+    run([*make, *(f"build/fetched/{name}.json" for name in facts.peer.unpatched)], log / "peer-fetch.log")
+    project, sources = load_facts(), output / "build/sources"
+    for name in facts.peer.unpatched:
+        unpack_release(project, name, sources / name)
+        (sources / f"{name}.stamp").touch()
     run([*make, f"build/{arch}/stamps/cpython"], log / "peer-make.log")
     # No tree is assembled: finding it wherever it is, is what the patches do.
     install = ["make", "-C", str(output / f"build/{arch}/cpython"), f"DESTDIR={output / 'installed'}", "install"]
