@@ -103,7 +103,7 @@ class Package:
         "Versions, the wanted one first; a later one is taken, and said so, when none before it can be had.", default=[]
     )
     source_of: str | None = key("A package whose source tree this one is cut from, instead of releases.", default=None)
-    subset: list[str] = key("With `source_of`: the files and folders taken.", default=[])
+    subset: list[str] = key("The files and folders taken of the release or, with `source_of`, of the tree.", default=[])
     trees: dict[str, str] = key(
         "Other packages' source trees that this one builds inside its own: folder here -> package.", default={}
     )

@@ -86,7 +86,7 @@ def apply_patch(patch: Path, tree: Path) -> None:
 
 
 def cut(package: Package, source: Path, tree: Path) -> None:
-    """Copy a package's `subset` of another package's tree."""
+    """Copy a package's `subset` of a tree that has more."""
     for item in package.subset:
         target = tree / item
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +118,10 @@ def prepare(package: Package, record: dict[str, object], downloads: Path, into: 
             else:
                 unpack(held, temporary)
                 held.unlink()
+        if package.subset:
+            temporary.rename(held)
+            cut(package, held, temporary)
+            shutil.rmtree(held)
     for patch in patches(package, version):
         apply_patch(patch, temporary)
     for ours, theirs in package.overlay.items():

@@ -1,6 +1,6 @@
 /* malloc, by mimalloc.
  *
- * CPython carries mimalloc's source (configs/packages/mimalloc.yml). It
+ * A release of CPython has the source (configs/packages/mimalloc.yml). It
  * is compiled here as part of this file, without what a C library has no
  * use for: its own options, environment variables, messages, statistics,
  * constructor and exit handler. In their place stand, below, settings

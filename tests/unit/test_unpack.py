@@ -113,6 +113,15 @@ def test_folder_inside_the_tarball(tmp_path: Path) -> None:
     ]
 
 
+def test_only_what_is_wanted_of_a_release(tmp_path: Path) -> None:
+    names = ("top/lib/a", "top/lib/sub/b", "top/other", "top/LICENSE")
+    package, record = thing(tarball(tmp_path / "a.tgz", *map(member, names)))
+    prepare(dataclasses.replace(package, subset=["lib", "LICENSE"]), record, tmp_path, tmp_path / "into")
+    found = [str(p.relative_to(tmp_path / "into")) for p in (tmp_path / "into").rglob("*") if p.is_file()]
+    assert sorted(found) == ["thing/LICENSE", "thing/lib/a", "thing/lib/sub/b"]
+    assert [p.name for p in (tmp_path / "into").iterdir()] == ["thing"]
+
+
 def test_prepare_checks_again(tmp_path: Path) -> None:
     archive = tarball(tmp_path / "a.tgz", member("top/a"))
     package, record = thing(archive)
