@@ -17,3 +17,9 @@ def project(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "supported.txt", tmp_path)
     return tmp_path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--sources", action="store_true", help="fail where a source is not in downloads/ instead of skipping"
+    )

@@ -24,10 +24,10 @@ def x86_64_host(monkeypatch: pytest.MonkeyPatch) -> None:
 def make(folder: Path, project: Path, arch: str, *options: str) -> str:
     """Run make without the steps: those that call make again are run even by -n and -t."""
     silent = [f"PROJECT={project}", "STEP=:", "TOOL=:", "PYTHON=true"]
-    command = ["make", "-C", folder, *options, *silent, f"build/{arch}/stamps/tree"]
+    command = ["make", "-C", str(folder), *options, *silent, f"build/{arch}/stamps/tree"]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    return run.stdout
+    return str(run.stdout)
 
 
 def rebuilt(folder: Path, project: Path, arch: str, changed: str) -> set[str]:
