@@ -10,6 +10,7 @@ from pathlib import Path
 
 from staticpython.config import ROOT, Facts, Package, load_facts
 from staticpython.errors import UsageError, run_main
+from staticpython.patch_headers import read_header
 from staticpython.plan import Options, Plan, host_arch, make_plan
 from staticpython.render import render, tree_name, write
 
@@ -40,6 +41,12 @@ def parser() -> argparse.ArgumentParser:
     add("--launcher", default="", metavar="NAME", help="compile through ccache, sccache, distcc or icecc")
     add("--with-gpl", action="store_true", help="link GPL libraries: readline instead of libedit, gdbm, dbm.ndbm")
     add("--plain", action="store_true", help="neither profile nor link-time optimisation: built sooner, runs slower")
+    add(
+        "--speedups",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="--no-speedups: without patches that are only for speed, to see whether a fault is theirs",
+    )
     add("--without", action="append", default=[], metavar="NAME", help="leave a module or feature out")
     add("--only", action="append", default=[], metavar="NAME", help="of the modules with a feature, link only these")
     add(
@@ -89,10 +96,11 @@ def _run(options: argparse.Namespace) -> int:
     _check_for_make(output)
     files = render(plan, output, _replay(options))
     if options.check:
+        headers = [read_header(patch) for patch in sorted((ROOT / "patches").glob("*/*.patch"))]
         if not options.quiet:
             print(
                 f"{len(facts.packages)} packages, {len(facts.arches)} arches,"
-                f" {len(plan.series.modules)} modules: all well"
+                f" {len(plan.series.modules)} modules, {len(headers)} patches: all well"
             )
         return 0
     if options.dry_run:
@@ -131,6 +139,7 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
         profile=options.profile,
         releases=tuple(options.release),
         plain=options.plain,
+        speedups=options.speedups,
     )
 
 
@@ -171,6 +180,7 @@ def _replay(options: argparse.Namespace) -> list[str]:
     words += [f"--launcher={options.launcher}"] if options.launcher else []
     words += ["--with-gpl"] if options.with_gpl else []
     words += ["--plain"] if options.plain else []
+    words += [] if options.speedups else ["--no-speedups"]
     words += [] if options.pie is None else ["--pie" if options.pie else "--no-pie"]
     words += [f"--without={n}" for n in options.without] + [f"--only={n}" for n in options.only]
     words += [f"--allocator={options.allocator}"] if options.allocator else []

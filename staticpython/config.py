@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from staticpython.errors import FactsError, UsageError, nearest
+from staticpython.patch_headers import is_for_speed
 from staticpython.schema import key, load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,6 +113,9 @@ class Package:
     replaced_by: str | None = key("A GPL package that takes its place with --with-gpl.", default=None)
     in_tree: bool = key("Builds only inside its source tree: a copy of the tree is the build folder.", default=False)
     overlay: dict[str, str] = key("Our own files laid over the source tree: path here -> path there.", default={})
+    only_for_speed: list[str] = key(
+        "Files of `overlay` that go with patches of the kind `speed`: --no-speedups leaves them out.", default=[]
+    )
     autoreconf: bool = key("Run `autoreconf -fi` after unpacking: the source has no configure.", default=False)
     configure_script: str = key("Name of the configure script.", default="configure")
     host_style: str = key(
@@ -140,6 +144,7 @@ class Package:
         "Name under which the version stands in the interpreter's _staticpython.facts.", default=None
     )
     runtime_data: dict[str, str] = key("Kind data: file or folder -> place in lib/python*/_staticpython.", default={})
+    speedups: bool = True  # else without what is only for speed: without_speedups()
 
 
 @dataclass(frozen=True)
@@ -372,6 +377,8 @@ def _check_sources(facts: Facts, root: Path) -> None:
         for source in package.overlay:
             if not (root / source).is_file():
                 raise FactsError(f"{where}: overlay: no file {source}")
+        for source in package.only_for_speed:
+            _check_known(where, "only_for_speed", "file of overlay", source, package.overlay)
 
 
 def _check_cycles(packages: dict[str, Package], where: Path) -> None:
@@ -414,4 +421,11 @@ def patch_folders(package: Package, version: str, root: Path = ROOT) -> list[Pat
 
 def patches(package: Package, version: str, root: Path = ROOT) -> list[Path]:
     """Return the patches for a version of a package, in the order in which they apply."""
-    return [patch for folder in patch_folders(package, version, root) for patch in sorted(folder.glob("*.patch"))]
+    every = [patch for folder in patch_folders(package, version, root) for patch in sorted(folder.glob("*.patch"))]
+    return every if package.speedups else [patch for patch in every if not is_for_speed(patch)]
+
+
+def without_speedups(package: Package) -> Package:
+    """Return a package without the patches and files that are only for speed."""
+    overlay = {ours: theirs for ours, theirs in package.overlay.items() if ours not in package.only_for_speed}
+    return dataclasses.replace(package, overlay=overlay, speedups=False)

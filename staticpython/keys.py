@@ -21,6 +21,7 @@ from staticpython.config import (
     Series,
     Toolchain,
 )
+from staticpython.matrix import Matrix, Variant
 from staticpython.schema import is_derived
 from staticpython.stdlib_tests import Expectation, Expectations
 from staticpython.wheel_table import Lacking, Wheels
@@ -40,6 +41,8 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`setup_local/<series>.yml`: a module", Module),
     ("`tests/stdlib/expectations.yml`", Expectations),
     ("`tests/stdlib/expectations.yml`: an entry of `failures`", Expectation),
+    ("`tests/matrix.yml`", Matrix),
+    ("`tests/matrix.yml`: a variant", Variant),
     ("`tests/build/wheels.yml`", Wheels),
     ("`tests/build/wheels.yml`: an entry of `lacking`", Lacking),
     ("`bench/bench.yml`", Bench),

@@ -22,6 +22,7 @@ from staticpython.config import (
     Toolchain,
     patches,
     pick,
+    without_speedups,
 )
 from staticpython.errors import UsageError
 
@@ -49,6 +50,7 @@ class Options:
     profile: str = ""
     releases: tuple[str, ...] = ()
     plain: bool = False
+    speedups: bool = True
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Target:
     disabled: tuple[str, ...]
     replaced: dict[str, str]
     malloc: str
+    speedups: bool
     kind: Profile
     profile: str | None
     order: str | None
@@ -155,6 +158,11 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     if options.cpu:
         pick("cpu", options.cpu, [cpu for arch in options.arches for cpu in facts.arches[arch].cpus])
     kind = _choose_profile(facts, options)
+    if not options.speedups:
+        if options.allocator not in ("", "musl"):
+            raise UsageError(f"--allocator {options.allocator} goes without --no-speedups: it is there for speed only")
+        facts = dataclasses.replace(facts, packages={n: without_speedups(p) for n, p in facts.packages.items()})
+        kind = dataclasses.replace(kind, allocator="musl", library=False)
     options = dataclasses.replace(
         options, allocator=options.allocator or kind.allocator, without=(*options.without, *kind.without)
     )
@@ -227,6 +235,8 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
     interpreter = next(p for p in packages if p.kind == "cpython")
     release = interpreter.releases[0]
     fast = Optimisation() if options.plain else toolchain.optimisation
+    if not options.speedups:  # the profile is of the patched sources
+        fast = dataclasses.replace(fast, profile_use=[], profile_ldflags=[], data_ldflags=[])
     profile = release.profile if fast.profile_use else None
     order = release.order if fast.profile_ldflags else None
     pie = arch.pie if options.pie is None else options.pie
@@ -250,6 +260,7 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
         disabled=tuple(sorted(set(series.modules) - set(modules) - set(test_modules))),
         replaced={n: r for n, r in replaced.items() if r},
         malloc=ALLOCATORS[options.allocator],
+        speedups=options.speedups,
         kind=kind,
         profile=profile,
         order=order,

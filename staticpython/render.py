@@ -89,7 +89,7 @@ class TargetView:
     @property
     def trains(self) -> bool:
         """Whether `make profile` can train this target's interpreter."""
-        return self.target.native and bool(self.target.toolchain.profile_generate)
+        return self.target.native and self.target.speedups and bool(self.target.toolchain.profile_generate)
 
     @property
     def tree(self) -> str:
@@ -275,6 +275,7 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
         "profile": target.profile,
         "order": target.order,
         "library": target.kind.library,
+        "speedups": target.speedups,
         "cflags_core": target.cflags_core,
         "ldflags_core": target.ldflags_core,
         "native": target.native,

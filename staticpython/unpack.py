@@ -18,7 +18,7 @@ if sys.version_info >= (3, 12):
 else:  # the first with PEP 706's filters in every release
     from backports import tarfile
 
-from staticpython.config import ROOT, Package, load_facts, patches
+from staticpython.config import ROOT, Package, load_facts, patches, without_speedups
 from staticpython.errors import UnpackError, run_main
 from staticpython.fetch import check
 
@@ -151,10 +151,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, help="what staticpython.fetch recorded")
     parser.add_argument("--downloads", type=Path, required=True)
     parser.add_argument("--into", type=Path, required=True)
+    parser.add_argument("--no-speedups", action="store_true", help="without patches that are only for speed")
     options = parser.parse_args(arguments)
 
     def body() -> int:
         package = load_facts().packages[options.package]
+        package = without_speedups(package) if options.no_speedups else package
         record = json.loads(options.record.read_text(encoding="utf-8")) if options.record else {}
         options.into.mkdir(parents=True, exist_ok=True)
         prepare(package, record, options.downloads, options.into)

@@ -48,6 +48,12 @@ def edit(path: Path, old: str, new: str) -> None:
             "needs: [compiler-tr",
             ["zig.yml", "needs", "compiler-rt"],
         ),
+        (
+            "configs/packages/musl.yml",
+            "only_for_speed: [runtime/musl/malloc.c",
+            "only_for_speed: [runtime/musl/maloc.c",
+            ["musl.yml", "only_for_speed", "did you mean 'runtime/musl/malloc.c'"],
+        ),
         ("configs/toolchains/zig.yml", "family: clang", "family: clan", ["zig.yml", "family", "did you mean 'clang'"]),
         (
             "supported.txt",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from staticpython import plan as plan_module
 from staticpython.config import load_facts
 from staticpython.errors import UsageError
+from staticpython.patch_headers import read_header
 from staticpython.plan import Options, Plan, host_arch, make_plan
 
 
@@ -49,6 +52,30 @@ def test_profile_small() -> None:
     assert other.targets[0].malloc == "mimalloc"
     fast = plan().targets[0]
     assert (fast.malloc, fast.kind.library, fast.kind.cflags) == ("mimalloc", True, [])
+
+
+@pytest.mark.parametrize("toolchain", ["zig", "llvm"])
+@pytest.mark.parametrize("plain", [True, False])
+def test_no_speedups(toolchain: str, plain: bool) -> None:
+    """No patch of the kind `speed`, no file that only such a patch needs, no profile of the patched sources."""
+    options = Options(arches=("x86_64",), toolchain=toolchain, plain=plain, speedups=False)
+    made, fast = make_plan(load_facts(), options), make_plan(load_facts(), dataclasses.replace(options, speedups=True))
+    (target,) = made.targets
+    assert (target.malloc, target.kind.library, target.profile, target.order) == ("mallocng", False, None, None)
+    for flag in ("data.ld", "profile", "order"):
+        assert flag not in " ".join([*target.cflags_core, *target.cflags_library, *target.ldflags_core])
+    assert bool(target.cflags_core) != plain, "link-time optimisation is no patch"
+    kinds = {p: read_header(p).kind for s in fast.sources for p in s.patches}
+    assert {p for s in made.sources for p in s.patches} == {p for p, kind in kinds.items() if kind != "speed"}
+    assert "speed" in kinds.values() and "platform" in kinds.values()
+    overlay = {ours for s in made.sources for ours in s.package.overlay}
+    assert overlay == {"runtime/musl/loader.c"}
+
+
+def test_no_speedups_has_no_fast_malloc() -> None:
+    with pytest.raises(UsageError, match="--allocator mimalloc goes without --no-speedups"):
+        make_plan(load_facts(), Options(arches=("x86_64",), allocator="mimalloc", speedups=False))
+    make_plan(load_facts(), Options(arches=("x86_64",), allocator="musl", speedups=False))
 
 
 def test_cpu_of_each_arch() -> None:

@@ -129,6 +129,7 @@ def test_makefile_regenerates_itself_with_every_option(tmp_path: Path, monkeypat
         "launcher": "ccache",
         "with_gpl": True,
         "plain": True,
+        "speedups": False,
         "without": ["ssl"],
         "only": ["compression"],
         "prefix": "/opt",

@@ -1,0 +1,63 @@
+"""The builds of tests/matrix.yml: facts that hold, options that there are, commands that end at the first fault."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from staticpython import cli, matrix
+from staticpython.errors import FactsError
+from staticpython.matrix import Matrix, Variant, commands, load_matrix
+from staticpython.stdlib_tests import named
+
+FACTS = load_matrix()
+
+
+@pytest.mark.parametrize("name", FACTS.variants)
+def test_variant(name: str, tmp_path: Path) -> None:
+    variant = FACTS.variants[name]
+    assert cli.main(["--quiet", "--dry-run", f"--output={tmp_path}", *variant.generate]) == 0
+    assert all(test.startswith("test_") for test in named(variant.stdlib))
+
+
+def test_same_as_names_a_variant_that_is_built_before(tmp_path: Path) -> None:
+    path = tmp_path / "matrix.yml"
+    path.write_text("variants:\n  a: {generate: [], same_as: b}\n  b: {generate: []}\n")
+    with pytest.raises(FactsError, match=r"variants\.a\.same_as: no variant 'b' before it"):
+        load_matrix(path)
+
+
+def test_commands(tmp_path: Path) -> None:
+    made = commands(Variant(["--profile", "small"], stdlib=["@selection"]), tmp_path, "i386", 3, plain=True)
+    assert made[0][2:5] == ["--arch=i386", f"--output={tmp_path}", "--quiet"] and "--plain" in made[0]
+    assert made[0][-2:] == ["--profile", "small"]
+    make = ["make", "-C", str(tmp_path)]
+    assert made[1:] == [[*make, "-j3"], [*make, "test"], [*make, "test-stdlib", "TESTS=@selection"]]
+    assert "--plain" not in commands(Variant([]), tmp_path, "i386", 3, plain=False)[0]
+
+
+@pytest.fixture
+def options() -> argparse.Namespace:
+    return argparse.Namespace(arch="x86_64", jobs=1, optimised=False)
+
+
+def test_ends_at_the_first_fault(tmp_path: Path, options: argparse.Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = tmp_path / "ran"
+    steps = [["true"], ["sh", "-c", "exit 7"], ["touch", str(ran)]]
+    monkeypatch.setattr(matrix, "commands", lambda *_, **__: steps)
+    assert matrix.build(FACTS, "small", tmp_path, options) == "sh -c exit 7: exit code 7"
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_bytes_are_compared(
+    tmp_path: Path, options: argparse.Namespace, monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    facts = Matrix({"a": Variant([]), "b": Variant([], folder="far/away", same_as="a")})
+    for folder, text in (("a", "x"), ("far/away", "x" if same else "y")):
+        (tmp_path / folder / "dist/tree").mkdir(parents=True)
+        (tmp_path / folder / "dist/tree/file").write_text(text)
+    monkeypatch.setattr(matrix, "commands", lambda *_, **__: [])
+    assert bool(matrix.build(facts, "b", tmp_path, options)) != same
