@@ -7,6 +7,7 @@ everything else as they are. The hash is that of what was downloaded: compare it
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
@@ -19,7 +20,14 @@ from ruamel.yaml.comments import CommentedMap
 
 from staticpython.config import ROOT, load_facts, pick
 from staticpython.errors import FetchError, run_main
-from staticpython.fetch import CONNECT_TIMEOUT, READ_TIMEOUT, sha256_of
+from staticpython.fetch import CONNECT_TIMEOUT, READ_TIMEOUT, SNAPSHOTS, sha256_of
+
+
+def pool_path(path: str, version: str, file: str) -> str:
+    """Return the path in Debian's pool for a new version of a file: Debian's own name, or the one it would give it."""
+    folder, _, old = path.rpartition("/")
+    name = file if ".orig.tar." in file else re.sub(r"_.*(?=\.orig\.tar\.)", f"_{version}", old)
+    return f"{folder}/{name}"
 
 
 def bump(path: Path, version: str, file: Path, name: str, url: str | None) -> None:
@@ -30,13 +38,16 @@ def bump(path: Path, version: str, file: Path, name: str, url: str | None) -> No
     yaml.indent(mapping=2, sequence=4, offset=2)
     data = yaml.load(path.read_text(encoding="utf-8"))
     release: CommentedMap = data["releases"][0]
+    if debian := release.get("debian"):
+        release["debian"] = pool_path(debian, version, name)
     release["version"] = version
     release["file"] = name
     release["size"] = file.stat().st_size
     release["sha256"] = sha256_of(file)
+    urls = release.setdefault("urls", [])  # changed in place: the list keeps its style
     if url:
-        urls = release.setdefault("urls", [])
-        urls[:1] = [url]  # in place: the list keeps its style
+        urls[:1] = [url]
+    urls[:] = [u for u in urls if not u.startswith(SNAPSHOTS)]  # they are named by the old bytes
     with path.open("w", encoding="utf-8") as stream:
         yaml.dump(data, stream)
 

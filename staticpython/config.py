@@ -74,7 +74,9 @@ class Release:
     sha256: str = key("SHA-256 of the file; nothing is used before it matches.")
     urls: list[str] = key("Addresses of the file, best first.", default=[])
     debian: str | None = key(
-        "The Debian source package that has a file of this hash, reached through apt.", default=None
+        "Path of the file in Debian's archive, `pool/main/<letter>/<source package>/<file>`, reached through apt: where"
+        " its lists have a file of this hash, else in the pool of a mirror.",
+        default=None,
     )
     pypi: PyPI | None = key("The PyPI project with the file, reached by pip's settings.", default=None)
     inner: str | None = key("A tarball or folder inside the file: the one that holds the tree.", default=None)
@@ -369,6 +371,7 @@ def _check_sources(facts: Facts, root: Path) -> None:
                 raise FactsError(f"{where}: releases[{i}].sha256: must be 64 lower-case hexadecimal digits")
             if not (release.urls or release.debian or release.pypi):
                 raise FactsError(f"{where}: releases[{i}]: give at least one of urls, debian and pypi")
+            _check_pool_path(where, i, release)
             for name, trained in {"profile": release.profile, "order": release.order}.items():
                 if trained and not (root / trained).is_file():
                     raise FactsError(f"{where}: releases[{i}].{name}: no file {trained}")
@@ -379,6 +382,19 @@ def _check_sources(facts: Facts, root: Path) -> None:
                 raise FactsError(f"{where}: overlay: no file {source}")
         for source in package.only_for_speed:
             _check_known(where, "only_for_speed", "file of overlay", source, package.overlay)
+
+
+def _check_pool_path(where: Path, i: int, release: Release) -> None:
+    """Raise FactsError for what is no path in Debian's pool, or is one of another version's file."""
+    if not release.debian:
+        return
+    if not re.fullmatch(r"pool/[a-z-]+/(lib)?[a-z0-9]/[a-z0-9][a-z0-9.+-]*/[^/]+", release.debian):
+        raise FactsError(f"{where}: releases[{i}].debian: must be pool/main/<letter>/<source package>/<file>")
+    file = re.split("[^0-9]+", release.debian.rpartition("/")[2])
+    if missing := [n for n in re.findall("[0-9]+", release.version) if n not in file]:
+        raise FactsError(
+            f"{where}: releases[{i}].debian: names the file of another version: no {missing[0]} of {release.version}"
+        )
 
 
 def _check_cycles(packages: dict[str, Package], where: Path) -> None:

@@ -1,7 +1,8 @@
 """Have a package's source file: `python -m staticpython.fetch PACKAGE... --downloads DIR --record DIR`.
 
-In order: the downloads folder, the mirror, upstream, the Debian source package through apt, PyPI by pip's settings. A
-file is used only once its size and SHA-256 are the pinned ones; until then it has another name.
+In order: the downloads folder, the mirror, upstream, the Debian source package through apt, the pools of apt's mirrors,
+PyPI by pip's settings, Debian's archive of snapshots. A file is used only once its size and SHA-256 are the pinned
+ones; until then it has another name.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ APT_HELPER = Path("/usr/lib/apt/apt-helper")
 APT_LISTS_AGE = 6 * 3600  # seconds after which Debian's lists are asked for anew
 # Debian's suites with the versions in configs/packages, newest last: what testing drops, unstable or stable may have.
 DEBIAN_SUITES = ("trixie", "forky", "sid")
+# It keeps all that Debian ever had, and is slow: asked last.
+SNAPSHOTS = "https://snapshot.debian.org/"
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -136,12 +139,18 @@ def _ways(release: Release, places: Places) -> Iterator[tuple[str, Callable[[Pat
     """Yield the places to ask, each with the function that brings the file to a path."""
     if places.mirror:
         yield f"mirror {places.mirror}", lambda part: _from_mirror(places.mirror, release, part)
-    for url in release.urls:
+    snapshots = [url for url in release.urls if url.startswith(SNAPSHOTS)]
+    for url in (u for u in release.urls if u not in snapshots):
         yield url, lambda part, url=url: _download(url, release, part)  # type: ignore[misc]
     if debian := release.debian:
-        yield f"Debian {debian}", lambda part: _from_debian(debian, release, places, part)
+        yield f"Debian {debian.split('/')[-2]}", lambda part: _from_debian(debian, release, places, part)
+        # The lists name what a suite has today; a mirror's pool has a file for as long as any suite has it.
+        for url in (f"{mirror}/{debian}" for mirror in _debian_mirrors()):
+            yield url, lambda part, url=url: _by_apt(url, [], release, part)  # type: ignore[misc]
     if pypi := release.pypi:
         yield f"PyPI {pypi.project}", lambda part: _from_pypi(pypi, release, places, part)
+    for url in snapshots:
+        yield url, lambda part, url=url: _download(url, release, part)  # type: ignore[misc]
 
 
 def _from_mirror(mirror: str, release: Release, part: Path) -> None:
@@ -200,13 +209,14 @@ def _first_line(error: Exception) -> str:
     return f"cannot be reached ({cause.group(1)})" if cause else text.splitlines()[0]
 
 
-def _from_debian(source: str, release: Release, places: Places, part: Path) -> None:
+def _from_debian(pool_path: str, release: Release, places: Places, part: Path) -> None:
     """Let apt fetch a source package's file in a private state: no root, and nothing of the system is changed.
 
     The file is found by its hash, whatever Debian calls it and whichever revision of the package it is in.
     """
     if not APT_HELPER.exists():
         raise UnavailableError("this machine has no apt")
+    source = pool_path.split("/")[-2]
     state = places.downloads / ".apt"
     with _locked(state / "lock"):
         options = apt_options(state)
@@ -216,10 +226,18 @@ def _from_debian(source: str, release: Release, places: Places, part: Path) -> N
         found = re.search(rf"^'(\S+)' {re.escape(name)} ", uris.stdout, re.MULTILINE)
         if not found:
             raise UnavailableError(apt_reason(uris.stderr))
-        download = [APT_HELPER, *options, "download-file", found.group(1), part, f"SHA256:{release.sha256}"]
-        run = _run(list(map(str, download)))
-        if run.returncode:
-            raise UnavailableError(apt_reason(run.stderr))
+        _by_apt(found.group(1), options, release, part)
+
+
+def _by_apt(url: str, options: list[str], release: Release, part: Path) -> None:
+    """Let apt fetch an address of one of its mirrors, with its proxy, certificates and passwords."""
+    if url.startswith("file:"):  # else apt makes a link
+        url = f"copy:{url.removeprefix('file:')}"
+    if os.geteuid() == 0:  # apt's own user cannot write here
+        options = [*options, "-oAPT::Sandbox::User=root"]
+    run = _run([str(APT_HELPER), *options, "download-file", url, str(part), f"SHA256:{release.sha256}"])
+    if run.returncode:
+        raise UnavailableError(apt_reason(run.stderr))
 
 
 def _find_in_listing(listing: str, sha256: str) -> tuple[str, str]:
@@ -248,7 +266,7 @@ def apt_options(
     for folder in ("lists/partial", "cache/archives/partial"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     sources = state / "sources.list"
-    text = "".join(f"{kind} {mirror} {suite} main\n" for mirror in _debian_mirrors() for suite in suites)
+    text = "".join(f"{kind} {mirror} {suite} main\n" for mirror in _debian_mirrors()[:1] for suite in suites)
     if not text:
         raise UnavailableError("this machine's apt knows no Debian mirror")
     changed = not sources.exists() or sources.read_text() != text
@@ -276,13 +294,22 @@ def apt_options(
 
 
 def _debian_mirrors() -> list[str]:
-    """Return the Debian mirrors that this machine's apt is set up with."""
-    run = _run(["apt-get", "indextargets", "--format", "$(ORIGIN)|$(REPO_URI)|$(SITE)"])
-    mirrors = dict.fromkeys(
-        line.split("|")[1].rstrip("/") for line in run.stdout.splitlines() if line.startswith(("Debian|", "|"))
-    )
-    # The security archive and other people's repositories hold no such suites.
-    return [m for m in mirrors if m.endswith("/debian")][:1]
+    """Return the mirrors of Debian's archive that this machine's apt is set up with.
+
+    The security archive and other people's repositories hold no such suites. Without lists (`--no-release-info`), as in
+    a fresh container, apt knows no labels: then the address must do.
+    """
+    if not APT_HELPER.exists():
+        return []
+    mirrors: dict[str, None] = {}
+    for options in (["$(ORIGIN)|$(LABEL)|$(REPO_URI)"], ["||$(REPO_URI)", "--no-release-info"]):
+        run = _run(["apt-get", "indextargets", "--format", *options])
+        for line in run.stdout.splitlines():
+            origin, label, uri = line.split("|", 2)
+            uri = uri.rstrip("/")
+            if (origin, label) == ("Debian", "Debian") or (not origin and uri.endswith("/debian")):
+                mirrors[uri] = None
+    return list(mirrors)
 
 
 def apt_reason(stderr: str) -> str:
