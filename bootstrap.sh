@@ -2,7 +2,8 @@
 # bootstrap.sh [OPTIONS OF generate.py]: everything a build needs on this machine, and the Makefile.
 #
 # Installs the host's tools through apt when one is missing (asks sudo only then), makes a virtual environment in .venv
-# with requirements.txt, and runs generate.py. Running it again does only what is left to do.
+# with requirements.txt, installs what the options ask for (a compiler, an emulator for another CPU), and runs
+# generate.py. Running it again does only what is left to do.
 set -eu
 cd "$(dirname "$0")"
 
@@ -15,22 +16,33 @@ done
 python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || missing="$missing python3-venv"
 [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || missing="$missing ca-certificates"
 
+# install PACKAGE...: through apt, which is asked once for its lists.
+install() {
+	sudo=
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	echo "installing with apt: $*"
+	[ -n "${updated-}" ] || $sudo apt-get update -qq
+	updated=1
+	DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
 if [ -n "$missing" ]; then
 	if ! command -v apt-get >/dev/null 2>&1; then
 		echo "bootstrap.sh: install first (Debian's names):$missing; Python must be 3.10 or newer" >&2
 		exit 1
 	fi
-	sudo=
-	[ "$(id -u)" = 0 ] || sudo=sudo
-	echo "installing with apt:$missing"
-	$sudo apt-get update -qq
 	# shellcheck disable=SC2086 # a list of names
-	DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+	install $missing
 fi
 
 if ! cmp -s requirements.txt .venv/requirements.done; then
 	python3 -m venv .venv
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
 	cp requirements.txt .venv/requirements.done
+fi
+if command -v apt-get >/dev/null 2>&1; then # elsewhere generate.py says what is missing
+	asked=$(.venv/bin/python generate.py --missing "$@" 2>/dev/null | sed -n 's/^apt-get install //p') # errors come below
+	# shellcheck disable=SC2086 # a list of names
+	[ -z "$asked" ] || install $asked
 fi
 exec .venv/bin/python generate.py "$@"

@@ -3,6 +3,9 @@
 
 import sys
 
+if sys.version_info < (3, 10):  # noqa: UP036 (said here, not by a traceback of an older one)
+    sys.exit(f"error: {sys.executable} is too old: Python 3.10 or newer is needed")
+
 from staticpython.cli import main
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from staticpython.config import ROOT, Facts, Package, load_facts
 from staticpython.errors import UsageError, run_main
 from staticpython.patch_headers import read_header
 from staticpython.plan import Options, Plan, host_arch, make_plan
-from staticpython.render import render, tree_name, write
+from staticpython.render import programs, render, tree_name, write
+from staticpython.verify import EMULATORS_DEBIAN
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,6 +75,11 @@ def parser() -> argparse.ArgumentParser:
     add("--mirror", default="", metavar="DIR|URL", help="folder or URL asked first for sources")
     add("--list", action="store_true", help="list arches, Pythons, toolchains, packages, modules and features")
     add("--json", action="store_true", help="with --list: as JSON")
+    add(
+        "--missing",
+        action="store_true",
+        help="print the command that installs what these options need and this machine lacks",
+    )
     add("--check", action="store_true", help="check all facts and patches, write nothing")
     add("--dry-run", action="store_true", help="say which files would be written")
     add("-q", "--quiet", action="store_true", help="say nothing but errors")
@@ -92,6 +99,10 @@ def _run(options: argparse.Namespace) -> int:
         print(_listing(facts, as_json=options.json))
         return 0
     plan = make_plan(facts, _plan_options(options, facts))
+    if options.missing:
+        if words := dict.fromkeys(" ".join(missing_programs(plan).values()).split()):
+            print("apt-get install", *words)
+        return 0
     output = (options.output or ROOT).resolve()
     _check_for_make(output)
     files = render(plan, output, _replay(options))
@@ -115,6 +126,8 @@ def _run(options: argparse.Namespace) -> int:
             print(path)
     if not options.quiet:
         print(_summary(plan, changed=bool(written)))
+        for program, debian in missing_programs(plan).items():
+            print(f"warning: {_without(plan, program)}; Debian and Ubuntu: apt-get install {debian}", file=sys.stderr)
     return 0
 
 
@@ -198,6 +211,23 @@ def _summary(plan: Plan, *, changed: bool) -> str:
         for t in plan.targets
     ]
     return "\n".join([*lines, f"Makefile {'written' if changed else 'unchanged'}; now run: make"])
+
+
+def missing_programs(plan: Plan) -> dict[str, str]:
+    """Return the programs that this machine lacks, each with Debian's packages of it: compilers and emulators."""
+    needed: dict[str, str] = {}
+    for target in plan.targets:
+        needed |= programs(target)
+        needed |= {} if target.native else {target.arch.emulator: EMULATORS_DEBIAN}
+    return {program: debian for program, debian in needed.items() if not shutil.which(program)}
+
+
+def _without(plan: Plan, program: str) -> str:
+    """Return what a missing program means for the build that begins now."""
+    emulated = [t.name for t in plan.targets if not t.native and t.arch.emulator == program]
+    if not emulated:
+        return f"no {program} in PATH: the build will stop where it needs it"
+    return f"no {program} in PATH: {emulated[0]} is built, but neither started nor tested here"
 
 
 def _version(package: Package) -> str:

@@ -81,10 +81,7 @@ class TargetView:
     @property
     def programs(self) -> dict[str, str]:
         """The programs in PATH that the toolchain and the launcher are, each with Debian's packages for it."""
-        toolchain, launcher = self.target.toolchain, self.target.launcher
-        words = [command.split()[0] for command in [*toolchain.tools.values(), *toolchain.build_tools.values()]]
-        programs = {word: " ".join(toolchain.debian) for word in sorted(set(words)) if "{" not in word}
-        return programs | ({launcher.name: launcher.debian} if launcher else {})
+        return programs(self.target)
 
     @property
     def trains(self) -> bool:
@@ -111,6 +108,14 @@ class TargetView:
         build = triple if self.target.native else f"{self.target.build_machine}-build-linux-gnu"
         styles = {"gnu": [f"--build={build}", f"--host={triple}"], "target": [f"--target={triple}"], "none": []}
         return styles[package.host_style]
+
+
+def programs(target: Target) -> dict[str, str]:
+    """Return the programs in PATH that the toolchain and the launcher are, each with Debian's packages for it."""
+    toolchain, launcher = target.toolchain, target.launcher
+    words = [command.split()[0] for command in [*toolchain.tools.values(), *toolchain.build_tools.values()]]
+    found = {word: " ".join(toolchain.debian) for word in sorted(set(words)) if "{" not in word}
+    return found | ({launcher.name: launcher.debian} if launcher else {})
 
 
 def tree_name(version: str, arch: Arch) -> str:

@@ -18,6 +18,19 @@ from staticpython.schema import key, load
 from staticpython.verify import emulator_of
 
 WHEELS = ROOT / "tests/build/wheels.yml"
+HEAD = """# Binary packages on {tree}
+
+Made by `python -m staticpython.wheel_table`: each installed from unmodified musllinux wheels, with its dependencies, by
+
+    {install} PACKAGE
+
+and every extension module imported in a process of its own. Without the option, pip prefers the source of a newer
+release to the wheel of an older one, and builds it, which takes a compiler and may fail. Where it is known to, the
+table says so; the others were not tried without it.
+
+| package | version | extension modules | result |
+|---|---|---|---|"""
+BINARY = ["--only-binary", ":all:"]
 IMPORT_ALL = r"""
 import importlib, pathlib, subprocess, sys, sysconfig
 folder, child = pathlib.Path(sys.argv[1]), sys.argv[2:]
@@ -50,6 +63,9 @@ class Wheels:
     lacking: list[Lacking] = key("What is not installed where; that there is still none is tested.")
     table: list[str] = key("PyPI projects that docs/wheels.md reports on.")
     explained: dict[str, str] = key("PyPI project -> why not all of it imports.", default={})
+    only_binary: dict[str, str] = key(
+        "PyPI project -> what `pip install` does without `--only-binary`, where that is known to fail.", default={}
+    )
 
 
 @dataclass(frozen=True)
@@ -66,7 +82,7 @@ def judge(project: str, interpreter: list[str], work: Path) -> Verdict:
     """Install a project and import all its extension modules."""
     folder = work / project
     folder.mkdir(parents=True, exist_ok=True)
-    options = ["-q", "--disable-pip-version-check", "--only-binary", ":all:", "--target", str(folder)]
+    options = ["-q", "--disable-pip-version-check", *BINARY, "--target", str(folder)]
     install = subprocess.run(
         [*interpreter, "-m", "pip", "install", *options, project], capture_output=True, text=True, check=False
     )
@@ -91,9 +107,16 @@ def judge(project: str, interpreter: list[str], work: Path) -> Verdict:
     return Verdict(project, (versions or [""])[0], len(results), text)
 
 
-def row(verdict: Verdict, explanation: str) -> str:
+def head(tree: str) -> str:
+    """Return what is above the table's rows."""
+    return HEAD.format(tree=tree, install=" ".join(["pip install", *BINARY]))
+
+
+def row(verdict: Verdict, wheels: Wheels) -> str:
     """Return a package's row of the table."""
-    text = f"{verdict.text} (*{explanation}*)" if explanation and verdict.text != "works" else verdict.text
+    explanation = wheels.explained.get(verdict.project, "") if verdict.text != "works" else ""
+    remarks = [text for text in (explanation, wheels.only_binary.get(verdict.project, "")) if text]
+    text = f"{verdict.text} (*{'; '.join(remarks)}*)" if remarks else verdict.text
     return f"| {verdict.project} | {verdict.version} | {verdict.modules} | {text} |"
 
 
@@ -106,15 +129,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     plan = json.loads(options.plan.read_text(encoding="utf-8"))
     interpreter = [*emulator_of(plan), str(options.tree.resolve() / "bin/python3")]
-    print(f"# Binary packages on {plan['tree']}\n\nMade by `python -m staticpython.wheel_table`: installed from")
-    print(
-        "unmodified musllinux wheels, with their dependencies; every extension module imported in a process of its own."
-    )
-    print("\n| package | version | extension modules | result |\n|---|---|---|---|")
+    print(head(plan["tree"]))
     wheels = load(WHEELS, Wheels)
     for project in wheels.table:
-        verdict = judge(project, interpreter, options.work.resolve())
-        print(row(verdict, wheels.explained.get(project, "")), flush=True)
+        print(row(judge(project, interpreter, options.work.resolve()), wheels), flush=True)
     return 0
 
 
