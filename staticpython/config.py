@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from staticpython.errors import FactsError, UsageError, nearest
+from staticpython.licences import is_gpl
 from staticpython.patch_headers import is_for_speed
 from staticpython.schema import key, load
 
@@ -89,8 +90,16 @@ class Release:
 class Licence:
     """A package's licence."""
 
-    spdx: str = key("SPDX identifier.")
+    spdx: str = key(
+        "SPDX expression. A package under the GPL, LGPL or AGPL is linked only with --with-gpl, unless an alternative"
+        " (`OR`) or an exception (`WITH`) frees what it is linked to."
+    )
     files: list[str] = key("Licence texts in the source tree, copied beside the interpreter.")
+
+    @property
+    def gpl(self) -> bool:
+        """Whether it holds what is linked to the package to the GPL."""
+        return is_gpl(self.spdx)
 
 
 @dataclass(frozen=True)
@@ -111,7 +120,6 @@ class Package:
         "Other packages' source trees that this one builds inside its own: folder here -> package.", default={}
     )
     needs: list[str] = key("Packages that must be in the sysroot first.", default=[])
-    gpl: bool = key("GPL or LGPL: only with --with-gpl.", default=False)
     replaced_by: str | None = key("A GPL package that takes its place with --with-gpl.", default=None)
     in_tree: bool = key("Builds only inside its source tree: a copy of the tree is the build folder.", default=False)
     overlay: dict[str, str] = key("Our own files laid over the source tree: path here -> path there.", default={})
@@ -237,7 +245,7 @@ class Module:
     )
     needs: list[str] = key("Packages that it links.", default=[])
     feature: str | None = key("Group that --without and --only can name.", default=None)
-    gpl: bool = key("Linked only with --with-gpl.", default=False)
+    gpl: bool = key("Linked only with --with-gpl: a package that it needs has such a licence.", default=False)
     test: bool = key("Never linked: built as a shared object, for `make test-stdlib` only.", default=False)
     disabled: str | None = key("Never built, and why.", default=None)
 
@@ -330,6 +338,12 @@ def _check_references(facts: Facts, root: Path) -> None:
         where = root / "configs/packages" / f"{package.name}.yml"
         _known_packages(facts, where, "needs", package.needs)
         _known_packages(facts, where, "replaced_by", [package.replaced_by] if package.replaced_by else [])
+        try:
+            is_gpl(package.licence.spdx)
+        except ValueError as error:
+            raise FactsError(f"{where}: licence.spdx: {error}") from None
+        if package.replaced_by and not facts.packages[package.replaced_by].licence.gpl:
+            raise FactsError(f"{where}: replaced_by: {package.replaced_by} is not under the GPL: need it instead")
         _known_packages(facts, where, "source_of", [package.source_of] if package.source_of else [])
         _known_packages(facts, where, "trees", list(package.trees.values()))
         if package.trained and package.kind not in ("configure", "make"):

@@ -24,7 +24,7 @@ from staticpython.config import (
     pick,
     without_speedups,
 )
-from staticpython.errors import UsageError
+from staticpython.errors import FactsError, UsageError
 
 # --allocator -> the folder below musl's src/malloc
 ALLOCATORS = {"mimalloc": "mimalloc", "musl": "mallocng"}
@@ -174,7 +174,10 @@ def make_plan(facts: Facts, options: Options) -> Plan:
         ready = [t.name for t in facts.toolchains.values() if t.from_prefix]
         raise UsageError(f"--toolchain-prefix goes with --toolchain {' or '.join(ready)}, and that one needs it")
     series, facts = _choose_python(choose_releases(facts, options.releases), options.python)
+    _check_modules(facts, series)
     targets = tuple(_make_target(facts, options, kind, series, facts.arches[a]) for a in options.arches)
+    for target in targets:
+        _check_licences(target, options)
     toolchain = facts.toolchains[options.toolchain]
     wanted = {p.name for t in targets for p in t.packages} | ({toolchain.package} if toolchain.package else set())
     wanted |= {s for n in wanted if (s := facts.packages[n].source_of)}
@@ -183,6 +186,32 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     version = next(s.release.version for s in sources if s.package.kind == "cpython" and s.release)
     trainers = tuple(t.name for t in facts.toolchains.values() if t.profile_generate)
     return Plan(options, series, version, sources, targets, trainers)
+
+
+def _check_modules(facts: Facts, series: Series) -> None:
+    """Raise FactsError for a module that is linked only with --with-gpl and needs nothing that asks for it."""
+    for name, module in series.modules.items():
+        if module.gpl and not any(facts.packages[n].licence.gpl for n in _closure(facts, module.needs)):
+            raise FactsError(
+                f"setup_local/{series.name}.yml: modules.{name}.gpl: nothing that it needs is under the GPL"
+                f" (needs: {', '.join(module.needs) or 'nothing'})"
+            )
+
+
+def _check_licences(target: Target, options: Options) -> None:
+    """Raise FactsError when what is linked or shipped is under the GPL and nobody asked for that."""
+    if options.with_gpl:
+        return
+    for package in target.packages:
+        # A compiler's licence is no matter of what it compiles.
+        if package.licence.gpl and package.kind != "cross-tool":
+            users = [n for n, m in target.modules.items() if package.name in m.needs]
+            users += [p.name for p in target.packages if package.name in p.needs]
+            raise FactsError(
+                f"configs/packages/{package.name}.yml: licence.spdx: {package.licence.spdx}: linked only with"
+                f" --with-gpl, but {', '.join(sorted(users)) or 'the build'} needs it: give a module `gpl: true` that"
+                " can do without, or generate with --with-gpl"
+            )
 
 
 def _choose_profile(facts: Facts, options: Options) -> Profile:
