@@ -145,7 +145,14 @@ class Package:
     train_again: dict[str, str] = key(
         "Kind cpython: objects that `make profile` compiles a second time, and the flag it does so with.", default={}
     )
-    link: list[str] = key("Kind cpython: flags of the interpreter's own link, and of no other.", default=[])
+    link: list[str] = key(
+        "Kind cpython: flags of the interpreter's own link, and of no other. `{hidden}` is every archive that is"
+        " linked, but for those of packages that are `exported`.",
+        default=[],
+    )
+    exported: bool = key(
+        "What the interpreter loads finds the functions of its archives (`installs`) in the interpreter.", default=False
+    )
     make: list[str] = key("Arguments of make; for kind zig-object the file to compile.", default=[])
     install: list[str] = key("Targets of `make install`.", default=["install"])
     install_files: dict[str, str] = key("Kinds make and copy: file or folder built -> place below usr/.", default={})
@@ -155,6 +162,11 @@ class Package:
     )
     runtime_data: dict[str, str] = key("Kind data: file or folder -> place in lib/python*/_staticpython.", default={})
     speedups: bool = True  # else without what is only for speed: without_speedups()
+
+    @property
+    def archives(self) -> list[str]:
+        """Names of the archives that it must install."""
+        return [Path(file).name for file in self.installs if file.endswith(".a")]
 
 
 @dataclass(frozen=True)
@@ -346,6 +358,8 @@ def _check_references(facts: Facts, root: Path) -> None:
             raise FactsError(f"{where}: replaced_by: {package.replaced_by} is not under the GPL: need it instead")
         _known_packages(facts, where, "source_of", [package.source_of] if package.source_of else [])
         _known_packages(facts, where, "trees", list(package.trees.values()))
+        if package.exported and not package.archives:
+            raise FactsError(f"{where}: installs: name the archives (lib/lib*.a) that are exported")
         if package.trained and package.kind not in ("configure", "make"):
             raise FactsError(
                 f"{where}: trained: takes flags for the compiler, so a kind that has CFLAGS: configure, make"

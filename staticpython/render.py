@@ -98,6 +98,11 @@ class TargetView:
         """The interpreter's package."""
         return next(p for p in self.target.packages if p.kind == "cpython")
 
+    @property
+    def exported(self) -> list[str]:
+        """The archives whose functions what is loaded later finds."""
+        return [archive for p in self.target.packages if p.exported for archive in p.archives]
+
     def has(self, name: str) -> bool:
         """Whether a package is part of this target."""
         return any(p.name == name for p in self.target.packages)
@@ -183,6 +188,7 @@ def fill(text: str, target: TargetView | Target) -> str:
             "cross": f"$(TOP)/build/{target.name}/cross",
             "line_editor": editor,
             "allocator": target.malloc,
+            "hidden": f"$({target.name}_HIDDEN)",
         }
     )
 
