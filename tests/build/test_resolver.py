@@ -201,14 +201,11 @@ def test_truncated_answers_come_by_tcp(resolve: Lookup) -> None:
 
 def test_reverse(resolve: Lookup) -> None:
     zone = {"7.2.0.192.in-addr.arpa PTR": ["seven.test"], "9.2.0.192.in-addr.arpa PTR": "servfail"}
-    calls = [[f, *a] for f, a in (("gethostbyaddr", ["192.0.2.7"]), ("gethostbyaddr", ["192.0.2.8"]))]
-    calls += [
-        ["gethostbyaddr", "192.0.2.9"],
-        ["getnameinfo", ["192.0.2.8", 80], 0],
-        ["getnameinfo", ["192.0.2.8", 80], 8],
-    ]
-    (results,) = resolve([scenario(zone, *calls, hosts="192.0.2.5 five.test five\n")])
+    calls: list[list[Any]] = [["gethostbyaddr", f"192.0.2.{n}"] for n in (5, 7, 8, 9)]
+    calls += [["getnameinfo", ["192.0.2.8", 80], flags] for flags in (0, 8)]
+    (results,) = resolve([scenario(zone, *calls, hosts="192.0.2.5 five.test\n")])
     assert [result for result, _ in results] == [
+        ["five.test", [], ["192.0.2.5"]],
         ["seven.test", [], ["192.0.2.7"]],
         ["herror", 1],
         ["herror", 2],
@@ -256,7 +253,7 @@ def test_random_answers(target: BuiltTarget, resolve: Lookup) -> None:
         learned = []
         for family, known in (("A", A), ("AAAA", AAAA)):
             truth = random_.choice([known, known, ["tcp", known], ["slow", 0.1, known], "nodata", "nxdomain"])
-            kinds = ["dead"] * len(dead)
+            kinds: list[Any] = ["dead"] * len(dead)
             for zone in zones.values():
                 kind = truth if random_.random() < 0.5 else random_.choice([*ERRORS, "silent"])
                 zone[f"name.test {family}"] = kind
