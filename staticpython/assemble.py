@@ -102,11 +102,22 @@ def run(command: Sequence[str | Path], what: str) -> None:
 
 
 def compile_tree(stage: Path, plan: dict[str, Any], interpreter: list[str]) -> None:
-    """Compile the standard library, one file after the other: marshal's output depends on what was compiled before."""
+    """Compile the standard library, one file after the other: marshal's output depends on what was compiled before.
+
+    A copy of the tree may give files another time, so a .pyc holds its source's hash; it is compared when the source
+    has another time than all files of a tree have (set_times; Lib/importlib/_bootstrap_external.py).
+    """
     library = stdlib_of(stage, plan["series"])
-    options = ["-q", "-f", "-j1", "--invalidation-mode=unchecked-hash", "-s", str(stage), "-p", PLACEHOLDER]
+    options = ["-q", "-f", "-j1", "--invalidation-mode=checked-hash", "-s", str(stage), "-p", PLACEHOLDER]
     excluded = r"bad_coding|badsyntax|lib2to3/tests/data"
     run([*interpreter, "-E", "-s", "-m", "compileall", *options, "-x", excluded, str(library)], "compiling the library")
+
+
+def set_times(stage: Path) -> None:
+    """Give every file SOURCE_DATE_EPOCH as its time: one that has it is what was built."""
+    epoch = int(os.environ["SOURCE_DATE_EPOCH"])
+    for path in stage.rglob("*"):
+        os.utime(path, (epoch, epoch), follow_symlinks=False)
 
 
 def assemble(stage: Path, tree: Path, plan: dict[str, Any], build: Path, interpreter: list[str]) -> None:
@@ -121,6 +132,7 @@ def assemble(stage: Path, tree: Path, plan: dict[str, Any], build: Path, interpr
     compile_tree(stage, plan, interpreter)
     text = json.dumps(manifest(plan, build), indent=1, sort_keys=True) + "\n"
     (stage / "manifest.json").write_text(text, encoding="utf-8")
+    set_times(stage)
     tree.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(tree, ignore_errors=True)
     stage.rename(tree)

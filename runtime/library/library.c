@@ -5,7 +5,9 @@
  * same loader, file name and attributes (patches/cpython-3.13/0014). A part
  * of Python/import.c.
  *
- * A .pyc of this tree is not compared with its source either.
+ * A file that was changed is read: one whose size and time are those of the
+ * tree as built is not opened, what another one holds is compared (cp -r gives
+ * files another time). The .pyc of this tree are checked in the same way.
  */
 
 #include "pycore_library.h"
@@ -41,6 +43,33 @@ find_in_library(PyObject *fullname)
                    sizeof(*_PyLibrary.modules), compare_with_module);
 }
 
+/* Does the file hold what the code was made of? */
+static int
+is_unchanged(const struct _library_module *found, PyObject *path)
+{
+    PyObject *bytes = PyUnicode_EncodeFSDefault(path);
+    if (bytes == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    const char *name = PyBytes_AS_STRING(bytes);
+    struct stat st;
+    int same = stat(name, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == found->size;
+    if (same && st.st_mtime != _PyLibrary.time) {
+        FILE *file = fopen(name, "rbe");
+        char *text = PyMem_RawMalloc(found->size + 1);
+        same = file != NULL && text != NULL
+            && fread(text, 1, found->size + 1, file) == found->size
+            && _Py_KeyedHash(0, text, found->size) == found->hash;
+        PyMem_RawFree(text);
+        if (file != NULL) {
+            fclose(file);
+        }
+    }
+    Py_DECREF(bytes);
+    return same;
+}
+
 PyDoc_STRVAR(library_find_doc,
 "library_find(fullname) -> is it a package? None when it is not in the library");
 
@@ -54,8 +83,36 @@ library_find(PyObject *Py_UNUSED(module), PyObject *fullname)
     return PyBool_FromLong(found->is_package);
 }
 
+PyDoc_STRVAR(library_check_doc,
+"library_check(fullname, path) -> can its code be used, as the file is now?");
+
+static PyObject *
+library_check(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *fullname, *path;
+    if (!PyArg_ParseTuple(args, "UU:library_check", &fullname, &path)) {
+        return NULL;
+    }
+    const struct _library_module *found = find_in_library(fullname);
+    if (found == NULL) {
+        Py_RETURN_FALSE;
+    }
+    int same = is_unchanged(found, path);
+    _PyLibrary.unchanged[found - _PyLibrary.modules] = same;
+    return PyBool_FromLong(same);
+}
+
+PyDoc_STRVAR(library_time_doc,
+"library_time() -> the time of the files in the tree as built; -1 if unknown");
+
+static PyObject *
+library_time(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromLongLong(&_PyLibrary == NULL ? -1 : _PyLibrary.time);
+}
+
 PyDoc_STRVAR(library_code_doc,
-"library_code(fullname, path) -> code with that file name");
+"library_code(fullname, path) -> code with that file name; None if the file was changed");
 
 static PyObject *
 library_code(PyObject *Py_UNUSED(module), PyObject *args)
@@ -69,6 +126,12 @@ library_code(PyObject *Py_UNUSED(module), PyObject *args)
         PyErr_SetImportError(fullname, fullname, path);
         return NULL;
     }
+    /* Whoever found the module has just looked at its file. */
+    unsigned char *unchanged = &_PyLibrary.unchanged[found - _PyLibrary.modules];
+    if (!*unchanged && !is_unchanged(found, path)) {
+        Py_RETURN_NONE;
+    }
+    *unchanged = 0;
     PyInterpreterState *interp = _PyInterpreterState_GET();
     /* What modules make, they keep. Some more of it than usual is made before
        a collection looks at it in vain. */

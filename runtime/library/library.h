@@ -6,6 +6,8 @@ struct _library_module {
     int is_package;
     int count;              /* of the objects that its code is read from */
     size_t objects;         /* where they begin */
+    uint64_t hash;          /* of the source, by _imp.source_hash(0, ...) */
+    uint32_t size;          /* of the source */
 };
 
 struct _library {
@@ -16,6 +18,8 @@ struct _library {
     const uint32_t *strings;    /* where each begins, and LIBRARY_... */
     PyObject **interned;        /* those that have been made by the main interpreter */
     size_t interned_size;
+    int64_t time;               /* of the files' last change, in the tree as built */
+    unsigned char *unchanged;   /* modules whose file was looked at when they were found */
 };
 
 #define LIBRARY_INTERNED    1

@@ -65,7 +65,9 @@ def check(target: BuiltTarget, environment: Path, folder: Path) -> None:
     """Does the environment's Python, by its path and by a relative path, use the tree's library?"""
     python = environment / "bin/python"
     for command in (str(python), os.path.relpath(python, folder)):
-        shown = subprocess.run([command, "-c", SHOW], capture_output=True, text=True, env=clean_environment(), cwd=folder)
+        shown = subprocess.run(
+            [command, "-c", SHOW], capture_output=True, text=True, env=clean_environment(), cwd=folder
+        )
         assert shown.returncode == 0, shown.stderr
         library, prefix, base, executable = shown.stdout.split()
         assert Path(library).samefile(target.stdlib / "os.py")
