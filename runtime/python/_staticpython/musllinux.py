@@ -2,8 +2,7 @@
 
 PEP 656 has installers find musl's version by running the program interpreter (PT_INTERP) of
 `sys.executable`. A static executable has none, so `packaging._musllinux` would offer no musllinux tag.
-The module is copied into pip, setuptools, wheel, poetry-core, uv and others, and `pip install -U pip`
-replaces it: hence an import hook, installed by site.py, instead of a patch of one copy.
+packagers.py calls patch() for each copy of the module that is imported.
 """
 
 import sys
@@ -12,41 +11,7 @@ from _staticpython.facts import MUSL_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from importlib.machinery import ModuleSpec
-    from types import ModuleType
     from typing import Any
-
-
-class _PatchingLoader:
-    """Load a module with its own loader, then patch it."""
-
-    def __init__(self, loader: "Any") -> None:
-        self._loader = loader
-
-    def __getattr__(self, name: str) -> "Any":
-        return getattr(self._loader, name)
-
-    def exec_module(self, module: "Any") -> None:
-        """Execute `module`, which then looks as if this class had never been there."""
-        module.__loader__ = module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        patch(module)
-
-
-def find_spec(
-    hook: object, fullname: str, path: "Sequence[str] | None", target: "ModuleType | None" = None
-) -> "ModuleSpec | None":
-    """Find `fullname` as if `hook` were not on sys.meta_path; its loader will patch it."""
-    for finder in sys.meta_path:
-        if finder is hook or not hasattr(finder, "find_spec"):
-            continue
-        spec = finder.find_spec(fullname, path, target)
-        if spec is not None:
-            if hasattr(spec.loader, "exec_module"):
-                spec.loader = _PatchingLoader(spec.loader)  # type: ignore[assignment]
-            return spec
-    return None
 
 
 def patch(module: "Any") -> None:

@@ -1,0 +1,25 @@
+"""Modules of packaging tools that must be told something about this interpreter, once they are imported.
+
+They are copied into pip, setuptools, poetry, uv and others, and `pip install -U pip` replaces them: hence a hook of
+the import system (importlib._bootstrap), which works without site too, instead of a patch of one copy.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def patch(name: str, module: "Any") -> None:
+    """Patch a module that was just imported; importlib._bootstrap has the same list of names."""
+    if name.endswith("packaging._musllinux"):
+        from _staticpython import musllinux
+
+        musllinux.patch(module)
+    elif name.endswith("distlib.scripts"):
+        from _staticpython import scripts
+
+        scripts.patch_distlib(module)
+    elif name.endswith("operations.install.wheel"):
+        from _staticpython import scripts
+
+        scripts.patch_pip(module)

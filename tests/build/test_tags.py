@@ -1,0 +1,85 @@
+"""Packaging tools learn the musllinux tags, however they start the interpreter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.build.conftest import BuiltTarget, clean_environment, network_environment
+
+FLAGS = [(), ("-S",), ("-E", "-s"), ("-I",), ("-I", "-S"), ("-EsS",), ("-I", "-B", "-W", "ignore")]
+# pip's copy of packaging, as a tool's script has it: from a folder that the script adds.
+ASK = """
+import sys
+sys.path.append(sys.argv[1])
+from pip._vendor.packaging import _musllinux, tags
+print(_musllinux._get_musl_version(sys.executable), [t for t in dict.fromkeys(t.platform for t in tags.sys_tags())])
+"""
+# What PDM's dep-logic asks.
+PDM = "import sys; sys.path.append(sys.argv[1]); from dep_logic.tags import Platform; print(Platform.current())"
+TOOLS = ["pdm", "uv"]
+
+
+@pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
+def test_copy_of_packaging(target: BuiltTarget, flags: tuple[str, ...]) -> None:
+    shown = target.run(*flags, "-c", ASK, target.stdlib / "site-packages")
+    arch = target.plan["arch"]["wheel_arch"]
+    wanted = [f"musllinux_1_{minor}_{arch}" for minor in (2, 1, 0)]
+    assert shown.startswith("_MuslVersion(major=1, minor=2) ")
+    assert [tag for tag in wanted if f"'{tag}'" in shown] == wanted
+    assert "manylinux" not in shown
+
+
+def test_zip_file(target: BuiltTarget, tmp_path: Path) -> None:
+    """A tool in a zip file, pip.pyz for one."""
+    code = """if 1:
+        import sys, zipfile
+        with zipfile.ZipFile("tool.zip", "w") as file:
+            file.writestr("tool/__init__.py", "")
+            file.writestr("tool/packaging/__init__.py", "")
+            file.writestr("tool/packaging/_musllinux.py", "def _get_musl_version(executable): return None")
+        sys.path.insert(0, "tool.zip")
+        from tool.packaging import _musllinux
+        print(_musllinux._get_musl_version(sys.executable), _musllinux._get_musl_version("/bin/sh"))
+    """
+    assert target.run("-S", "-c", code, cwd=tmp_path) == "(1, 2) None"
+
+
+def test_nothing_is_added_to_the_import_system(target: BuiltTarget) -> None:
+    code = "import sys; print([getattr(f, '__name__', f) for f in sys.meta_path])"
+    assert target.run("-c", code) == "['BuiltinImporter', 'FrozenImporter', 'PathFinder']"
+
+
+@pytest.fixture(scope="module")
+def tools(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with the tools, from PyPI."""
+    if not target.starts_programs:
+        pytest.skip("venv and pip start programs: needs `make test` and binfmt_misc in a user namespace")
+    if target.emulator:
+        pytest.skip("uv is a program of this machine; what it asks the interpreter is tested above")
+    folder = tmp_path_factory.mktemp("tools") / "venv"
+    target.run("-m", "venv", folder)
+    pip = ["-m", "pip", "-q", "--disable-pip-version-check", "install", *TOOLS]
+    target.run(*pip, python=folder / "bin/python3", env=network_environment())
+    return folder
+
+
+@pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
+def test_pdm_knows_the_platform(target: BuiltTarget, tools: Path, flags: tuple[str, ...]) -> None:
+    site_packages = next((tools / "lib").glob("python3*/site-packages"))
+    shown = target.run(*flags, "-c", PDM, site_packages, env=clean_environment())
+    assert shown == f"musllinux_1_2_{target.plan['arch']['wheel_arch']}"
+
+
+def test_uv_makes_an_environment_through_a_link(target: BuiltTarget, tools: Path, tmp_path: Path) -> None:
+    """And takes wheels for musl in it."""
+    (tmp_path / "l3").symlink_to(target.tree / "bin/python3")
+    uv = "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)"
+    environment = network_environment() | {"UV_CACHE_DIR": str(tmp_path / "cache")}
+    program = str(tools / "bin/uv")
+    target.run("-c", uv, program, "venv", "-q", "-p", tmp_path / "l3", tmp_path / "env", env=environment)
+    install = ["pip", "install", "-q", "-p", tmp_path / "env", "--only-binary", ":all:", "markupsafe"]
+    target.run("-c", uv, program, *install, env=environment)
+    code = "import markupsafe._speedups; print(markupsafe._speedups.__file__)"
+    assert "-linux-musl.so" in target.run("-c", code, python=tmp_path / "env/bin/python")
