@@ -34,7 +34,7 @@ def wheel(tmp_path: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in files.items():
             info = zipfile.ZipInfo(name)
-            info.external_attr = (0o755 if "scripts" in name else 0o644) << 16
+            info.external_attr = (0o100755 if "scripts" in name else 0o100644) << 16
             archive.writestr(info, text)
     return path
 

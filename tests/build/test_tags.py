@@ -79,7 +79,7 @@ def test_uv_makes_an_environment_through_a_link(target: BuiltTarget, tools: Path
     environment = network_environment() | {"UV_CACHE_DIR": str(tmp_path / "cache")}
     program = str(tools / "bin/uv")
     target.run("-c", uv, program, "venv", "-q", "-p", tmp_path / "l3", tmp_path / "env", env=environment)
-    install = ["pip", "install", "-q", "-p", tmp_path / "env", "--only-binary", ":all:", "markupsafe"]
+    install = ["pip", "install", "-q", "-p", str(tmp_path / "env"), "--only-binary", ":all:", "markupsafe"]
     target.run("-c", uv, program, *install, env=environment)
     code = "import markupsafe._speedups; print(markupsafe._speedups.__file__)"
     assert "-linux-musl.so" in target.run("-c", code, python=tmp_path / "env/bin/python")
