@@ -9,6 +9,20 @@
  * Nothing of it is visible outside: CPython has its own copy, with the
  * same names. clang does that with the pragma, GCC with -fwhole-program
  * (patches/musl/0010).
+ *
+ * What calloc relies on, to leave alone what is zero already:
+ * - A slice that was ever part of a page is marked was_used, or is part of
+ *   that page still. Pages turn into free slices in mi_segment_page_clear
+ *   only, which marks all that the page has then, whether it got them when
+ *   it was made or later (extend below). A new page is zero if none of its
+ *   slices is marked and its segment came zero. Nothing takes a mark away
+ *   but a new segment.
+ * - A segment came zero (memid.initially_zero) if its memory is a mapping
+ *   just made, or blocks of an arena that nobody had before: the arena
+ *   marks them dirty when it gives them, for good.
+ * Giving pages back (MADV_DONTNEED) makes memory zero, never the reverse, and
+ * changes no mark. Nothing but blocks is written to slices that are not a
+ * segment's first.
  */
 
 #define _GNU_SOURCE
@@ -322,9 +336,6 @@ static void init(void)
 	mi_process_init();
 }
 
-/* From here on, moving a page is cheaper than copying it. */
-#define MOVE_MIN (256*1024)
-
 /* mimalloc aligns blocks of up to eight bytes to eight only. */
 static inline size_t at_least_16(size_t n)
 {
@@ -346,11 +357,13 @@ visible void *__libc_calloc(size_t m, size_t n)
 	if (size <= MI_LARGE_OBJ_SIZE_MAX) return mi_zalloc(at_least_16(size));
 
 	/* A mapping of its own, or a part of one, that is zero when it is new
-	 * and again when its pages are given back. */
-	void *p = mi_malloc(size);
-	if (!p || _mi_ptr_segment(p)->memid.initially_zero) return p;
-	if (__syscall(SYS_madvise, p, -(-size & -PAGE_SIZE), MADV_DONTNEED)) memset(p, 0, size);
-	return p;
+	 * and again when its pages are given back: not so under older qemu-user,
+	 * which says yes and does nothing. */
+	volatile char *p = mi_malloc(size);
+	if (!p || _mi_ptr_segment((void *)p)->memid.initially_zero) return (void *)p;
+	*p = 1;
+	if (__syscall(SYS_madvise, p, -(-size & -PAGE_SIZE), MADV_DONTNEED) || *p) memset((void *)p, 0, size);
+	return (void *)p;
 }
 
 /* A large block is a run of slices of its segment, and may have those that
@@ -390,30 +403,67 @@ static bool extend(void *p, size_t n)
 	return true;
 }
 
-/* Where that cannot be, its pages are moved, not copied. What is left
- * behind is empty memory, fit to be freed as usual. qemu-user takes it
- * for unmapped and lets no system call write there, until it is told the
- * protection once more; the kernel has nothing to do then. */
-static void *move(void *p, size_t size, size_t n)
+/* A block larger than a segment is a mapping of its own, its segment's: the
+ * kernel makes it longer, where it is or elsewhere, and copies nothing. It
+ * stays one mapping, and nothing of it stays behind.
+ *
+ * A move that fails may have taken away what was mapped where it should go,
+ * and others may have mapped something there since. So that place is touched
+ * no more, not even to be unmapped, and nothing is moved from then on. The
+ * block is where it was. */
+static void *remap(void *p, size_t n)
 {
-	char *q = mi_malloc(n);
-	if (!q) return 0;
-	size_t k = size & -PAGE_SIZE;
-	if (size < MOVE_MIN || ((uintptr_t)p | (uintptr_t)q) % PAGE_SIZE
-	    || __syscall(SYS_mremap, p, k, k,
-	       MREMAP_MAYMOVE|MREMAP_FIXED|MREMAP_DONTUNMAP, q) != (long)q)
-		k = 0;
-	else
-		__syscall(SYS_mprotect, p, k, PROT_READ|PROT_WRITE);
-	memcpy(q+k, (char *)p+k, size-k);
-	mi_free(p);
-	return q;
+	static volatile int broken;
+	mi_segment_t *segment = _mi_ptr_segment(p);
+	if (mi_atomic_load_relaxed(&segment->thread_id) != _mi_prim_thread_id()) return 0;
+	if (segment->kind != MI_SEGMENT_HUGE || segment->segment_slices < MI_SLICES_PER_SEGMENT) return 0;
+	if (segment->memid.memkind != MI_MEM_OS || segment->memid.mem.os.base != segment) return 0;
+	mi_page_t *page = _mi_segment_page_of(segment, p);
+	if (mi_page_has_aligned(page) || n > PTRDIFF_MAX - 2*MI_SEGMENT_SIZE) return 0;
+
+	size_t slices = mi_segment_calculate_slices(_mi_os_good_alloc_size(n), 0, 0);
+	if (slices > UINT32_MAX) return 0;
+	size_t old = _mi_os_good_alloc_size(mi_segment_size(segment));
+	size_t new = _mi_os_good_alloc_size(slices*MI_SEGMENT_SLICE_SIZE);
+	mi_heap_t *heap = mi_page_heap(page);
+	mi_page_queue_t *queue = mi_page_queue_of(page);
+
+	/* No room, or too much memory: only then may the other way help. Part
+	 * of a block may have got other properties, which make it two mappings. */
+	long r = old==new ? (long)segment : __syscall(SYS_mremap, segment, old, new, 0);
+	if (r == -ENOMEM && !broken) {
+		mi_memid_t id;
+		void *to = _mi_os_alloc_aligned(new, MI_SEGMENT_ALIGN, false, false, &id, &heap->tld->stats);
+		if (!to) return 0;
+		r = __syscall(SYS_mremap, segment, old, new, MREMAP_MAYMOVE|MREMAP_FIXED, to);
+		if (r == (long)to) {
+			segment = to;
+			page = &segment->slices[segment->segment_info_slices];
+			segment->memid.mem.os.base = to;
+			segment->cookie = _mi_ptr_cookie(segment);
+			*(page->prev ? &page->prev->next : &queue->first) = page;
+			*(page->next ? &page->next->prev : &queue->last) = page;
+		} else broken = 1;
+	}
+	if (r != (long)segment) return 0;
+
+	heap->tld->segments.current_size += (slices - segment->segment_slices)*MI_SEGMENT_SLICE_SIZE;
+	segment->segment_slices = slices;
+	segment->segment_size = slices*MI_SEGMENT_SLICE_SIZE;
+	page->slice_count = slices - segment->segment_info_slices;
+	size_t size = (size_t)page->slice_count*MI_SEGMENT_SLICE_SIZE;
+	page->xblock_size = size < MI_HUGE_BLOCK_SIZE ? size : MI_HUGE_BLOCK_SIZE;
+	return _mi_segment_page_start(segment, page, 0);
 }
 
 visible void *__libc_realloc(void *p, size_t n)
 {
 	size_t size = mi_usable_size(p);
-	if (n > size && size > MI_MEDIUM_OBJ_SIZE_MAX) return extend(p, n) ? p : move(p, size, n);
+	if (n > size && size > MI_MEDIUM_OBJ_SIZE_MAX) {
+		if (extend(p, n)) return p;
+		void *q = remap(p, n);
+		if (q) return q;
+	}
 	return mi_realloc(p, at_least_16(n));
 }
 

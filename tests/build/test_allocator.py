@@ -23,6 +23,7 @@ CHECKS = (
     "alignments",
     "reallocs",
     "moves",
+    "full",
     "threads",
     "many_threads",
     "inherited",
@@ -30,6 +31,7 @@ CHECKS = (
     "forks",
     "forks_while_freed",
     "zeroed",
+    "zeroed_after_growth",
     "goes_back",
     "small_footprint",
     "untouched",
@@ -37,7 +39,16 @@ CHECKS = (
     "tightly_limited",
 )
 # An emulator's own memory is in these figures, and its limits are not the program's.
-NATIVE_ONLY = ("many_threads", "inherited", "goes_back", "small_footprint", "untouched", "limited", "tightly_limited")
+NATIVE_ONLY = (
+    "full",
+    "many_threads",
+    "inherited",
+    "goes_back",
+    "small_footprint",
+    "untouched",
+    "limited",
+    "tightly_limited",
+)
 
 
 @pytest.fixture(scope="module")

@@ -206,12 +206,23 @@ static void reallocs(void)
 	}
 }
 
-/* What a moved block left behind is memory for the kernel as well. */
+static int mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	CHECK(f);
+	int n = 0;
+	for (int c; (c = getc(f))!=EOF; ) n += c=='\n';
+	fclose(f);
+	return n;
+}
+
+/* Blocks that grow are memory for the kernel as well, and leave no
+ * mappings behind, however many they are. */
 static void moves(void)
 {
-	enum { BIG = 400000, BLOCKS = 40 };
-	char *block[BLOCKS];
-	int zeros = open("/dev/zero", O_RDONLY);
+	enum { BIG=400000, BLOCKS=40, HUGE=40<<20 };
+	static char *block[200];
+	int zeros = open("/dev/zero", O_RDONLY), before = mappings();
 	CHECK(zeros>=0);
 	for (int round=0; round<10; round++) {
 		for (int i=0; i<BLOCKS; i++) CHECK((block[i] = malloc(BIG)));
@@ -221,7 +232,64 @@ static void moves(void)
 			free(block[i]);
 		}
 	}
+	for (int i=0; i<200; i++) block[i] = (char *)filled(300000, i);
+	for (int i=0; i<200; i++) CHECK((block[i] = realloc(block[i], 400000+1000*i)));
+	CHECK(mappings()<before+50);
+	for (int i=0; i<200; i++) {
+		check_filled((unsigned char *)block[i], 300000, i);
+		free(block[i]);
+	}
+	/* Two that are in each other's way. */
+	for (int i=0; i<2; i++) block[i] = (char *)filled(HUGE, i+1);
+	for (int mb=45; mb<=300; mb+=85)
+		for (int i=0; i<2; i++) {
+			CHECK((block[i] = realloc(block[i], (size_t)mb<<20)));
+			CHECK(malloc_usable_size(block[i])>=(size_t)mb<<20);
+			check_filled((unsigned char *)block[i], HUGE, i+1);
+			block[i][((size_t)mb<<20)-1] = 1;
+			CHECK(lseek(zeros, 0, SEEK_SET)==0 && read(zeros, block[i]+HUGE, BIG)==BIG);
+		}
+	CHECK(mappings()<before+70);
+	for (int i=0; i<2; i++) free(block[i]);
+	/* One whose middle is not like the rest. */
+	char *p = (char *)filled(HUGE, 5), *page = p + (-(uintptr_t)p&4095) + (20<<20);
+	CHECK(!mprotect(page, 4096, PROT_READ));
+	CHECK((p = realloc(p, 2*HUGE)));
+	check_filled((unsigned char *)p, HUGE, 5);
+	free(p);
 	close(zeros);
+}
+
+/* Nothing is lost when there is no room for more. */
+static void full(void)
+{
+	enum { HUGE=40<<20 };
+	unsigned char *p = filled(HUGE, 1), *q = filled(HUGE, 2);
+	struct rlimit old, limit;
+	for (int what=0; what<2; what++) {
+		CHECK(!getrlimit(what ? RLIMIT_AS : RLIMIT_DATA, &old));
+		limit = old;
+		limit.rlim_cur = 10<<20;
+		CHECK(!setrlimit(what ? RLIMIT_AS : RLIMIT_DATA, &limit));
+		for (int i=0; i<3; i++) {
+			errno = 0;
+			CHECK(!realloc(p, 3*HUGE) && errno==ENOMEM);
+			errno = 0;
+			CHECK(!realloc(q, 3*HUGE) && errno==ENOMEM);
+		}
+		CHECK(!setrlimit(what ? RLIMIT_AS : RLIMIT_DATA, &old));
+		check_filled(p, HUGE, 1);
+		check_filled(q, HUGE, 2);
+	}
+	/* What the kernel did meanwhile belongs to others. */
+	unsigned char *other = map(4*HUGE);
+	memset(other, 3, 4*HUGE);
+	CHECK((p = realloc(p, 3*HUGE)) && (q = realloc(q, 3*HUGE)));
+	check_filled(p, HUGE, 1);
+	check_filled(q, HUGE, 2);
+	free(p);
+	free(q);
+	check_filled(other, 4*HUGE, 3);
 }
 
 /* Everything at once, for some threads, each block checked when it goes;
@@ -561,6 +629,26 @@ static void zeroed(void)
 	}
 }
 
+/* and if it grew in between, in place, */
+static void zeroed_after_growth(void)
+{
+	for (int round=0; round<20; round++) {
+		unsigned char *p = 0, *keep[8];
+		size_t n = 100;
+		for (; n<4000000; n+=n/8) {
+			CHECK((p = realloc(p, n)));
+			memset(p, 0xff, n);
+		}
+		free(p);
+		for (int i=0; i<8; i++) {
+			n = 100000 + (round*37+i)%7*90001;
+			CHECK((keep[i] = calloc(n, 1)));
+			check_filled(keep[i], n, 0);
+		}
+		for (int i=0; i<8; i++) free(keep[i]);
+	}
+}
+
 /* and is not there before it is written to. */
 static void untouched(void)
 {
@@ -613,9 +701,9 @@ static void tightly_limited(void)
 
 static const struct { const char *name; void (*run)(void); } checks[] = {
 #define C(f) { #f, f }
-	C(first_use_in_threads), C(basics), C(errors), C(alignments), C(reallocs), C(moves),
+	C(first_use_in_threads), C(basics), C(errors), C(alignments), C(reallocs), C(moves), C(full),
 	C(threads), C(many_threads), C(inherited), C(main_leaves), C(forks), C(forks_while_freed),
-	C(zeroed), C(goes_back), C(small_footprint), C(untouched), C(limited), C(tightly_limited),
+	C(zeroed), C(zeroed_after_growth), C(goes_back), C(small_footprint), C(untouched), C(limited), C(tightly_limited),
 };
 
 #include "main.h"
