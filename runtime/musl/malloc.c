@@ -39,11 +39,13 @@
 #include <string.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 #include <sys/mman.h>
 #include "dynlink.h"
 #include "fork_impl.h"
+#include "ksigaction.h"
 #include "libc.h"
 #include "syscall.h"
 
@@ -96,6 +98,77 @@ static mi_atomic_guard_t purging;
 	     !expected && mi_atomic_cas_strong_acq_rel(&purging, &expected, (uintptr_t)1); \
 	     expected=1, mi_atomic_store_release(&purging, (uintptr_t)0))
 
+/* Unused memory is given back before a wait (below) if it is this much. */
+#define LEAST_UNUSED ((size_t)1<<20)
+
+static __thread struct {
+	size_t freed;		/* in segments of this thread, since they were last looked at */
+	size_t given;		/* back, by this look and the last one */
+	size_t last;
+	unsigned long due;	/* when this thread may give back again: ms */
+	volatile bool busy;	/* with its segments */
+} mine;
+
+static _Atomic(size_t) freed_in_arenas;
+static _Atomic(unsigned long) arenas_due;
+
+/* For threads, and once for the arenas: how many have enough. */
+static void count_unused(int n)
+{
+	__atomic_fetch_add(&__malloc_unused, n, __ATOMIC_RELAXED);
+}
+
+static void segment_unused(size_t n)
+{
+	if (mine.freed < LEAST_UNUSED && mine.freed + n >= LEAST_UNUSED) count_unused(1);
+	mine.freed += n;
+}
+
+static void arena_unused(size_t n)
+{
+	size_t old = atomic_fetch_add(&freed_in_arenas, n);
+	if (old < LEAST_UNUSED && old + n >= LEAST_UNUSED) count_unused(1);
+}
+
+/* A signal handler that waits while its thread is here must not look at
+ * the segments. All ways to them pass these two, or set the mark. */
+#define _mi_segment_page_alloc segment_page_alloc
+#define _mi_segment_page_free segment_page_free
+static mi_page_t *segment_page_alloc(mi_heap_t *, size_t, size_t, mi_segments_tld_t *, mi_os_tld_t *);
+static void segment_page_free(mi_page_t *, bool, mi_segments_tld_t *);
+#include "segment.c"
+#undef _mi_segment_page_alloc
+#undef _mi_segment_page_free
+
+static bool enter(void)
+{
+	bool was = mine.busy;
+	mine.busy = true;
+	atomic_signal_fence(memory_order_seq_cst);
+	return was;
+}
+
+static void leave(bool was)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	mine.busy = was;
+}
+
+mi_page_t *_mi_segment_page_alloc(mi_heap_t *heap, size_t size, size_t align, mi_segments_tld_t *tld, mi_os_tld_t *os)
+{
+	bool was = enter();
+	mi_page_t *page = segment_page_alloc(heap, size, align, tld, os);
+	leave(was);
+	return page;
+}
+
+void _mi_segment_page_free(mi_page_t *page, bool force, mi_segments_tld_t *tld)
+{
+	bool was = enter();
+	segment_page_free(page, force, tld);
+	leave(was);
+}
+
 /* One function is weak, for C++. */
 #define weak unused
 #include "alloc.c"
@@ -113,7 +186,6 @@ static mi_atomic_guard_t purging;
 #undef _mi_os_alloc_aligned_at_offset
 #include "page.c"
 #include "random.c"
-#include "segment.c"
 
 /* mimalloc's own rounds up what it maps for a very large alignment, and
  * when it is freed leaves some of that behind. */
@@ -239,9 +311,7 @@ int _mi_prim_free(void *p, size_t size)
 }
 
 /* One huge page costs as much as fifty small ones. Whoever uses more than
- * 8 MiB gets them, and for the first 2 MiB who says to fill these: a
- * definition that is not weak (patches/cpython-3.13/0011). */
-__attribute__((__weak__)) const char __malloc_fills_first = 0;
+ * 8 MiB gets them. */
 #define HUGE ((size_t)2<<20)
 
 int _mi_prim_commit(void *p, size_t size, bool *is_zero)
@@ -249,7 +319,6 @@ int _mi_prim_commit(void *p, size_t size, bool *is_zero)
 	*is_zero = false;
 	int e = -__syscall(SYS_mprotect, p, size, PROT_READ|PROT_WRITE);
 	if (e || size != MI_SEGMENT_SIZE || size <= 4*HUGE) return e;
-	if (__malloc_fills_first) __syscall(SYS_madvise, p, HUGE, MADV_HUGEPAGE);
 	__syscall(SYS_madvise, (char *)p+4*HUGE, size-4*HUGE, MADV_HUGEPAGE);
 	return 0;
 }
@@ -257,6 +326,7 @@ int _mi_prim_commit(void *p, size_t size, bool *is_zero)
 int _mi_prim_decommit(void *p, size_t size, bool *needs_recommit)
 {
 	*needs_recommit = false;
+	mine.given += size;
 	return -__syscall(SYS_madvise, p, size, MADV_DONTNEED);
 }
 
@@ -292,6 +362,31 @@ bool _mi_prim_random_buf(void *buf, size_t n)
 	return false;
 }
 
+static void give_back_mine(void)
+{
+	mi_heap_t *heap = mi_prim_get_default_heap();
+	if (mine.freed >= LEAST_UNUSED) count_unused(-1);
+	mine.freed = 0;
+	if (!mi_heap_is_initialized(heap)) return;
+	bool was = enter();
+	mi_tld_t *tld = heap->tld;
+	for (size_t i=0; i<=MI_SEGMENT_BIN_MAX; i++)
+		for (mi_slice_t *s=tld->segments.spans[i].first; s; s=s->next)
+			mi_segment_try_purge(_mi_ptr_segment(s), true, &tld->stats);
+	leave(was);
+}
+
+/* With what was freed in segments that ended threads left behind. */
+static void give_back_arenas(void)
+{
+	mi_heap_t *heap = mi_prim_get_default_heap();
+	if (atomic_exchange(&freed_in_arenas, 0) >= LEAST_UNUSED) count_unused(-1);
+	bool was = enter();
+	if (mi_heap_is_initialized(heap)) _mi_abandoned_collect(heap, true, &heap->tld->segments);
+	mi_arenas_try_purge(true, true, &_mi_stats_main);
+	leave(was);
+}
+
 /* mimalloc looks for memory to give back only where it frees more of the
  * same, and puts it off where it allocates nearby. So each thread also looks
  * twice a second, while it asks for memory, at all that it has free. */
@@ -304,11 +399,65 @@ static void look_for_unused(bool force, unsigned long long beat, void *arg)
 	if (due && now < due) return;
 	next = now + PURGE_DELAY;
 	if (!due) return;
-	mi_tld_t *tld = mi_prim_get_default_heap()->tld;
-	for (size_t i=0; i<=MI_SEGMENT_BIN_MAX; i++)
-		for (mi_slice_t *s=tld->segments.spans[i].first; s; s=s->next)
-			mi_segment_try_purge(_mi_ptr_segment(s), true, &tld->stats);
-	mi_arenas_try_purge(true, true, &tld->stats);
+	give_back_mine();
+	mi_arenas_try_purge(true, true, &_mi_stats_main);
+}
+
+/* A thread that waits does not come here for long. So it gives back before
+ * that, but for each MiB not more often than every 25 ms, or all of it every
+ * PURGE_DELAY: it is to cost a few percent of the time at most. Much more
+ * than the last time is given back at once. */
+#define MUCH 32
+
+static unsigned long next_time(size_t given)
+{
+	size_t ms = given/((1<<20)/25) + 25;
+	return _mi_clock_now() + (ms < PURGE_DELAY ? ms : PURGE_DELAY);
+}
+
+static unsigned long left(unsigned long due, unsigned long now)
+{
+	return due-now > PURGE_DELAY ? 0 : due-now;
+}
+
+static int give_back(int how)
+{
+	bool segments = mine.freed >= LEAST_UNUSED, arenas = freed_in_arenas >= LEAST_UNUSED;
+	unsigned long now = _mi_clock_now();
+	int in = segments && how != WAIT_IS_SURE && mine.freed/MUCH < mine.last ? left(mine.due, now) : 0;
+	int later = arenas && how != WAIT_IS_SURE ? left(arenas_due, now) : 0;
+	segments &= !in;
+	arenas &= !later;
+	if (!in || (later && later < in)) in = later;
+	if (how != WAIT_IN_PARTS) in = 0;
+	if (!segments && !arenas) return in;
+
+	/* A signal must not come after this and before the wait that it is to
+	 * end, where it would be lost, more easily than without this. */
+	unsigned long all[_NSIG/8/sizeof(long)], old[_NSIG/8/sizeof(long)], came[_NSIG/8/sizeof(long)] = { 0 };
+	memset(all, -1, sizeof all);
+	__syscall(SYS_rt_sigprocmask, SIG_BLOCK, all, old, _NSIG/8);
+	mine.given = 0;
+	if (segments) {
+		give_back_mine();
+		mine.due = next_time(mine.given);
+		mine.last = mine.given < LEAST_UNUSED ? LEAST_UNUSED : mine.given;
+	}
+	if (arenas) {
+		give_back_arenas();
+		arenas_due = next_time(mine.given);
+	}
+	__syscall(SYS_rt_sigpending, came, _NSIG/8);
+	for (int sig=1; sig<_NSIG; sig++) {
+		unsigned long bit = 1UL << (sig-1)%(8*sizeof(long));
+		struct k_sigaction sa;
+		if ((came[(sig-1)/(8*sizeof(long))] & ~old[(sig-1)/(8*sizeof(long))] & bit)
+		    && !__syscall(SYS_rt_sigaction, sig, 0, &sa, _NSIG/8)
+		    && (uintptr_t)sa.handler > 1 && !(sa.flags & SA_RESTART))
+			in = -EINTR;
+	}
+	__syscall(SYS_rt_sigprocmask, SIG_SETMASK, old, 0, _NSIG/8);
+	return in;
 }
 
 void _mi_prim_thread_init_auto_done(void)
@@ -327,6 +476,12 @@ void _mi_prim_thread_associate_default_heap(mi_heap_t *heap) { }
 #else
 #define visible
 #endif
+
+/* Called before a wait (patches/musl/0036). */
+visible int __malloc_idle(int how)
+{
+	return mine.busy || (mine.freed < LEAST_UNUSED && freed_in_arenas < LEAST_UNUSED) ? 0 : give_back(how);
+}
 
 /* The first thread to come here is the main one for mimalloc, which must
  * not be left to two that start at the same time. */
@@ -386,6 +541,7 @@ static bool extend(void *p, size_t n)
 	else if (!mi_segment_ensure_committed(segment, mi_slice_start(next), more*MI_SEGMENT_SLICE_SIZE, tld->stats))
 		return false;
 	if (more) {
+		bool was = enter();
 		mi_span_queue_delete(mi_span_queue_for(next->slice_count, tld), next);
 		mi_segment_slice_split(segment, next, more, tld);
 		slice->slice_count = count;
@@ -398,6 +554,7 @@ static bool extend(void *p, size_t n)
 		slice[count-1].slice_offset = (count-1)*sizeof *slice;
 		slice[count-1].slice_count = 0;
 		slice[count-1].xblock_size = 1;
+		leave(was);
 	}
 	page->xblock_size = slice->slice_count*MI_SEGMENT_SLICE_SIZE;
 	return true;
@@ -506,7 +663,19 @@ extern visible size_t malloc_usable_size(void *) __attribute__((__weak__, __alia
  * more: what it still has is left to the others. */
 visible void __malloc_thread_exit(void)
 {
+	mine.busy = true;
+	if (mine.freed >= LEAST_UNUSED) {
+		if (mine.freed >= MUCH*LEAST_UNUSED || !left(arenas_due, _mi_clock_now())) {
+			mine.given = 0;
+			give_back_mine();
+			arenas_due = next_time(mine.given);
+		} else count_unused(-1);
+	}
+	mine.freed = 0;
 	mi_thread_done();
+	if (mine.freed >= LEAST_UNUSED) count_unused(-1);
+	/* Its blocks may be freed yet: somebody is to look. */
+	if (mi_atomic_load_relaxed(&_mi_abandoned_default.abandoned_count)) arena_unused(LEAST_UNUSED);
 }
 
 /* In the child of a fork only this thread lives on. mimalloc has no lock
@@ -528,6 +697,7 @@ visible void __malloc_atfork(int who)
 	mi_atomic_store_release(&purging, (uintptr_t)0);
 	mi_atomic_store_release(&_mi_abandoned_default.abandoned_readers, (size_t)0);
 	mi_atomic_store_release(&thread_count, (size_t)1);
+	__malloc_unused = (mine.freed >= LEAST_UNUSED) + (freed_in_arenas >= LEAST_UNUSED);
 	if (mi_heap_is_initialized(heap))
 		mi_heap_visit_pages(heap, forget_handing_back, 0, 0);
 }

@@ -1,0 +1,348 @@
+/* Checks of waits while malloc has something to give back: waits CHECK;
+ * without one, lists them.
+ *
+ * Memory is given back before a wait, and long ones are taken in two parts
+ * for it. What waits owe their callers is the same: how long they take, what
+ * ends them, what they leave in their arguments. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CHECK(x) ((x) ? (void)0 : fail(__LINE__, #x))
+
+static void fail(int line, const char *what)
+{
+	dprintf(1, "waits.c:%d: %s (errno %d)\n", line, what, errno);
+	_exit(1);
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec*1e-9;
+}
+
+/* Much was just freed, and much was given back a moment ago: the next wait
+ * comes before its turn. */
+enum { COUNT=30000 };
+static void *blocks[COUNT];
+
+static void churn(void)
+{
+	for (int i=0; i<COUNT; i++) {
+		CHECK((blocks[i] = malloc(1000)));
+		memset(blocks[i], 1, 1000);
+	}
+	for (int i=0; i<COUNT; i++) free(blocks[i]);
+}
+
+static void pending(void)
+{
+	churn();
+	errno = 1234;
+	CHECK(!poll(0, 0, 1) && errno==1234);
+	churn();
+}
+
+static int got;
+
+static void count(int sig)
+{
+	got++;
+}
+
+static void signal_in(int ms, int flags)
+{
+	struct sigaction sa = { .sa_handler = count, .sa_flags = flags };
+	CHECK(!sigaction(SIGALRM, &sa, 0));
+	struct itimerval t = { .it_value = { ms/1000, ms%1000*1000 } };
+	got = 0;
+	CHECK(!setitimer(ITIMER_REAL, &t, 0));
+}
+
+/* Every kind of wait, for so many ms or for ever. */
+static int fds[2], ep;
+static sem_t sem;
+static struct timespec rest;
+
+static int wait_poll(int ms)
+{
+	struct pollfd p = { .fd = fds[0], .events = POLLIN };
+	return poll(&p, 1, ms);
+}
+
+static int wait_epoll(int ms)
+{
+	struct epoll_event e;
+	return epoll_wait(ep, &e, 1, ms);
+}
+
+static int wait_select(int ms)
+{
+	fd_set r;
+	struct timeval t = { ms/1000, ms%1000*1000 };
+	FD_ZERO(&r);
+	FD_SET(fds[0], &r);
+	int n = select(fds[0]+1, &r, 0, 0, ms<0 ? 0 : &t);
+	if (n==1) CHECK(FD_ISSET(fds[0], &r));
+	if (n==0) CHECK(!FD_ISSET(fds[0], &r));
+	return n;
+}
+
+static int wait_sem(int ms)
+{
+	struct timespec t;
+	if (ms<0) return sem_wait(&sem);
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec += ms/1000;
+	if ((t.tv_nsec += ms%1000*1000000)>=1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
+	int r = sem_timedwait(&sem, &t);
+	return r<0 && errno==ETIMEDOUT ? 0 : r;
+}
+
+static int wait_sleep(int ms)
+{
+	return nanosleep(&(struct timespec){ ms/1000, ms%1000*1000000 }, &rest);
+}
+
+static int wait_sleep_until(int ms)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms/1000;
+	if ((t.tv_nsec += ms%1000*1000000)>=1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
+	int r = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, 0);
+	errno = r;
+	return -!!r;
+}
+
+static const struct { int (*wait)(int); int forever, wakes; } kinds[] = {
+	{ wait_poll, 1, 1 }, { wait_epoll, 1, 1 }, { wait_select, 1, 1 }, { wait_sem, 1, 0 },
+	{ wait_sleep, 0, 0 }, { wait_sleep_until, 0, 0 },
+};
+enum { KINDS=sizeof kinds/sizeof *kinds };
+
+static void set_up(void)
+{
+	CHECK(!pipe(fds) && !sem_init(&sem, 0, 0) && (ep = epoll_create1(0))>=0);
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_ADD, fds[0], &(struct epoll_event){ .events = EPOLLIN }));
+}
+
+/* They last as long as they are asked to. */
+static void timeouts(void)
+{
+	static const int times[] = { 0, 5, 400, 2100, 2600 };
+	set_up();
+	for (int k=0; k<KINDS; k++)
+		for (int i=0; i<5; i++) {
+			pending();
+			double start = seconds();
+			CHECK(kinds[k].wait(times[i])==0);
+			double took = seconds()-start;
+			CHECK(took >= times[i]/1000.-.001 && took < times[i]/1000.+.4);
+		}
+}
+
+/* A signal ends them, in each part. */
+static void signals(void)
+{
+	static const int times[] = { 50, 900 };
+	set_up();
+	for (int k=0; k<KINDS; k++)
+		for (int i=0; i<2; i++)
+			for (int forever=0; forever<=kinds[k].forever; forever++) {
+				pending();
+				signal_in(times[i], 0);
+				double start = seconds();
+				CHECK(kinds[k].wait(forever ? -1 : 3000)==-1 && errno==EINTR);
+				double took = seconds()-start;
+				CHECK(got==1);
+				CHECK(took >= times[i]/1000.-.002 && took < times[i]/1000.+.4);
+				if (kinds[k].wait==wait_sleep) {
+					double left = rest.tv_sec + rest.tv_nsec*1e-9;
+					CHECK(left > 3-took-.2 && left < 3-took+.2);
+				}
+			}
+}
+
+static void *post(void *arg)
+{
+	usleep(1200000);
+	CHECK(!sem_post(&sem) && write(fds[1], "x", 1)==1);
+	return 0;
+}
+
+/* Handlers with SA_RESTART do not end what is resumed. */
+static void restarts(void)
+{
+	static const int times[] = { 50, 900 };
+	set_up();
+	for (int i=0; i<2; i++) {
+		pthread_t t;
+		char c;
+		signal_in(times[i], SA_RESTART);
+		pending();
+		CHECK(!pthread_create(&t, 0, post, 0));
+		CHECK(!sem_wait(&sem) && got==1);
+		CHECK(!pthread_join(t, 0) && read(fds[0], &c, 1)==1);
+		pending();
+		signal_in(times[i], SA_RESTART);
+		CHECK(!pthread_create(&t, 0, post, 0));
+		CHECK(read(fds[0], &c, 1)==1 && got==1);
+		CHECK(!pthread_join(t, 0) && !sem_wait(&sem));
+	}
+}
+
+/* What they wait for ends them, in each part. */
+static void events(void)
+{
+	set_up();
+	for (int k=0; k<KINDS; k++) {
+		if (!kinds[k].wakes) continue;
+		pthread_t t;
+		char c;
+		pending();
+		CHECK(!pthread_create(&t, 0, post, 0));
+		CHECK(kinds[k].wait(k%2 ? -1 : 5000)==1);
+		CHECK(read(fds[0], &c, 1)==1 && !pthread_join(t, 0) && !sem_wait(&sem));
+	}
+}
+
+/* Cancelled, they end at once; with cancellation off, not at all. */
+static void *wait_kind(void *arg)
+{
+	pending();
+	kinds[(long)arg].wait(20000);
+	return 0;
+}
+
+static void *wait_read(void *arg)
+{
+	char c;
+	pending();
+	read(fds[0], &c, 1);
+	return 0;
+}
+
+static void *wait_off(void *arg)
+{
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, 0);
+	pending();
+	return (void *)(long)(1 + kinds[(long)arg].wait(2300));
+}
+
+static void cancellation(void)
+{
+	set_up();
+	for (long k=0; k<=KINDS; k++)
+		for (int ms=50; ms<1000; ms+=700) {
+			pthread_t t;
+			void *result;
+			CHECK(!pthread_create(&t, 0, k<KINDS ? wait_kind : wait_read, (void *)k));
+			usleep(ms*1000);
+			double start = seconds();
+			CHECK(!pthread_cancel(t) && !pthread_join(t, &result) && result==PTHREAD_CANCELED);
+			CHECK(seconds()<start+1);
+		}
+	for (long k=0; k<3; k++) {
+		pthread_t t;
+		void *result;
+		CHECK(!pthread_create(&t, 0, wait_off, (void *)k));
+		usleep(50000);
+		CHECK(!pthread_cancel(t) && !pthread_join(t, &result) && (result==(void *)1 || result==0));
+	}
+}
+
+/* A handler that waits may come in the middle of malloc and free. */
+static void wait_in_handler(int sig)
+{
+	int e = errno;
+	char c;
+	poll(0, 0, 1);
+	read(fds[0], &c, 1);
+	got++;
+	errno = e;
+}
+
+static void handlers(void)
+{
+	set_up();
+	CHECK(!fcntl(fds[0], F_SETFL, O_NONBLOCK));
+	struct sigaction sa = { .sa_handler = wait_in_handler, .sa_flags = SA_RESTART };
+	struct itimerval t = { .it_value = { 0, 3000 }, .it_interval = { 0, 3700 } };
+	CHECK(!sigaction(SIGALRM, &sa, 0) && !setitimer(ITIMER_REAL, &t, 0));
+	double start = seconds();
+	while (seconds()<start+3) {
+		static struct { unsigned char *p; size_t n; } block[1000];
+		for (int i=0; i<1000; i++) {
+			size_t n = (i*7919u)%40000 + (i%50 ? 0 : 300000);
+			CHECK((block[i].p = i%3 ? malloc(n) : calloc(1, n)));
+			if (i%3==0) for (size_t k=0; k<n; k++) CHECK(!block[i].p[k]);
+			memset(block[i].p, i, block[i].n = n);
+		}
+		for (int i=0; i<1000; i++) {
+			for (size_t k=0; k<block[i].n; k++) CHECK(block[i].p[k]==(unsigned char)i);
+			free(block[i].p);
+		}
+	}
+	CHECK(got>100);
+}
+
+/* Children, of each sort, wait as well. */
+static void children(void)
+{
+	for (int i=0; i<20; i++) {
+		int status;
+		pending();
+		pid_t pid = i%2 ? fork() : vfork();
+		CHECK(pid>=0);
+		if (!pid) {
+			poll(0, 0, 2);
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, 0);
+			_exit(7);
+		}
+		CHECK(waitpid(pid, &status, 0)==pid && WEXITSTATUS(status)==7);
+		churn();
+	}
+}
+
+/* With a timeout of its own, a read has no other. */
+static void read_timeouts(void)
+{
+	int s[2];
+	char c;
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	struct timeval t = { 0, 300000 };
+	CHECK(!setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t));
+	for (int i=0; i<3; i++) {
+		pending();
+		double start = seconds();
+		CHECK(recv(s[0], &c, 1, 0)==-1 && errno==EAGAIN);
+		CHECK(seconds()-start < .6);
+		errno = 0;
+		CHECK(recv(s[0], &c, 1, MSG_DONTWAIT)==-1 && errno==EAGAIN);
+	}
+}
+
+static const struct { const char *name; void (*run)(void); } checks[] = {
+#define C(f) { #f, f }
+	C(timeouts), C(signals), C(restarts), C(events), C(cancellation), C(handlers), C(children), C(read_timeouts),
+};
+
+#include "main.h"

@@ -1,0 +1,150 @@
+"""What is freed goes back to the system while a program waits, and its waits are what they were.
+
+Resident memory is read from outside, so that the program does nothing for it.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.build.conftest import LIBC_CHECKS, BuiltTarget, clean_environment, compile_program, run_program
+
+# What takes part in waits, one by one: libc/waits.c.
+WAITS = ("timeouts", "signals", "restarts", "events", "cancellation", "handlers", "children", "read_timeouts")
+
+FREED = "b = [bytes(1000) for i in range(200000)]\ndel b\n"
+SAY = "print('now', flush=True)\n"
+# Each frees 200 MB or so, says so and waits; it may keep so many MB.
+PROGRAMS = {
+    "sleep": (SAY + FREED + "import time; time.sleep(60)", 24),
+    "short sleeps": ("import time\n" + SAY + FREED + "while True: time.sleep(0.1)", 24),
+    "bytearray": ("import time\nb = bytearray(200_000_000)\nb[::4096] = b'x' * 48829\n" + SAY + "del b\ntime.sleep(60)", 24),
+    "dictionary": (
+        "import time\nd = {i: str(i) for i in range(1_000_000)}\n" + SAY + "del d\ntime.sleep(60)",
+        24,
+    ),
+    "select": ("import select, os\nr, w = os.pipe()\n" + SAY + FREED + "select.select([r], [], [])", 24),
+    "epoll": ("import asyncio\nasync def f():\n exec(F)\n await asyncio.sleep(60)\n" + SAY + "asyncio.run(f())", 24),
+    "lock": ("import threading\nk = threading.Lock()\nk.acquire()\n" + SAY + FREED + "k.acquire()", 24),
+    "pipe": ("import os\nr, w = os.pipe()\n" + SAY + FREED + "os.read(r, 1)", 24),
+    "burst": (
+        "import time\n" + SAY + "for k in range(60):\n b = [bytes(1000) for i in range(30000)]\n time.sleep(.002)\n"
+        " del b\n time.sleep(.001)\ntime.sleep(60)",
+        24,
+    ),
+    "pool": (
+        "import time\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "def f(i):\n b = [bytes(1000) for i in range(50000)]\n time.sleep(.05)\n return len(b)\n"
+        + SAY + "with ThreadPoolExecutor(4) as ex:\n list(ex.map(f, range(16)))\n time.sleep(60)",
+        40,
+    ),
+    "thread's end": (
+        "import time, threading\nkeep = []\n"
+        "def f():\n b = [bytes(1000) for i in range(100000)]\n keep.extend(b[::2000])\n"
+        + SAY + "for i in range(3):\n t = threading.Thread(target=f)\n t.start()\n t.join()\ntime.sleep(60)",
+        50,
+    ),
+}  # fmt: skip
+
+
+def resident(pid: int) -> int:
+    """Return a process's resident memory in MB."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(text.split("Rss:")[1].split()[0]) // 1000
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_goes_back_while_it_waits(target: BuiltTarget, name: str) -> None:
+    if target.emulator:
+        pytest.skip("an emulator's own memory is in the figures: needs a native target")
+    program, most = PROGRAMS[name]
+    command = [str(target.binary), "-c", f"F = {FREED!r}\n{program}"]
+    # A pipe as standard input, in case that it is read.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, env=clean_environment()) as process:
+        try:
+            assert process.stdout and process.stdout.readline() == b"now\n"
+            values = []
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                time.sleep(0.5)
+                values.append(resident(process.pid))
+                if len(values) > 4 and values[-1] <= most:
+                    break
+            assert values[-1] <= most, values
+        finally:
+            process.kill()
+
+
+def test_growth_leaves_no_mappings(target: BuiltTarget) -> None:
+    grown = (
+        "import sys\nls = [[] for _ in range(400)]\nfor k in range(40):\n for l in ls: l.extend([None] * 2500)\n"
+        "b = bytearray()\nfor i in range(1500): b += b'x' * 65536\n"
+        "assert b.count(b'x') == len(b) and all(len(l) == 100000 for l in ls)\n"
+        "print(len(open('/proc/self/maps').readlines()))"
+    )
+    assert int(target.run("-c", grown)) < 200
+
+
+def test_zeros_after_growth(target: BuiltTarget) -> None:
+    """What grew in place and was freed is not zero, though nobody marked it when it was made."""
+    program = (
+        "for i in range(3):\n l = []\n for i in range(400_000): l.append(i)\n del l\n"
+        " k = [bytes(n) for n in (250_000, 500_000, 1_000_000)] + [bytearray(n) for n in (150_000, 700_000)]\n"
+        " print(sum(len(b) - b.count(0) for b in k))\n del k"
+    )
+    assert target.run("-c", program).split() == ["0", "0", "0"]
+
+
+def test_starts_in_little_address_space(target: BuiltTarget) -> None:
+    if target.emulator:
+        pytest.skip("the emulator's address space is limited too: needs a native target")
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (STARTS_IN << 10, STARTS_IN << 10))
+
+    print(target.run("-c", "import json, re; print(len(bytes(1_000_000)))", preexec_fn=limit))
+
+
+STARTS_IN = 100_000
+
+
+@pytest.fixture(scope="module")
+def waits(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_program(target, LIBC_CHECKS / "waits.c", tmp_path_factory.mktemp("libc") / "waits")
+
+
+def test_all_waits_are_run(target: BuiltTarget, waits: Path) -> None:
+    assert run_program(target, waits).stdout.split() == list(WAITS)
+
+
+@pytest.mark.parametrize("check", WAITS)
+def test_waits(target: BuiltTarget, waits: Path, check: str) -> None:
+    done = run_program(target, waits, check)
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stdout + done.stderr
+
+
+def test_signals_reach_python(target: BuiltTarget) -> None:
+    """Also those that come while memory is given back, between the last look for them and the wait."""
+    program = (
+        "import signal, threading, time\nhits = 0\n"
+        "class Hit(Exception): pass\n"
+        "def on(*a):\n raise Hit\n"
+        "signal.signal(signal.SIGALRM, on)\nlock = threading.Lock()\nlock.acquire()\n"
+        "for i in range(60):\n"
+        " b = [bytes(1000) for k in range(20000)]\n"
+        " try:\n"
+        "  signal.setitimer(signal.ITIMER_REAL, .003 + i * .0001)\n"
+        "  del b\n"
+        "  lock.acquire(timeout=10) if i % 2 else time.sleep(10)\n"
+        " except Hit:\n  hits += 1\n"
+        "print(hits)"
+    )
+    start = time.monotonic()
+    assert target.run("-c", program) == "60"
+    assert time.monotonic() - start < (60 if target.emulator else 20), sys.version
