@@ -207,7 +207,8 @@ void *_mi_os_alloc_aligned_at_offset(size_t size, size_t align, size_t offset, b
 
 /* The rest are zero. Address space is reserved by the arena of so many KiB,
  * without access, which costs nothing where commitments are counted;
- * segments are then made accessible one by one. */
+ * segments are then made accessible one by one. A process's first segment is
+ * small, and in no arena (patches/mimalloc/0004). */
 long mi_option_get(mi_option_t option)
 {
 	switch (option) {
