@@ -381,9 +381,9 @@ static void give_back_mine(void)
 static void give_back_arenas(void)
 {
 	mi_heap_t *heap = mi_prim_get_default_heap();
-	if (atomic_exchange(&freed_in_arenas, 0) >= LEAST_UNUSED) count_unused(-1);
 	bool was = enter();
 	if (mi_heap_is_initialized(heap)) _mi_abandoned_collect(heap, true, &heap->tld->segments);
+	if (atomic_exchange(&freed_in_arenas, 0) >= LEAST_UNUSED) count_unused(-1);
 	mi_arenas_try_purge(true, true, &_mi_stats_main);
 	leave(was);
 }
@@ -421,9 +421,17 @@ static unsigned long left(unsigned long due, unsigned long now)
 	return due-now > PURGE_DELAY ? 0 : due-now;
 }
 
+/* What is freed in segments left behind is not counted. */
+static bool left_behind(void)
+{
+	return mi_atomic_load_relaxed(&_mi_abandoned_default.abandoned_count)
+		|| mi_atomic_load_relaxed(&_mi_abandoned_default.abandoned_visited_count);
+}
+
 static int give_back(int how)
 {
-	bool segments = mine.freed >= LEAST_UNUSED, arenas = freed_in_arenas >= LEAST_UNUSED;
+	bool segments = mine.freed >= LEAST_UNUSED;
+	bool arenas = freed_in_arenas >= LEAST_UNUSED || (segments && left_behind());
 	unsigned long now = _mi_clock_now();
 	int in = segments && how != WAIT_IS_SURE && mine.freed/MUCH < mine.last ? left(mine.due, now) : 0;
 	int later = arenas && how != WAIT_IS_SURE ? left(arenas_due, now) : 0;
@@ -676,7 +684,7 @@ visible void __malloc_thread_exit(void)
 	mi_thread_done();
 	if (mine.freed >= LEAST_UNUSED) count_unused(-1);
 	/* Its blocks may be freed yet: somebody is to look. */
-	if (mi_atomic_load_relaxed(&_mi_abandoned_default.abandoned_count)) arena_unused(LEAST_UNUSED);
+	if (left_behind()) arena_unused(LEAST_UNUSED);
 }
 
 /* In the child of a fork only this thread lives on. mimalloc has no lock
