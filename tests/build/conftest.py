@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -24,6 +25,9 @@ from staticpython.verify import emulator_of
 
 # C programs of checks of the C library, each with a table of its checks.
 LIBC_CHECKS = Path(__file__).with_name("libc")
+
+# Python programs that a built interpreter runs.
+PROGRAMS = Path(__file__).with_name("programs")
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,7 @@ def network_environment() -> dict[str, str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--target", action="append", type=Path, default=[], help="plan.json of a target; more than once")
+    parser.addoption("--seed", type=int, help="what random input is made from (a test that fails names it)")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -130,6 +135,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     else:
         reason = "nothing was built: run make first"
         metafunc.parametrize("target", [pytest.param(None, marks=pytest.mark.skip(reason=reason))], ids=["none"])
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """What random input is made from: `--seed`, or another number each time. A test that fails shows it."""
+    seed = request.config.getoption("--seed") or random.randrange(1, 1 << 31)
+    print(f"random input of --seed {seed}")
+    return int(seed)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from staticpython.config import ROOT
-from tests.build.conftest import BuiltTarget
+from tests.build.conftest import PROGRAMS, BuiltTarget, compile_program
 
 LINES = (ROOT / "runtime/library/modules.txt").read_text().splitlines()
 # name: that of its file
@@ -16,8 +16,9 @@ MODULES = {line.split()[0]: line.split()[-1] for line in LINES}
 # What start-up imports.
 FIRST = set(list(MODULES)[: list(MODULES).index("site") + 1])
 
-COMPARE = """
-import _imp, os, sys, types
+# How code is compared, all that can be asked of it.
+SHOW_CODE = """
+import sys, types
 fields = [n for n in dir(types.CodeType) if n.startswith("co_") and n not in ("co_lnotab", "co_lines", "co_positions")]
 def show(what, where):
     if type(what) is types.CodeType:
@@ -35,6 +36,11 @@ def show(what, where):
             yield from show(item, f"{where}[{i}]")
     else:
         yield where, type(what), repr(what), type(what) is str and sys._is_interned(what)
+"""
+COMPARE = (
+    SHOW_CODE
+    + """
+import _imp, os
 for name, origin in zip(sys.argv[1::2], sys.argv[2::2]):
     path = os.path.join(sys._stdlib_dir, *origin.split("."))
     path = os.path.join(path, "__init__.py") if _imp.library_find(name) else path + ".py"
@@ -45,6 +51,34 @@ for name, origin in zip(sys.argv[1::2], sys.argv[2::2]):
         assert a == b, (a, b)
     assert ours == expected, name
 """
+)
+
+COMPARE_RANDOM = (
+    SHOW_CODE
+    + """
+import os, gc
+folder = sys.argv[1]
+sys.path.insert(0, os.path.dirname(folder))
+import reader
+with open(os.path.join(folder, "modules.txt")) as file:
+    names = file.read().split()
+for i, name in enumerate(names):
+    path = os.path.join(folder, name + ".py")
+    with open(path, "rb") as file:
+        expected = compile(file.read(), path, "exec", dont_inherit=True)
+    for ours in reader.code(i, path), reader.code(i, path):
+        for a, b in zip(show(ours, name), show(expected, name), strict=True):
+            # What the compiler interns depends on what was interned before.
+            assert a == b or a[:3] == b[:3] and a[3:] == (True,), (a, b)
+        assert ours == expected, name
+        try:
+            exec(ours, {"x": 5, "v": 1, "i": 2})
+        except Exception:
+            pass
+gc.collect()
+print(len(names))
+"""
+)
 
 SHOW = """
 import json, json.decoder
@@ -80,6 +114,20 @@ def test_list_is_sorted_after_what_start_up_imports() -> None:
 
 def test_code_is_that_of_the_source(target: BuiltTarget) -> None:
     assert target.run("-c", COMPARE, *(word for pair in MODULES.items() for word in pair)) == ""
+
+
+def test_random_code_is_that_of_the_source(target: BuiltTarget, seed: int, tmp_path: Path) -> None:
+    """The same functions with other modules: what the library's happen not to have in them."""
+    lib, count = tmp_path / "Lib", "60"
+    lib.mkdir()
+    (tmp_path / "Include").symlink_to(target.build.parent / "sources/cpython/Include")
+    target.run(PROGRAMS / "random_modules.py", str(seed), lib, count)
+    target.run(ROOT / "runtime/library/freeze.py", lib / "modules.txt", lib, tmp_path / "library_modules.h")
+    include = target.tree / f"include/python{target.plan['series']}"
+    folders = [tmp_path, ROOT / "runtime/library", include, include / "internal"]
+    flags = ["-shared", "-fPIC", *(f"-I{folder}" for folder in folders)]
+    compile_program(target, Path(__file__).parent / "library/reader.c", tmp_path / "reader.so", *flags)
+    assert target.run("-c", COMPARE_RANDOM, lib) == count
 
 
 def test_start_up_imports_what_stands_first(target: BuiltTarget) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_program
 
 # Every check that locks.c has. The test fails when this list and the program's disagree.
-CHECKS = ("kinds", "held", "threads", "conditions", "processes", "stacks", "memory")
+CHECKS = ("kinds", "held", "threads", "conditions", "processes", "stacks", "memory", "model", "random_stacks")
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def test_all_checks_are_run(target: BuiltTarget, program: Path) -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_check(target: BuiltTarget, program: Path, check: str) -> None:
+def test_check(target: BuiltTarget, program: Path, seed: int, check: str) -> None:
     if check == "memory" and target.emulator:
         pytest.skip("measures memory: needs a native target")
-    done = run_program(target, program, check)
+    done = run_program(target, program, check, env={"SEED": str(seed)})
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")

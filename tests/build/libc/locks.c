@@ -21,6 +21,8 @@
 
 enum { THREADS=4, TURNS=20000 };
 
+#include "random.h"
+
 static void fail(int line, const char *what)
 {
 	printf("locks.c:%d: %s\n", line, what);
@@ -278,10 +280,132 @@ static void check_memory(void)
 	CHECK(resident_kib() < before+1000);
 }
 
+/* Mutexes against a model of them: how often this thread holds each. A
+ * random step may be another thread's whole life, or its being there
+ * while the next steps are taken, so that locks of both ways meet. */
+struct modelled {
+	pthread_mutex_t m;
+	int type, held;
+};
+
+static pthread_barrier_t begin, end;
+
+static void *try_all(void *p)
+{
+	for (struct modelled *m=p; m<(struct modelled *)p+8; m++) {
+		int e = pthread_mutex_trylock(&m->m);
+		CHECK(e == (m->held ? EBUSY : 0));
+		if (!e) CHECK(!pthread_mutex_unlock(&m->m));
+		else if (m->type!=PTHREAD_MUTEX_NORMAL) CHECK(pthread_mutex_unlock(&m->m)==EPERM);
+	}
+	return 0;
+}
+
+static void *stay(void *p)
+{
+	try_all(p);
+	pthread_barrier_wait(&begin);
+	pthread_barrier_wait(&end);
+	return try_all(p);
+}
+
+static void check_model(void)
+{
+	static struct modelled all[8];
+	pthread_t other;
+	int is_there = 0;
+	CHECK(!pthread_barrier_init(&begin, 0, 2) && !pthread_barrier_init(&end, 0, 2));
+	for (int i=0; i<8; i++) {
+		all[i].type = i%4<3 ? i%4 : PTHREAD_MUTEX_NORMAL;
+		set_up(&all[i].m, all[i].type, i==6, i==5);
+	}
+	for (int turn=0; turn<40000; turn++) {
+		struct modelled *m = all + next_random()%8;
+		int own = m->type==PTHREAD_MUTEX_RECURSIVE, checks = m->type==PTHREAD_MUTEX_ERRORCHECK;
+		struct timespec past = { 0, 0 };
+		switch (next_random()%(turn%100 ? 8 : 11)) {
+		case 0: case 1:
+			if (m->held && !own && !checks) break;
+			CHECK(pthread_mutex_lock(&m->m) == (m->held && checks ? EDEADLK : 0));
+			if (!m->held || own) m->held++;
+			break;
+		case 2:
+			CHECK(pthread_mutex_trylock(&m->m) == (m->held && !own ? EBUSY : 0));
+			if (!m->held || own) m->held++;
+			break;
+		case 3:
+			if (m->held && checks) CHECK(pthread_mutex_timedlock(&m->m, &past)==EDEADLK);
+			else CHECK(pthread_mutex_timedlock(&m->m, &past) == (m->held && !own ? ETIMEDOUT : 0));
+			if (!m->held || own) m->held++;
+			break;
+		case 4: case 5: case 6: case 7:
+			if (!m->held && m->type==PTHREAD_MUTEX_NORMAL) break;
+			CHECK(pthread_mutex_unlock(&m->m) == (m->held ? 0 : EPERM));
+			if (m->held) m->held--;
+			break;
+		case 8:
+			if (is_there) break;
+			CHECK(!pthread_create(&other, 0, try_all, all) && !pthread_join(other, 0));
+			break;
+		case 9:
+			if (is_there) break;
+			CHECK(!pthread_create(&other, 0, stay, all));
+			pthread_barrier_wait(&begin);
+			is_there = 1;
+			break;
+		case 10:
+			if (!is_there) break;
+			pthread_barrier_wait(&end);
+			CHECK(!pthread_join(other, 0));
+			is_there = 0;
+		}
+	}
+}
+
+/* Threads of random sizes that start and end in random order, some with a stack or a guard of their own, some of
+ * which start others; each finds its memory new and may use all of it. */
+static void *use_all(void *size)
+{
+	pthread_attr_t a;
+	size_t room, guard;
+	void *low;
+	CHECK(!pthread_getattr_np(pthread_self(), &a));
+	CHECK(!pthread_attr_getstack(&a, &low, &room) && !pthread_attr_getguardsize(&a, &guard));
+	CHECK((char *)&a>(char *)low && (char *)&a<(char *)low+room && room>=(size_t)size);
+	/* Down to its end; what is a page lower than the guard allows would be a crash. */
+	for (volatile char *p=(char *)&a-512; p>(char *)low+512; p-=1024) *p = 7;
+	return find_all_new((void *)(size_t)1);
+}
+
+static void check_random_stacks(void)
+{
+	enum { MANY=24 };
+	pthread_t t[MANY];
+	char there[MANY] = { 0 };
+	CHECK(!pthread_key_create(&key, 0));
+	for (int turn=0; turn<3000; turn++) {
+		int i = next_random()%MANY;
+		if (there[i]) {
+			void *result;
+			CHECK(!pthread_join(t[i], &result) && !result);
+			there[i] = 0;
+			continue;
+		}
+		pthread_attr_t a;
+		size_t size = (16 << next_random()%6) * 1024 + (next_random()%4 ? 0 : next_random()%5 * 4096);
+		CHECK(!pthread_attr_init(&a) && !pthread_attr_setstacksize(&a, size));
+		if (next_random()%4==0) CHECK(!pthread_attr_setguardsize(&a, next_random()%3 * 65536));
+		CHECK(!pthread_create(t+i, &a, use_all, (void *)size));
+		there[i] = 1;
+	}
+	for (int i=0; i<MANY; i++) if (there[i]) CHECK(!pthread_join(t[i], 0));
+}
+
 static const struct { const char *name; void (*run)(void); } checks[] = {
 	{ "kinds", check_kinds }, { "held", check_held }, { "threads", check_threads },
 	{ "conditions", check_conditions }, { "processes", check_processes },
 	{ "stacks", check_stacks }, { "memory", check_memory },
+	{ "model", check_model }, { "random_stacks", check_random_stacks },
 };
 
 #include "main.h"

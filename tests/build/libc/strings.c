@@ -45,13 +45,7 @@ static unsigned char *guarded(void)
 	return p+SIDE;
 }
 
-static unsigned next_random(void)
-{
-	static unsigned s = 1;
-	s ^= s<<13;
-	s ^= s>>17;
-	return s ^= s<<5;
-}
+#include "random.h"
 
 static int sign(int x) { return (x>0)-(x<0); }
 
