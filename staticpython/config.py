@@ -419,9 +419,10 @@ def _check_pool_path(where: Path, i: int, release: Release) -> None:
     if not re.fullmatch(r"pool/[a-z-]+/(lib)?[a-z0-9]/[a-z0-9][a-z0-9.+-]*/[^/]+", release.debian):
         raise FactsError(f"{where}: releases[{i}].debian: must be pool/main/<letter>/<source package>/<file>")
     file = re.split("[^0-9]+", release.debian.rpartition("/")[2])
-    if missing := [n for n in re.findall("[0-9]+", release.version) if n not in file]:
+    # A package may be cut from another's archive: the numbers are those of the file, not of the version.
+    if missing := [n for n in re.findall("[0-9]+", release.file) if n not in file]:
         raise FactsError(
-            f"{where}: releases[{i}].debian: names the file of another version: no {missing[0]} of {release.version}"
+            f"{where}: releases[{i}].debian: names the file of another version: no {missing[0]} of {release.file}"
         )
 
 
