@@ -7,6 +7,7 @@ dist/ under its name only when it is complete.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from typing import Any
 
 from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError, run_main
-from staticpython.fetch import sha256_of
+from staticpython.fetch import read_record, sha256_of
 
 PLACEHOLDER = "/python"  # the --prefix of configs/packages/cpython.yml
 
@@ -75,10 +76,11 @@ def manifest(plan: dict[str, Any], build: Path) -> dict[str, Any]:
         # What is trained is compiled with the interpreter's flags as well.
         entry = {k: package[k] for k in ("name", "cflags", "trained", "configure", "source_of") if package[k]}
         entry["licence"] = package["licence"]["spdx"]
-        record = build / "fetched" / f"{package['source_of'] or package['name']}.json"
-        fetched = json.loads(record.read_text(encoding="utf-8"))
-        entry |= {k: fetched[k] for k in ("version", "file", "sha256", "urls") if fetched[k]}
-        entry["patches"] = {p: sha256_of(ROOT / p) for p in package["patches"]}
+        fetched = read_record(build / "fetched" / f"{package['source_of'] or package['name']}.json")
+        release = dataclasses.asdict(fetched.release)
+        entry |= {k: release[k] for k in ("version", "file", "sha256", "urls") if release[k]}
+        applied = package["patches"]["" if package["source_of"] else fetched.release.version]
+        entry["patches"] = {p: sha256_of(ROOT / p) for p in applied}
         inputs.append(entry)
     return {
         "python": plan["version"],

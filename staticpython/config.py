@@ -358,6 +358,8 @@ def _check_references(facts: Facts, root: Path) -> None:
             raise FactsError(f"{where}: replaced_by: {package.replaced_by} is not under the GPL: need it instead")
         _known_packages(facts, where, "source_of", [package.source_of] if package.source_of else [])
         _known_packages(facts, where, "trees", list(package.trees.values()))
+        if package.runtime_fact and len({r.version for r in package.releases}) != 1:
+            raise FactsError(f"{where}: runtime_fact: takes one version: give one release, as no other may stand in")
         if package.exported and not package.archives:
             raise FactsError(f"{where}: installs: name the archives (lib/lib*.a) that are exported")
         if package.trained and package.kind not in ("configure", "make"):

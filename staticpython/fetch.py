@@ -60,6 +60,15 @@ class Places:
     python: str = sys.executable
 
 
+@dataclasses.dataclass(frozen=True)
+class Fetched:
+    """What a build is made from: the one release that was chosen, which all that comes later takes from here."""
+
+    package: str
+    release: Release
+    origin: str
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()
@@ -363,6 +372,17 @@ def record(package: Package, release: Release, origin: str, path: Path) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     temporary.rename(path)
+
+
+def read_record(path: Path) -> Fetched:
+    """Return what `record` wrote; raises FetchError for what another version of this program did."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        package, origin = data.pop("package"), data.pop("origin")
+        pypi = PyPI(**data.pop("pypi")) if data["pypi"] else data.pop("pypi")
+        return Fetched(package, Release(**data, pypi=pypi), origin)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FetchError(f"{path}: is no record of a fetched file ({error!r}): remove it and run make again") from None
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 
 from staticpython.config import ROOT, Arch, Package, patches
-from staticpython.plan import Plan, Source, Target, unpacked
+from staticpython.plan import Plan, Source, Target, fitting_releases, unpacked
 from staticpython.setup_local import render_setup_local
 
 # Dates in what is built are the release day of the newest CPython listed, 2026-08-05 (reproducible-builds.org).
@@ -294,8 +294,12 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
         "packages": [
             {
                 "name": p.name,
-                # What is cut out of another package's source has patches too, but no version.
-                "patches": [str(f.relative_to(ROOT)) for f in patches(p, p.releases[0].version if p.releases else "")],
+                # By release: which one it is, its record in build/fetched says. What is cut out of another package's
+                # source has patches too, but no release.
+                "patches": {
+                    version: [str(f.relative_to(ROOT)) for f in patches(p, version)]
+                    for version in dict.fromkeys(r.version for r in fitting_releases(p)) or [""]
+                },
                 "licence": dataclasses.asdict(p.licence),
                 "cflags": p.cflags,
                 "trained": p.trained,

@@ -6,7 +6,6 @@ The tree appears under its name only when it is complete: an interrupted unpacki
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -18,9 +17,9 @@ if sys.version_info >= (3, 12):
 else:  # the first with PEP 706's filters in every release
     from backports import tarfile
 
-from staticpython.config import ROOT, Package, load_facts, patches, without_speedups
+from staticpython.config import ROOT, Package, Release, load_facts, patches, without_speedups
 from staticpython.errors import UnpackError, run_main
-from staticpython.fetch import check
+from staticpython.fetch import check, read_record
 
 
 def unpack(archive: Path, into: Path) -> None:
@@ -96,18 +95,18 @@ def cut(package: Package, source: Path, tree: Path) -> None:
             shutil.copy2(source / item, target)
 
 
-def prepare(package: Package, record: dict[str, object], downloads: Path, into: Path) -> None:
+def prepare(package: Package, release: Release | None, downloads: Path, into: Path) -> None:
     """Make `into/<package>`: unpacked or cut out, patched, overlaid and with a configure script."""
     goal, temporary = into / package.name, into / f".{package.name}.new"
     held = temporary.with_name(f"{temporary.name}.held")
     for leftover in (goal, temporary, temporary.with_name(f"{temporary.name}.inner"), held):
         shutil.rmtree(leftover, ignore_errors=True)
-    version = str(record.get("version", ""))
-    if package.source_of:
+    version = release.version if release else ""
+    if release is None:
+        assert package.source_of
         cut(package, into / package.source_of, temporary)
     else:
-        archive = downloads / str(record["file"])
-        (release,) = (r for r in package.releases if r.sha256 == record["sha256"])
+        archive = downloads / release.file
         check(archive, release)
         unpack(archive, temporary)
         if release.inner:
@@ -157,9 +156,9 @@ def main(arguments: list[str] | None = None) -> int:
     def body() -> int:
         package = load_facts().packages[options.package]
         package = without_speedups(package) if options.no_speedups else package
-        record = json.loads(options.record.read_text(encoding="utf-8")) if options.record else {}
+        release = read_record(options.record).release if options.record else None
         options.into.mkdir(parents=True, exist_ok=True)
-        prepare(package, record, options.downloads, options.into)
+        prepare(package, release, options.downloads, options.into)
         return 0
 
     return run_main(body)

@@ -69,21 +69,18 @@ def test_truncated_archive(tmp_path: Path) -> None:
         unpack(path, tmp_path / "out")
 
 
-def thing(archive: Path) -> tuple[Package, dict[str, object]]:
+def thing(archive: Path) -> tuple[Package, Release]:
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     release = Release("1", archive.name, archive.stat().st_size, digest, ["http://x.invalid"])
-    return (
-        Package("thing", "", "", Licence("MIT", []), "data", [release]),
-        {"file": archive.name, "sha256": digest, "version": "1"},
-    )
+    return Package("thing", "", "", Licence("MIT", []), "data", [release]), release
 
 
 def test_prepare_starts_anew_after_an_interruption(tmp_path: Path) -> None:
-    package, record = thing(tarball(tmp_path / "a.tgz", member("top/a")))
+    package, release = thing(tarball(tmp_path / "a.tgz", member("top/a")))
     for leftover in ("thing", ".thing.new", ".thing.new.inner", ".thing.new.held"):
         (tmp_path / "into" / leftover).mkdir(parents=True)
         (tmp_path / "into" / leftover / "half").touch()
-    prepare(package, record, tmp_path, tmp_path / "into")
+    prepare(package, release, tmp_path, tmp_path / "into")
     assert [p.name for p in (tmp_path / "into").iterdir()] == ["thing"]
     assert [p.name for p in (tmp_path / "into/thing").iterdir()] == ["a"]
 
@@ -94,9 +91,9 @@ def test_tarball_inside_the_tarball(tmp_path: Path) -> None:
     with tarfile.open(outer, "w") as tar:
         tar.add(inner, "orig/inner.tgz")
         tar.addfile(member("orig/other"), io.BytesIO(b"xxx"))
-    package, record = thing(outer)
-    package = dataclasses.replace(package, releases=[dataclasses.replace(package.releases[0], inner="inner.tgz")])
-    prepare(package, record, tmp_path, tmp_path / "into")
+    package, release = thing(outer)
+    release = dataclasses.replace(release, inner="inner.tgz")
+    prepare(package, release, tmp_path, tmp_path / "into")
     assert [str(p.relative_to(tmp_path / "into")) for p in (tmp_path / "into").rglob("*")] == [
         "thing",
         "thing/configure",
@@ -104,9 +101,9 @@ def test_tarball_inside_the_tarball(tmp_path: Path) -> None:
 
 
 def test_folder_inside_the_tarball(tmp_path: Path) -> None:
-    package, record = thing(tarball(tmp_path / "a.tgz", member("top/src/lib/configure"), member("top/setup.py")))
-    package = dataclasses.replace(package, releases=[dataclasses.replace(package.releases[0], inner="src/lib")])
-    prepare(package, record, tmp_path, tmp_path / "into")
+    package, release = thing(tarball(tmp_path / "a.tgz", member("top/src/lib/configure"), member("top/setup.py")))
+    release = dataclasses.replace(release, inner="src/lib")
+    prepare(package, release, tmp_path, tmp_path / "into")
     assert [str(p.relative_to(tmp_path / "into")) for p in (tmp_path / "into").rglob("*")] == [
         "thing",
         "thing/configure",
@@ -124,10 +121,10 @@ def test_only_what_is_wanted_of_a_release(tmp_path: Path) -> None:
 
 def test_prepare_checks_again(tmp_path: Path) -> None:
     archive = tarball(tmp_path / "a.tgz", member("top/a"))
-    package, record = thing(archive)
+    package, release = thing(archive)
     archive.write_bytes(archive.read_bytes() + b"!")
     with pytest.raises(ChecksumError):
-        prepare(package, record, tmp_path, tmp_path / "into")
+        prepare(package, release, tmp_path, tmp_path / "into")
 
 
 def test_patch_with_fuzz_is_refused(tmp_path: Path) -> None:
