@@ -108,6 +108,8 @@ def _run(options: argparse.Namespace) -> int:
     files = render(plan, output, _replay(options))
     if options.check:
         headers = [read_header(patch) for patch in sorted((ROOT / "patches").glob("*/*.patch"))]
+        for arch in sorted(set(facts.arches) - {pair.arch for pair in facts.supported}):
+            print(f"warning: configs/{arch}.yml: no line of supported.txt says what it is tested by", file=sys.stderr)
         if not options.quiet:
             print(
                 f"{len(facts.packages)} packages, {len(facts.arches)} arches,"

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from elftools.elf.enums import ENUM_E_MACHINE
+
 from staticpython.errors import FactsError, UsageError, nearest
 from staticpython.licences import is_gpl
 from staticpython.patch_headers import is_for_speed
@@ -16,6 +18,7 @@ from staticpython.schema import key, load
 ROOT = Path(__file__).resolve().parent.parent
 
 KINDS = ("configure", "make", "copy", "zig-object", "cross-tool", "cross-runtime", "data", "cpython")
+_MACHINES = [name for name in ENUM_E_MACHINE if name.startswith("EM_")]
 HOST_STYLES = ("gnu", "target", "none")
 
 
@@ -49,11 +52,27 @@ class Arch:
     wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
     gcc_cpus: list[str] = key("What the triples of ready GCC toolchains for the arch begin with, best first.")
     emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
+    byte_order: str = key("Order of the bytes in a number.", default="little", choices=("little", "big"))
     cflags: list[str] = key("Compiler flags that every object of this arch gets, after the CPU's: the ABI.", default=[])
     lto_ldflags: list[str] = key("Linker flags with which link-time optimisation knows the arch's ABI.", default=[])
     configure_answers: dict[str, str] = key(
-        "Answers for configure tests that would have to run a program (config.site); native builds take them as well.",
+        "Answers for configure tests that would have to run a program (config.site), where they differ from those of"
+        " configs/common/answers.yml; native builds take them as well.",
         default={},
+    )
+
+    @property
+    def machine_number(self) -> int:
+        """Number of the machine in an ELF header."""
+        return int(ENUM_E_MACHINE[self.elf_machine])
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What configure is told on every arch: `configs/common/answers.yml`."""
+
+    configure_answers: dict[str, str] = key(
+        "Answers for configure tests that would have to run a program; an arch or a CPU may answer otherwise."
     )
 
 
@@ -301,9 +320,10 @@ def pick(kind: str, name: str, known: dict[str, object] | dict[str, Arch] | list
 def load_facts(root: Path = ROOT) -> Facts:
     """Read and check all YAML files below `root`; raises FactsError with file, key and remedy."""
     configs = root / "configs"
+    answers = load(configs / "common/answers.yml", Answers).configure_answers
     families = {p.stem: load(p, Family) for p in sorted((configs / "families").glob("*.yml"))}
     facts = Facts(
-        arches={p.stem: load(p, Arch, name=p.stem) for p in sorted(configs.glob("*.yml"))},
+        arches={p.stem: _load_arch(p, answers) for p in sorted(configs.glob("*.yml"))},
         packages={p.stem: load(p, Package, name=p.stem) for p in sorted((configs / "packages").glob("*.yml"))},
         toolchains={p.stem: _load_toolchain(p, families) for p in sorted((configs / "toolchains").glob("*.yml"))},
         launchers={p.stem: load(p, Launcher, name=p.stem) for p in sorted((configs / "launchers").glob("*.yml"))},
@@ -311,12 +331,36 @@ def load_facts(root: Path = ROOT) -> Facts:
         series={p.stem: load(p, Series, name=p.stem) for p in sorted((root / "setup_local").glob("*.yml"))},
         supported=[],
     )
+    _check_arches(facts.arches, configs)
     facts.supported.extend(_load_supported(root / "supported.txt", facts))
     _check_references(facts, root)
     _check_sources(facts, root)
     _check_cycles(facts.packages, configs / "packages")
     _check_patches(facts, root)
     return facts
+
+
+def _load_arch(path: Path, answers: dict[str, str]) -> Arch:
+    arch = load(path, Arch, name=path.stem)
+    _check_known(path, "elf_machine", "machine of elf.h", arch.elf_machine, _MACHINES)
+    if arch.elf_class not in (32, 64):
+        raise FactsError(f"{path}: elf_class: must be 32 or 64, not {arch.elf_class}")
+    if not arch.cpus:
+        raise FactsError(f"{path}: cpus: name one at least")
+    return dataclasses.replace(arch, configure_answers=answers | arch.configure_answers)
+
+
+def _check_arches(arches: dict[str, Arch], where: Path) -> None:
+    """Raise FactsError for two arches that would be one tree, or take each other's wheels."""
+    for name in ("triple", "zig_target", "wheel_arch"):
+        owners: dict[str, str] = {}
+        for arch in arches.values():
+            first = owners.setdefault(getattr(arch, name), arch.name)
+            if first != arch.name:
+                raise FactsError(
+                    f"{where / arch.name}.yml: {name}: {getattr(arch, name)} is that of configs/{first}.yml: two arches"
+                    " differ in it"
+                )
 
 
 def _load_toolchain(path: Path, families: dict[str, Family]) -> Toolchain:
@@ -386,9 +430,9 @@ def _known_packages(facts: Facts, where: Path, where_key: str, names: list[str])
 
 def _check_known(where: Path, where_key: str, kind: str, name: str, known: Collection[str]) -> None:
     if name not in known:
-        raise FactsError(
-            f"{where}: {where_key}: no {kind} '{name}'{nearest(name, known)} (known: {', '.join(sorted(known))})"
-        )
+        # Of a standard's hundreds of names the nearest will do.
+        every = f" (known: {', '.join(sorted(known))})" if len(known) < 100 else ""
+        raise FactsError(f"{where}: {where_key}: no {kind} '{name}'{nearest(name, known)}{every}")
 
 
 def _check_sources(facts: Facts, root: Path) -> None:

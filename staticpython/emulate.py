@@ -28,11 +28,12 @@ ENTER = f'mount -t binfmt_misc none {BINFMT} && printf %s "$0" >{BINFMT}/registe
 
 
 def rule_of(arch: dict[str, Any], emulator: str) -> str:
-    """Return the line for binfmt_misc's `register`: little-endian ELF programs and libraries of the arch."""
-    machine = ENUM_E_MACHINE[arch["elf_machine"]]
-    head = bytes([*b"\x7fELF", arch["elf_class"] // 32, 1, 1, *[0] * 9, 2, 0, machine & 255, machine >> 8])
+    """Return the line for binfmt_misc's `register`: ELF programs and libraries of the arch."""
+    order = arch["byte_order"]
+    ident = bytes([*b"\x7fELF", arch["elf_class"] // 32, 1 if order == "little" else 2, 1, *[0] * 9])
     # The OS ABI may be any; ET_EXEC is 2 and ET_DYN 3.
-    mask = bytes([*[255] * 7, 0, *[255] * 8, 254, 255, 255, 255])
+    head = ident + (2).to_bytes(2, order) + int(ENUM_E_MACHINE[arch["elf_machine"]]).to_bytes(2, order)
+    mask = bytes([*[255] * 7, 0, *[255] * 8]) + (0xFFFE).to_bytes(2, order) + b"\xff\xff"
     escaped = ["".join(f"\\x{byte:02x}" for byte in text) for text in (head, mask)]
     return RULE.format(name=arch["triple"], magic=escaped[0], mask=escaped[1], emulator=emulator)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.facts import Baselines, Bench, Book, Debian, Group, Mode, Peer, Plain, Pyperformance
 from staticpython.config import (
+    Answers,
     Arch,
     Family,
     Launcher,
@@ -28,6 +29,7 @@ from staticpython.wheel_table import Lacking, Wheels
 
 SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`configs/<arch>.yml`", Arch),
+    ("`configs/common/answers.yml`", Answers),
     ("`configs/packages/<name>.yml`", Package),
     ("`configs/packages/<name>.yml`: an entry of `releases`", Release),
     ("`configs/packages/<name>.yml`: `pypi` of a release", PyPI),

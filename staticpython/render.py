@@ -264,11 +264,12 @@ def _command(command: str, places: dict[str, str]) -> str:
 
 
 def _facts(target: Target, generated: str) -> str:
-    facts = {p.runtime_fact: p.releases[0].version for p in target.packages if p.runtime_fact}
+    facts: dict[str, str | int] = {p.runtime_fact: p.releases[0].version for p in target.packages if p.runtime_fact}
     facts |= {
         "TRIPLE": target.arch.triple,
         "WHEEL_ARCH": target.arch.wheel_arch,
         "ZIG_TARGET": target.arch.zig_target,
+        "ELF_MACHINE": target.arch.machine_number,
     }
     return f'"""{generated}"""\n\n' + "".join(f"{k} = {json.dumps(v)}\n" for k, v in facts.items())
 

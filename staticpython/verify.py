@@ -33,6 +33,8 @@ def binary_faults(path: Path, arch: dict[str, Any], *, pie: bool = True) -> Iter
         elf = ELFFile(file)
         if elf["e_machine"] != arch["elf_machine"] or elf.elfclass != arch["elf_class"]:
             yield f"is {elf['e_machine']} with {elf.elfclass} bits, not {arch['elf_machine']} with {arch['elf_class']}"
+        if elf.little_endian != (arch["byte_order"] == "little"):
+            yield f"is {'little' if elf.little_endian else 'big'}-endian, not {arch['byte_order']}-endian"
         expected = "ET_DYN" if pie else "ET_EXEC"
         if elf["e_type"] != expected:
             yield f"is {elf['e_type']}, not {'position independent' if pie else 'at a fixed address'} ({expected})"

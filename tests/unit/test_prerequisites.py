@@ -51,7 +51,7 @@ def make_tree(tmp_path: Path, modules: list[str]) -> list[str]:
     shutil.copy(os.path.realpath(sys.executable), binary)
     with binary.open("rb") as file:
         elf = ELFFile(file)
-        machine = {"elf_machine": elf["e_machine"], "elf_class": elf.elfclass}
+        machine = {"elf_machine": elf["e_machine"], "elf_class": elf.elfclass, "byte_order": sys.byteorder}
     (tmp_path / "build/foreign").mkdir(parents=True)
     made = {
         "arch": {**machine, "thread_stack_mib": 8, "emulator": "qemu-foreign-static"},

@@ -15,6 +15,7 @@ INSTALL = ROOT / "runtime" / "install"
 FACTS = {
     "MUSL_VERSION": "1.2.6",
     "TRIPLE": "x86_64-linux-musl",
+    "ELF_MACHINE": 62,
     "WHEEL_ARCH": "x86_64",
     "ZIG_TARGET": "x86_64-linux-musl",
 }

@@ -24,7 +24,7 @@ STEP = ROOT / "staticpython/step.sh"
 
 
 def test_verify_refuses_a_dynamic_program() -> None:
-    arch = {"elf_machine": "EM_AARCH64", "elf_class": 64, "thread_stack_mib": 8}
+    arch = {"elf_machine": "EM_AARCH64", "elf_class": 64, "byte_order": "little", "thread_stack_mib": 8}
     faults = "\n".join(binary_faults(Path(sys.executable).resolve(), arch))
     assert "PT_INTERP" in faults
     assert "needs shared libraries: " in faults

@@ -11,3 +11,6 @@ WHEEL_ARCH: str
 
 ZIG_TARGET: str
 """What `zig cc -target` calls the triple: "x86-linux-musl" for i386-linux-musl."""
+
+ELF_MACHINE: int
+"""e_machine of elf(5) of the executable and of what it loads: 62 for x86_64."""

@@ -8,7 +8,7 @@ import struct
 import sys
 from os import path
 
-from _staticpython.facts import TRIPLE
+from _staticpython.facts import ELF_MACHINE, TRIPLE
 
 # Our loader answers these itself, whatever the file is called: musl's ldso/dynlink.c, load_library().
 # What musl keeps in its libc.so (crypt, resolv) and what the interpreter holds (the Python C API) is
@@ -21,17 +21,12 @@ _OWN = {
     "z": "libz.so.1",
 }
 
-# e_machine of elf(5) by the first part of the triple.
-_MACHINES = {"x86_64": 62, "i386": 3, "aarch64": 183, "riscv64": 243}
-
 _DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
 
 
-def _elf_ident() -> "tuple[int, int, int, int | None]":
+def _elf_ident() -> "tuple[int, int, int, int]":
     """What the first 20 bytes of our own shared libraries say: class, byte order, type, machine."""
-    arch = TRIPLE.partition("-")[0]
-    elf_class = 2 if sys.maxsize > 2**32 else 1
-    return elf_class, 1, 3, _MACHINES.get(arch)
+    return 2 if sys.maxsize > 2**32 else 1, 1 if sys.byteorder == "little" else 2, 3, ELF_MACHINE
 
 
 def _is_own_kind(name: str, allow_glibc: bool) -> bool:
@@ -41,7 +36,7 @@ def _is_own_kind(name: str, allow_glibc: bool) -> bool:
             header = file.read(20)
             if len(header) < 20 or header[:4] != b"\x7fELF":
                 return False
-            ident = (header[4], header[5], *struct.unpack("<HH", header[16:20]))
+            ident = (header[4], header[5], *struct.unpack("=HH", header[16:20]))
             return ident == _elf_ident() and (allow_glibc or b"\0libc.so.6\0" not in file.read())
     except OSError:
         return False
