@@ -16,6 +16,7 @@
 #define SYSCALL_NO_TLS 1
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 #include "dynlink.h"
 
 #define DL_STATIC 1
@@ -37,6 +38,7 @@ static void check_ctors(struct dso *);
  * Guarded, like everything here, by dynlink.c's lock. */
 static char reason[512];
 static void explain(const char *, const char *);
+static void explain_mount(int);
 static const char *why(void);
 static const char *remedy(const char *);
 static const char *hint(const char *);
@@ -188,6 +190,62 @@ static void explain(const char *name, const char *pathname)
 	if (!*reason || name == pathname) return;
 	memcpy(text, reason, sizeof text);
 	snprintf(reason, sizeof reason, "%.*s: %s", 200, pathname, text);
+}
+
+/* The mount a file is reached by: its number from fdinfo, as devices may be
+ * mounted more than once; then its line in mountinfo. */
+static int mount_of(int fd, char *dir, size_t size)
+{
+	char line[PATH_MAX+256], path[64], *s, *d;
+	int id = -1, found = 0, n;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+	if (!(f = fopen(path, "re"))) return 0;
+	while (fgets(line, sizeof line, f))
+		if (sscanf(line, "mnt_id: %d", &id) == 1) break;
+	fclose(f);
+	if (id < 0 || !(f = fopen("/proc/self/mountinfo", "re"))) return 0;
+	while (!found && fgets(line, sizeof line, f)) {
+		/* number, parent, device, root, mount point */
+		if (sscanf(line, "%d %*d %*s %*s %n", &n, &found) != 1 || n != id) {
+			found = 0;
+			continue;
+		}
+		/* Spaces and the like are octal. */
+		for (s=line+found, d=dir; *s && *s!=' ' && d-dir<size-1; d++) {
+			if (*s=='\\' && s[1] && s[2] && s[3]) {
+				*d = (s[1]-'0')*64 + (s[2]-'0')*8 + s[3]-'0';
+				s += 4;
+			} else *d = *s++;
+		}
+		*d = 0;
+		found = 1;
+	}
+	fclose(f);
+	return found;
+}
+
+/* Why a file that can be read may not be mapped to be executed. */
+static void explain_mount(int fd)
+{
+	struct statvfs st;
+	char dir[192];
+	int e = errno;
+	if (!fstatvfs(fd, &st) && (st.f_flag & ST_NOEXEC)) {
+		if (mount_of(fd, dir, sizeof dir))
+			refuse("%s: %s is mounted noexec: put the file on another"
+				" file system, or mount -o remount,exec %s",
+				strerror(e), dir, dir);
+		else
+			refuse("%s: it is on a file system mounted noexec:"
+				" put the file on another one", strerror(e));
+	} else if (e == EACCES) {
+		refuse("%s: a security policy (SELinux or the like) forbids"
+			" to execute it; the system's audit log has the reason",
+			strerror(e));
+	}
+	errno = e;
 }
 
 static const char *why(void)
