@@ -3,6 +3,8 @@
 Only what the same release must answer the same everywhere is asked: no paths, no process numbers, no addresses.
 """
 
+# ruff: noqa: B023 - each function is called at once, in the round of the loop that made it
+
 from __future__ import annotations
 
 import hashlib
@@ -164,7 +166,10 @@ def clock() -> None:
         ask(f"zone {zone}", lambda: (time.tzname, time.timezone, time.altzone, time.daylight))
         times = (0, 1700000000, 1720000000, -(10**9), 2**33)
         ask(f"local {zone}", lambda: [time.strftime("%c %Z %z", time.localtime(n)) for n in times])
-        ask(f"mktime {zone}", lambda: [time.mktime((2024, m, 15, 12, 0, 0, 0, 0, d)) for m in (1, 7) for d in (-1, 0, 1)])
+        ask(
+            f"mktime {zone}",
+            lambda: [time.mktime((2024, m, 15, 12, 0, 0, 0, 0, d)) for m in (1, 7) for d in (-1, 0, 1)],
+        )
     os.environ["TZ"] = "UTC0"
     time.tzset()
 
@@ -173,7 +178,9 @@ def addresses() -> None:
     """Ask how addresses are read and written."""
     import socket
 
-    texts = "1.2.3.4 1.2.3 1.2 1 0x7f.1 010.1.1.1 1.2.3.4.5 1.2.3.256 a 127.0.0.1x :: ::1 1::2 ::ffff:1.2.3.4 fe80::1%lo"
+    texts = (
+        "1.2.3.4 1.2.3 1.2 1 0x7f.1 010.1.1.1 1.2.3.4.5 1.2.3.256 a 127.0.0.1x :: ::1 1::2 ::ffff:1.2.3.4 fe80::1%lo"
+    )
     for text in [*texts.split(), "", " 1.2.3.4", "1.2.3.4 "]:
         ask(f"inet_aton {text!r}", lambda: socket.inet_aton(text))
         for family in (socket.AF_INET, socket.AF_INET6):
@@ -192,7 +199,7 @@ def numbers() -> None:
     import math
 
     source = random.Random(1)
-    values = [source.uniform(-1, 1) * 10.0**source.randrange(-8, 8) for _ in range(300)] + [0.0, -0.0, 1.0, -1.0]
+    values = [source.uniform(-1, 1) * 10.0 ** source.randrange(-8, 8) for _ in range(300)] + [0.0, -0.0, 1.0, -1.0]
     values += [float("inf"), float("-inf"), float("nan"), 5e-324, sys.float_info.max]
 
     def results(call: Callable[..., Any], *more: Any) -> list[str]:
@@ -217,12 +224,17 @@ def numbers() -> None:
         ask(f"float power {power}", lambda: digest(results(lambda v: abs(v) ** power)))
     for form in ("r", ".3f", "e", "g", ".17g", "%", "n", "030.4e", "+,.2f", "#x"):
         ask(f"float as {form}", lambda: digest(repr(v) if form == "r" else format(v, form) for v in values))
-    ask("float of text", lambda: digest(float(repr(v) + "1") for v in values if math.isfinite(v) and "e" not in repr(v)))
+    ask(
+        "float of text", lambda: digest(float(repr(v) + "1") for v in values if math.isfinite(v) and "e" not in repr(v))
+    )
     ask("float hex", lambda: digest(v.hex() for v in values))
     ask("hashes of numbers", lambda: digest(hash(v) for v in values if v == v))
     ask("random", lambda: [source.random(), source.gauss(0, 1), source.randrange(10**20), source.sample(range(99), 5)])
     ask("decimal", lambda: [decimal.Decimal(2).sqrt(), decimal.getcontext(), decimal.HAVE_CONTEXTVAR])
-    ask("long integers", lambda: digest([3**5000, str(7**3000), int("9" * 4000), (1 << 9999) // 3**999, pow(3, 10**9, 10**40)]))
+    ask(
+        "long integers",
+        lambda: digest([3**5000, str(7**3000), int("9" * 4000), (1 << 9999) // 3**999, pow(3, 10**9, 10**40)]),
+    )
 
 
 def texts() -> None:
@@ -246,7 +258,10 @@ def texts() -> None:
             ask(f"encode {name} {way}", lambda: digest([sample.encode(name, way)]))
         ask(f"decode {name}", lambda: digest([bytes(range(256)).decode(name, "replace")]))
     ask("unicode", lambda: (unicodedata.unidata_version, digest(map(unicodedata.name, sample, [""] * len(sample)))))
-    ask("case", lambda: digest([sample.upper(), sample.lower(), sample.casefold(), sample.title(), sample.isprintable()]))
+    ask(
+        "case",
+        lambda: digest([sample.upper(), sample.lower(), sample.casefold(), sample.title(), sample.isprintable()]),
+    )
     for pattern in (r"\w+", r"\d+|\s", r"(?i)[a-zé]+", r"(a|b)*?c", r"\b.", r"(?<=a)b|(?!x)."):
         ask(f"regex {pattern}", lambda: digest(m.span() for m in re.finditer(pattern, sample * 2)))
     pairs = [(random.Random(n).randrange(9), n) for n in range(500)]
@@ -265,7 +280,7 @@ def texts() -> None:
     options = {row[0] for row in sqlite3.connect(":memory:").execute("pragma compile_options")}
     for option in sorted(o for o in options if not o.startswith("COMPILER")):
         ANSWERS[f"sqlite {option}"] = "there"
-    ask("TLS versions", lambda: [ssl.HAS_TLSv1, ssl.HAS_TLSv1_1, ssl.HAS_TLSv1_2, ssl.HAS_TLSv1_3, ssl.HAS_PSK])
+    ask("TLS versions", lambda: [ssl.HAS_TLSv1, ssl.HAS_TLSv1_1, ssl.HAS_TLSv1_2, ssl.HAS_TLSv1_3])
     ask("TLS context", lambda: (lambda c: (c.verify_mode, c.options, c.minimum_version))(ssl.create_default_context()))
     ask("ciphers", lambda: sorted(c["name"] for c in ssl.create_default_context().get_ciphers()))
 

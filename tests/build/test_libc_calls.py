@@ -83,7 +83,8 @@ BLUETOOTH = """
 import errno, socket
 families = ((socket.SOCK_STREAM, socket.BTPROTO_RFCOMM, ("00:11:22:33:44:55", 3)),
             (socket.SOCK_SEQPACKET, socket.BTPROTO_L2CAP, ("00:11:22:33:44:55", 4097)),
-            (socket.SOCK_RAW, socket.BTPROTO_HCI, (0,)), (socket.SOCK_SEQPACKET, socket.BTPROTO_SCO, "00:11:22:33:44:55"))
+            (socket.SOCK_RAW, socket.BTPROTO_HCI, (0,)),
+            (socket.SOCK_SEQPACKET, socket.BTPROTO_SCO, "00:11:22:33:44:55"))
 for kind, protocol, address in families:
     # The address is packed before the kernel is asked: any descriptor will do.
     with socket.socket() as s, socket.socket(socket.AF_BLUETOOTH, kind, protocol, fileno=s.detach()) as b:
