@@ -139,7 +139,7 @@ def test_start_up_imports_what_stands_first(target: BuiltTarget) -> None:
 def test_frozen_modules_keep_their_names(target: BuiltTarget) -> None:
     code = "import importlib, os; print(*(f.__code__.co_filename for f in (importlib.__import__, os.walk)))"
     assert target.run("-c", code) == "<frozen importlib._bootstrap> <frozen os>"
-    assert target.run("-O", "-c", code) == "<frozen importlib._bootstrap> <frozen os>"
+    assert target.run("-B", "-O", "-c", code) == "<frozen importlib._bootstrap> <frozen os>"
 
 
 def test_other_code_is_frozen_code_too(target: BuiltTarget) -> None:
