@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from staticpython.config import ROOT
-from staticpython.errors import UsageError, VerifyError, run_main
+from staticpython.errors import FactsError, UsageError, VerifyError, run_main
 from staticpython.schema import key, load
 from staticpython.verify import emulator_of
 
@@ -34,7 +34,9 @@ RESOURCES = "all,-network,-urlfetch,-gui,-audio,-largefile,-walltime"
 class Expectation:
     """A failure that is expected."""
 
-    tests: list[str] = key("Test ids as unittest prints them, or whole files; * matches anything.")
+    tests: list[str] = key(
+        "Single tests, `*test_file.Class.test_name`: * matches anything. No whole files: they hide others."
+    )
     reason: str = key("Why they fail, and whose fault it is.")
     arches: list[str] = key("Arches it happens on; all when missing.", default=[])
     sometimes: bool = key("Does not always happen: depends on the machine or on timing.", default=False)
@@ -53,6 +55,7 @@ class Outcome:
 
     counts: Counter[str] = field(default_factory=Counter)
     failed: set[str] = field(default_factory=set)
+    passed: set[str] = field(default_factory=set)
     skips: Counter[str] = field(default_factory=Counter)
     recovered: set[str] = field(default_factory=set)
 
@@ -88,7 +91,14 @@ def read_junit(path: Path) -> Outcome:
             outcome.skips[(skipped.text or "").strip() if skipped is not None else ""] += 1
         else:
             outcome.counts["passed"] += 1
+            outcome.passed.add(name)
     return outcome
+
+
+def failed_cases(output: str) -> set[str]:
+    """Return the ids of the tests that unittest reports in detail: the JUnit file does not say that subtests failed."""
+    found = re.findall(r"^(?:FAIL|ERROR): (\S+) \((test[\w.]+)\)", output, re.MULTILINE)
+    return {where if where.endswith(f".{name}") else f"{where}.{name}" for name, where in found}
 
 
 def failed_files(output: str) -> set[str]:
@@ -126,13 +136,20 @@ def settle(outcome: Outcome, again: Outcome, files: list[str]) -> None:
     first = {name for name in outcome.failed if files_of([name])[0] in files}
     outcome.recovered = first - again.failed
     outcome.failed -= outcome.recovered
+    outcome.passed |= outcome.recovered
     outcome.counts["failed"] -= len(outcome.recovered)
     outcome.counts["passed"] += len(outcome.recovered)
 
 
 def judge(outcome: Outcome, expectations: list[Expectation], arch: str, *, complete: bool) -> list[str]:
-    """Return what is unexpected: failures without a reason and, after a complete run, expectations nothing met."""
+    """Return what is unexpected: failures without a reason, and tests that pass although one is given.
+
+    After a complete run, expectations that nothing met are unexpected as well.
+    """
     faults = [f"unexpected failure: {n}" for n in unexpected(outcome, expectations, arch)]
+    for expectation in (e for e in expected_on(arch, expectations) if not e.sometimes):
+        passed = [name for name in sorted(outcome.passed) if _matches(name, expectation.tests)]
+        faults += [f"expected to fail, but passed: {name} ({expectation.reason})" for name in passed]
     if complete:
         for expectation in (e for e in expected_on(arch, expectations) if not e.sometimes):
             for pattern in expectation.tests:
@@ -149,7 +166,7 @@ def run_suite(tree: Path, plan: dict[str, Any], work: Path, tests: list[str], jo
     """Run regrtest in `tree`; its output goes to the terminal and to work/output.txt."""
     junit = work.resolve() / "junit.xml"
     python = (tree / f"bin/python{plan['series']}").resolve()
-    command = [*emulator_of(plan), str(python), "-m", "test", f"-j{jobs}", "--timeout=1200", "-u", RESOURCES]
+    command = [*emulator_of(plan), str(python), "-m", "test", f"-j{jobs}", "--timeout=1200", "-W", "-u", RESOURCES]
     command += ["--junit-xml", str(junit), *tests]
     # Neither the user's settings nor those that the Makefile makes for reproducible builds.
     foreign = ("PYTHON", "SSL_", "PIP_", "LC_", "LANG", "TZ", "SOURCE_DATE_EPOCH")
@@ -176,6 +193,11 @@ def run_suite(tree: Path, plan: dict[str, Any], work: Path, tests: list[str], jo
     if not junit.exists():
         raise VerifyError(f"the test suite did not finish (exit code {process.returncode})")
     outcome = read_junit(junit)
+    new = failed_cases(output) - outcome.failed
+    outcome.counts["passed"] -= len(new & outcome.passed)
+    outcome.counts["failed"] += len(new)
+    outcome.passed -= new
+    outcome.failed |= new
     # A crashed worker leaves no cases behind: its file stands for them.
     for name in failed_files(output):
         short = name.removeprefix("test.")
@@ -191,6 +213,16 @@ def starts_programs(python: Path) -> bool:
         return subprocess.run([python, "-S", "-c", ""], capture_output=True, check=False).returncode == 0
     except OSError:
         return False
+
+
+def load_expectations(path: Path = EXPECTATIONS) -> list[Expectation]:
+    """Read the failures that are expected; raises FactsError for one that names no single test."""
+    failures = load(path, Expectations).failures
+    for number, expectation in enumerate(failures):
+        for pattern in expectation.tests:
+            if not re.fullmatch(r"\*?(?:test\.)?test_\w+(?:\.[\w*]+){2,}", pattern):
+                raise FactsError(f"{path}: failures[{number}].tests: '{pattern}': write *test_file.Class.test_name")
+    return failures
 
 
 def named(words: list[str]) -> list[str]:
@@ -220,7 +252,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def body() -> int:
         plan = json.loads(options.plan.read_text(encoding="utf-8"))
-        expectations = load(EXPECTATIONS, Expectations).failures
+        expectations = load_expectations()
         if options.if_possible and not starts_programs(options.tree / f"bin/python{plan['series']}"):
             print("CPython's tests are left out: they start programs, and the kernel does not start the target's here")
             return 0

@@ -17,7 +17,17 @@ from staticpython.config import ROOT, load_facts
 from staticpython.emulate import rule_of
 from staticpython.errors import FactsError, UsageError
 from staticpython.setup_local import check_complete, render_setup_local
-from staticpython.stdlib_tests import Expectation, Outcome, failed_files, files_of, judge, read_junit, settle
+from staticpython.stdlib_tests import (
+    Expectation,
+    Outcome,
+    failed_cases,
+    failed_files,
+    files_of,
+    judge,
+    load_expectations,
+    read_junit,
+    settle,
+)
 from staticpython.verify import binary_faults, module_faults, path_faults
 
 STEP = ROOT / "staticpython/step.sh"
@@ -121,6 +131,35 @@ def test_every_failure_needs_a_reason() -> None:
     stale = judge(Outcome(), [reason], "x86_64", complete=True)
     assert stale == ["expected to fail, but did not: *test_a.T.x (because)"]
     assert judge(Outcome(), [reason], "x86_64", complete=False) == []
+
+
+def test_expected_failure_that_passes_is_a_fault() -> None:
+    """Also when only some tests are run, and for each test that a pattern names."""
+    reason = Expectation(tests=["*test_a.T.x*"], reason="because")
+    outcome = Outcome(failed={"test.test_a.T.x1"}, passed={"test.test_a.T.x2", "test.test_a.T.y"})
+    faults = judge(outcome, [reason], "x86_64", complete=False)
+    assert faults == ["expected to fail, but passed: test.test_a.T.x2 (because)"]
+    assert judge(outcome, [dataclasses.replace(reason, sometimes=True)], "x86_64", complete=False) == []
+    assert judge(outcome, [dataclasses.replace(reason, arches=["i386"])], "x86_64", complete=False) != faults
+
+
+def test_failed_subtests_are_found() -> None:
+    output = """
+FAIL: test_x (test.test_a.T.test_x) (locale='en_US')
+FAIL: test_x (test.test_a.T.test_x) (locale='de_DE')
+ERROR: setUpClass (test.test_b.U)
+FAIL: nothing of a test's own output (here)
+"""
+    assert failed_cases(output) == {"test.test_a.T.test_x", "test.test_b.U.setUpClass"}
+
+
+@pytest.mark.parametrize("pattern", ["test_a", "*", "*test_a*", "*test_a.T", "test.test_a.T"])
+def test_whole_files_are_not_expected_to_fail(tmp_path: Path, pattern: str) -> None:
+    path = tmp_path / "expectations.yml"
+    path.write_text(f"failures:\n  - {{tests: ['{pattern}'], reason: because}}\n")
+    with pytest.raises(FactsError, match=r"failures\[0\]\.tests: .*: write \*test_file\.Class\.test_name"):
+        load_expectations(path)
+    assert load_expectations()
 
 
 def test_second_run_decides() -> None:
