@@ -665,3 +665,9 @@ def test_chacha20_poly1305_with_another_openssl(target: BuiltTarget) -> None:
                 assert answer == data[::-1], size
             tls.sendall(bytes(4))
         assert server.wait(60) == 0
+
+
+@pytest.fixture(autouse=True)
+def speedups(target: BuiltTarget) -> None:
+    if not target.plan["speedups"]:
+        pytest.skip("built with --no-speedups: what is tested here is not in it")
