@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from staticpython import plan as plan_module
-from staticpython.config import load_facts
+from staticpython.config import ROOT, load_facts
 from staticpython.errors import UsageError
 from staticpython.patch_headers import read_header
 from staticpython.plan import Options, Plan, host_arch, make_plan
@@ -69,7 +69,8 @@ def test_no_speedups(toolchain: str, plain: bool) -> None:
     assert {p for s in made.sources for p in s.patches} == {p for p, kind in kinds.items() if kind != "speed"}
     assert "speed" in kinds.values() and "platform" in kinds.values()
     overlay = {ours for s in made.sources for ours in s.package.overlay}
-    assert overlay == {"runtime/musl/loader.c"}
+    bluetooth = {f.relative_to(ROOT).as_posix() for f in (ROOT / "runtime/interpreter/bluetooth").iterdir()}
+    assert overlay == {"runtime/musl/loader.c", "runtime/musl/userdb.c", *bluetooth}
 
 
 def test_no_speedups_has_no_fast_malloc() -> None:

@@ -49,7 +49,7 @@ def rebuilt(folder: Path, project: Path, arch: str, changed: str) -> set[str]:
 @pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
 @pytest.mark.parametrize(
     "changed",
-    ["patches/cpython-3.13/0001-site-musllinux-hook.patch", "runtime/library/modules.txt", "runtime/library/code.c"],
+    ["patches/cpython-3.13/0001-modules-of-packagers.patch", "runtime/library/modules.txt", "runtime/library/code.c"],
 )
 def test_what_is_patched_into_the_interpreter_rebuilds_the_interpreter_only(
     project: Path, tmp_path_factory: pytest.TempPathFactory, arch: str, changed: str

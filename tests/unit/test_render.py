@@ -140,7 +140,7 @@ def test_makefile_regenerates_itself_with_every_option(tmp_path: Path, monkeypat
         "output": tmp_path,
         "mirror": "mirror",
     }
-    only_for_this_run = {"list", "json", "check", "dry_run", "quiet", "verbose", "help"}
+    only_for_this_run = {"list", "json", "check", "missing", "dry_run", "quiet", "verbose", "help"}
     (tmp_path / "bin").mkdir()
     (tmp_path / "mirror").mkdir()
     monkeypatch.chdir(tmp_path)
