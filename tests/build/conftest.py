@@ -121,7 +121,20 @@ def network_environment() -> dict[str, str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--target", action="append", type=Path, default=[], help="plan.json of a target; more than once")
+    parser.addoption("--all", action="store_true", help="run by an emulator too what is the same on all CPUs")
     parser.addoption("--seed", type=int, help="what random input is made from (a test that fails names it)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "any_cpu(reason): what it tests is the same on all CPUs; not run by an emulator")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave to the native run what the emulator would only repeat, slowly; `--all` repeats it."""
+    marker = item.get_closest_marker("any_cpu")
+    target = getattr(item, "callspec", None) and item.callspec.params.get("target")  # type: ignore[attr-defined]
+    if marker and target and target.emulator and not item.config.getoption("--all"):
+        pytest.skip(f"the same on all CPUs: {marker.args[0]} (--all runs it)")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.build.conftest import BuiltTarget, clean_environment
 
+pytestmark = pytest.mark.any_cpu("Python code and times of files")
+
 # In the executable: a module, a module of a package, a package, one that start-up imports; then in a .pyc only.
 MODULES = ["textwrap", "json.decoder", "email", "encodings.utf_8", "colorsys", "xml.dom.minidom", "dbm"]
 SHOW = "import importlib, sys; print([hasattr(importlib.import_module(n), 'EDITED') for n in sys.argv[1:]])"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.build.conftest import BuiltTarget, clean_environment
 
-pytestmark = pytest.mark.usefixtures("programs")
+pytestmark = [pytest.mark.usefixtures("programs"), pytest.mark.any_cpu("what pip writes")]
 
 PIP = ["-m", "pip", "-q", "--disable-pip-version-check", "install", "--no-index", "--no-warn-script-location"]
 PLACES = ["plain", "a folder with spaces", "long-" * 40]

@@ -12,6 +12,8 @@ import pytest
 from tests.build.conftest import BuiltTarget
 from tests.build.resolver.network import SERVICES, Lookup, of_glibc, of_target
 
+pytestmark = pytest.mark.any_cpu("C code without a word of assembly, natively for 64 bits and on i386 for 32")
+
 HOSTS = (None, "", "*", "127.0.0.1", "127.1", "0x7f.1", "::1", "::ffff:192.0.2.1", "2001:db8::1", "::1%1", "fe80::1%lo")
 NAMES = ("localhost", "name.test")
 SERVED = (None, "", "*", 0, 80, 65535, "80", " 80", "80 ", "http", "www", "domain", "sip", "both", "twice", "none", "#")

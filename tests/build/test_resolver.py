@@ -11,6 +11,8 @@ import pytest
 from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program
 from tests.build.resolver.network import Lookup, Scenario, lookup, of_glibc, of_target
 
+pytestmark = pytest.mark.any_cpu("C code without a word of assembly, natively for 64 bits and on i386 for 32")
+
 NONAME, AGAIN, NODATA = (["gaierror", number] for number in (-2, -3, -5))
 A, AAAA = ["192.0.2.1"], ["2001:db8::1"]
 ERRORS = ("servfail", "refused", "notimp", "formerr")

@@ -8,6 +8,8 @@ import pytest
 
 from tests.build.conftest import BuiltTarget, clean_environment, network_environment
 
+pytestmark = pytest.mark.any_cpu("Python code; musllinux wheels are installed by test_wheels.py on each CPU")
+
 FLAGS = [(), ("-S",), ("-E", "-s"), ("-I",), ("-I", "-S"), ("-EsS",), ("-I", "-B", "-W", "ignore")]
 # pip's copy of packaging, as a tool's script has it: from a folder that the script adds.
 ASK = """

@@ -19,6 +19,8 @@ import pytest
 from tests.build.conftest import BuiltTarget, clean_environment
 from tests.build.resolver.network import enter
 
+pytestmark = pytest.mark.any_cpu("C code without a word of assembly, natively for 64 bits and on i386 for 32")
+
 Ask = Callable[..., list[Any]]
 MULTIPLEXER = ["io.systemd.Multiplexer"]
 ANNA = {

@@ -13,7 +13,7 @@ from tests.build.conftest import BuiltTarget, clean_environment
 
 SHOW = "import json, os, sys; print(os.__file__, sys.prefix, sys.base_prefix, os.path.realpath(sys._base_executable))"
 
-pytestmark = pytest.mark.usefixtures("programs")
+pytestmark = [pytest.mark.usefixtures("programs"), pytest.mark.any_cpu("Python code and links")]
 
 
 def link_beside(tree: Path, folder: Path) -> Path:
