@@ -6,12 +6,12 @@ After a wanted change: UPDATE_GOLDEN=1 pytest tests/unit/test_render.py, and rea
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import jinja2
 import pytest
 
 from staticpython import cli
@@ -61,12 +61,28 @@ def test_make_understands_it(arch: str, tmp_path: Path) -> None:
     assert "warning: overriding recipe" not in run.stderr
 
 
+def compared(template: str) -> set[str]:
+    """Return the constants that a template compares anything with, or looks up in `in`, by jinja's own parser."""
+    tree = jinja2.Environment().parse(template)
+    found: set[str] = set()
+    for comparison in tree.find_all((jinja2.nodes.Compare, jinja2.nodes.Test)):
+        found |= {str(node.value) for node in comparison.find_all(jinja2.nodes.Const)}
+    return found
+
+
 def test_template_tests_no_name() -> None:
-    template = (ROOT / "Makefile.in").read_text()
     facts = load_facts()
-    for name in [*facts.packages, *facts.arches, *facts.toolchains]:
-        if name != "cpython":  # a build kind as well
-            assert not re.search(rf"""[=!]=\s*["']{re.escape(name)}["']""", template), name
+    names = {*facts.packages, *facts.arches, *facts.toolchains, *facts.series, *facts.launchers}
+    names -= {"cpython"}  # a build kind as well
+    assert not names & compared((ROOT / "Makefile.in").read_text())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{% if p.name == 'zlib' %}{% endif %}", '{% if t.name in ("x86_64", "i386") %}{% endif %}', "{{ 'zig' == t }}"],
+)
+def test_a_tested_name_is_found(text: str) -> None:
+    assert compared(text) & {"zlib", "x86_64", "zig"}
 
 
 def test_recipes_follow_their_own_facts_only() -> None:
