@@ -5,6 +5,8 @@ The expected values are what CPython on glibc prints.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.build.conftest import BuiltTarget, clean_environment
@@ -39,3 +41,10 @@ def test_summer_time_without_rule(target: BuiltTarget) -> None:
 def test_time_that_does_not_exist(target: BuiltTarget) -> None:
     program = "import time; print(time.mktime((2024, 3, 31, 2, 30, 0, 0, 0, -1)))"
     assert answer(target, program, TZ="CET-1CEST,M3.5.0,M10.5.0/3") == "1711848600.0"
+
+
+def test_name_that_looks_like_a_rule(target: BuiltTarget) -> None:
+    if not Path("/usr/share/zoneinfo/W-SU").is_file():
+        pytest.skip("the machine has no zone W-SU: needs its tzdata")
+    program = "import time; print(time.strftime('%z', time.localtime(1705320000)))"
+    assert answer(target, program, TZ="W-SU") == "+0300"
