@@ -26,7 +26,6 @@ ASKED = {
 HELD = {
     "bzip2": rb"(\d+\.\d+\.\d+), \d\d?-[A-Z][a-z]{2}-\d{4}",
     "zlib": rb"zlib-ng (\d+\.\d+\.\d+)",
-    "xz": rb"\0(\d+\.\d+\.\d+)\0",
 }
 # What says it in what it installs only.
 INSTALLED = {
