@@ -12,7 +12,7 @@ tmux-256color wezterm konsole-256color screen.xterm-256color screen-256color con
 
 @pytest.mark.parametrize(
     ("term", "colors"),
-    [*((t, 256) for t in MANY), ("rxvt-unicode", 8), ("st", 8), ("linux", 8), ("screen.linux", 8), ("dumb", -1), ("vt100", -1)],
+    [*((t, 256) for t in MANY), ("rxvt-unicode", 88), ("st", 8), ("linux", 8), ("screen.linux", 8), ("dumb", -1), ("vt100", -1)],
 )
 def test_colors(target: BuiltTarget, term: str, colors: int) -> None:
     program = "import curses; curses.setupterm(fd=1); print(curses.tigetnum('colors'), bool(curses.tigetstr('cuu1')))"
