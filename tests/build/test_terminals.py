@@ -1,26 +1,68 @@
-"""Terminals are known on a machine without descriptions."""
+"""Terminals are known where there is no terminfo database, and looked for where there is one."""
 
 from __future__ import annotations
 
+import ast
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from .conftest import BuiltTarget, clean_environment
+from tests.build.conftest import BuiltTarget, clean_environment
 
-MANY = """xterm-256color xterm-kitty kitty xterm-ghostty ghostty rxvt-unicode-256color st-256color foot alacritty vscode
-tmux-256color wezterm konsole-256color screen.xterm-256color screen-256color contour rio xterm-new-one-256color""".split()
+pytestmark = pytest.mark.any_cpu("data and C code of ncurses")
+
+# name: how many colors it has; -1 are none. Many come with terminal emulators, under names that no list knows.
+COLORS = {
+    **dict.fromkeys(("xterm-256color", "xterm-kitty", "kitty", "xterm-ghostty", "ghostty", "alacritty", "foot"), 256),
+    **dict.fromkeys(("rxvt-unicode-256color", "st-256color", "vscode", "wezterm", "contour", "rio"), 256),
+    **dict.fromkeys(("tmux-256color", "screen-256color", "screen.xterm-256color", "konsole-256color"), 256),
+    **dict.fromkeys(("xterm-new-one-256color", "new-one-256color"), 256),
+    **dict.fromkeys(("linux", "screen.linux", "xterm", "screen", "rxvt"), 8),
+    "tmux-direct": 1 << 24,
+    "vt100": -1,
+    "dumb": -1,
+}
+ASK = """
+import curses, sys
+answers = {}
+for name in sys.argv[1:]:
+    try:
+        curses.setupterm(name, 1)
+    except curses.error:
+        answers[name] = None
+        continue
+    answers[name] = curses.tigetnum("colors"), bool(curses.tigetstr("cup")), bool(curses.tigetstr("el"))
+print(answers)
+"""
 
 
-@pytest.mark.parametrize(
-    ("term", "colors"),
-    [*((t, 256) for t in MANY), ("rxvt-unicode", 88), ("st", 8), ("linux", 8), ("screen.linux", 8), ("dumb", -1), ("vt100", -1)],
-)
-def test_colors(target: BuiltTarget, term: str, colors: int) -> None:
-    program = "import curses; curses.setupterm(fd=1); print(curses.tigetnum('colors'), bool(curses.tigetstr('cuu1')))"
-    # TERMINFO_DIRS takes the place of the folders that are compiled in.
-    env = clean_environment(TERM=term, TERMINFO="/nonexistent", TERMINFO_DIRS="/nonexistent", HOME="/nonexistent")
-    assert target.run("-c", program, env=env) == f"{colors} {term != 'dumb'}"
+def ask(run: Callable[..., str], *names: str) -> dict[str, tuple[int, bool, bool] | None]:
+    """Return what each terminal can: colors, to move the cursor, to clear a line. None: unknown."""
+    # setupterm() keeps the first terminal of a process.
+    answers = [ast.literal_eval(run("-c", ASK, name)) for name in names]
+    return {name: answer for each in answers for name, answer in each.items()}
 
 
-def test_unknown_is_unknown(target: BuiltTarget) -> None:
-    program = "import curses\ntry: curses.setupterm('no-such', 1)\nexcept curses.error: print('unknown')"
-    assert target.run("-c", program) == "unknown"
+def test_known_without_a_database(chroot: Callable[..., str]) -> None:
+    answers = ask(chroot, *COLORS, "no-such-terminal")
+    assert answers.pop("no-such-terminal") is None
+    assert answers == {name: (n, name != "dumb", name != "dumb") for name, n in COLORS.items()}
+
+
+@pytest.mark.parametrize("where", ["TERMINFO", "TERMINFO_DIRS", "HOME"])
+def test_a_database_is_looked_into(target: BuiltTarget, tmp_path: Path, where: str) -> None:
+    tic = shutil.which("tic")
+    if tic is None:
+        pytest.skip("needs tic (Debian: ncurses-bin)")
+    source, folder = tmp_path / "mine.ti", tmp_path / ".terminfo"
+    source.write_text("mine|a terminal,\n\tcolors#77, cup=\\E[%i%p1%d;%p2%dH, el=\\E[K,\n")
+    subprocess.run([tic, "-x", "-o", str(folder), str(source)], check=True)
+    value = str(tmp_path) if where == "HOME" else f"/nonexistent:{folder}" if where == "TERMINFO_DIRS" else str(folder)
+
+    def run(*arguments: str) -> str:
+        return target.run(*arguments, env=clean_environment(**{where: value}))
+
+    assert ask(run, "mine") == {"mine": (77, True, True)}
