@@ -5,6 +5,7 @@ The expected values are what CPython on glibc prints.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,35 @@ def test_name_that_looks_like_a_rule(target: BuiltTarget) -> None:
         pytest.skip("the machine has no zone W-SU: needs its tzdata")
     program = "import time; print(time.strftime('%z', time.localtime(1705320000)))"
     assert answer(target, program, TZ="W-SU") == "+0300"
+
+
+SHOW_ZONE = (
+    "import time; print(time.tzname, time.localtime(1720000000).tm_gmtoff, time.localtime(1705320000).tm_gmtoff)"
+)
+
+
+def test_zones_of_the_tree(chroot: Callable[..., str]) -> None:
+    """Where the machine has no zones: those of the tree, also when TZ changes."""
+    assert chroot("-c", SHOW_ZONE, TZ="Europe/Berlin") == "('CET', 'CEST') 7200 3600"
+    assert chroot("-c", SHOW_ZONE, TZ="GB-Eire") == "('GMT', 'BST') 3600 0"
+    changed = f"import os, time; os.environ['TZ'] = 'Asia/Tokyo'; time.tzset(); {SHOW_ZONE}"
+    assert chroot("-c", changed) == "('JST', 'JST') 32400 32400"
+    assert chroot("-c", SHOW_ZONE, TZ="No/Such") == "('UTC', 'UTC') 0 0"
+    assert chroot("-c", SHOW_ZONE, TZ="../Europe/Berlin") == "('UTC', 'UTC') 0 0"
+
+
+def test_folder_of_zones(target: BuiltTarget, tmp_path: Path) -> None:
+    """TZDIR comes first."""
+    zones = target.stdlib / "_staticpython/tzdata/zoneinfo"
+    (tmp_path / "Mine").symlink_to(zones / "Asia/Kolkata")
+    (tmp_path / "UTC").symlink_to(zones / "Asia/Tokyo")
+    assert answer(target, SHOW_ZONE, TZ="Mine", TZDIR=str(tmp_path)) == "('IST', 'IST') 19800 19800"
+    assert answer(target, SHOW_ZONE, TZ="Mine", TZDIR="/nonexistent") == "('UTC', 'UTC') 0 0"
+    assert answer(target, SHOW_ZONE, TZ="Asia/Kolkata", TZDIR="/nonexistent") == "('IST', 'IST') 19800 19800"
+
+
+def test_before_the_only_transition(target: BuiltTarget) -> None:
+    """Local mean time: Africa/Lagos has more transitions, Asia/Kathmandu two, Africa/Abidjan one (1912)."""
+    zones = target.stdlib / "_staticpython/tzdata/zoneinfo"
+    program = "import time; t = time.localtime(-1830384000); print(t.tm_zone, t.tm_gmtoff)"
+    assert answer(target, program, TZ="Africa/Abidjan", TZDIR=str(zones)) == "LMT -968"

@@ -1,0 +1,77 @@
+"""Locales of libc.a, and what CPython makes of the environment (patches/musl/0024): as with glibc.
+
+What is expected was printed by CPython on glibc, where it is not musl's own choice.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.build.conftest import BuiltTarget, clean_environment
+
+pytestmark = pytest.mark.any_cpu("C code without a word of assembly")
+
+# The locale, whether it is UTF-8 mode, and what CPython put into the environment.
+SHOW = """
+import locale, os, sys
+print(locale.setlocale(locale.LC_CTYPE), sys.flags.utf8_mode, os.environ.get("LC_CTYPE"), locale.getencoding())
+"""
+COERCED = "C.UTF-8 0 C.UTF-8 utf-8"
+
+
+@pytest.mark.parametrize(
+    ("environment", "shown"),
+    [
+        ({}, COERCED),
+        ({"LANG": "C"}, COERCED),
+        ({"LC_CTYPE": "POSIX"}, COERCED),
+        ({"LC_ALL": "C"}, "C 1 None utf-8"),
+        ({"LC_ALL": "POSIX"}, "C 1 None utf-8"),
+        ({"PYTHONCOERCECLOCALE": "0"}, "C 1 None utf-8"),
+        ({"LANG": "C.UTF-8"}, "C.UTF-8 0 None utf-8"),
+        ({"LC_ALL": "C.UTF-8"}, "C.UTF-8 0 None utf-8"),
+        ({"LANG": "en_US.UTF-8"}, "en_US.UTF-8 0 None utf-8"),
+        ({"PYTHONUTF8": "1"}, "C.UTF-8 1 C.UTF-8 utf-8"),
+    ],
+)
+def test_environment(target: BuiltTarget, environment: dict[str, str], shown: str) -> None:
+    assert target.run("-c", SHOW, env=clean_environment(**environment)) == shown
+
+
+NAMES = """
+import locale as l
+for name in "C", "POSIX", "C.UTF-8", "C.utf8", "xx_YY.UTF-8", "en_US.UTF-8", "de_DE@euro", "", "../x", "x" * 300, "C;C":
+    for category in l.LC_ALL, l.LC_CTYPE, l.LC_TIME:
+        try:
+            print(l.setlocale(category, name), end=" ")
+        except l.Error:
+            print("-", end=" ")
+print()
+"""
+
+
+def test_a_name_that_there_is_not(target: BuiltTarget) -> None:
+    shown = target.run("-c", NAMES, env=clean_environment()).split()
+    known = ["C"] * 6 + ["C.UTF-8"] * 3 + ["C.utf8"] * 3
+    # Without variables, and with what CPython coerced: LC_CTYPE.
+    environment = "LC_CTYPE=C.UTF-8;LC_NUMERIC=C;LC_TIME=C;LC_COLLATE=C;LC_MONETARY=C;LC_MESSAGES=C"
+    assert shown == [*known, *"-" * 9, environment, "C.UTF-8", "C", *"-" * 9]
+
+
+def test_the_users_own_is_taken(target: BuiltTarget) -> None:
+    program = """if 1:
+        import locale as l
+        every = l.setlocale(l.LC_ALL, "")
+        print(every, l.setlocale(l.LC_ALL, every) == every, l.setlocale(l.LC_CTYPE, "de_DE.UTF-8"))
+        others = "LC_NUMERIC=C;LC_COLLATE=C;LC_MONETARY=C;LC_MESSAGES=C"
+        mixed = l.setlocale(l.LC_ALL, f"LC_TIME=C;LC_CTYPE=de_DE.UTF-8;{others}")
+        print(mixed == l.setlocale(l.LC_ALL) == l.setlocale(l.LC_ALL, mixed), l.setlocale(l.LC_CTYPE), l.getlocale())
+        l.setlocale(l.LC_ALL, "C;C;C;C;C;C.UTF-8")
+        print(l.setlocale(l.LC_CTYPE), l.setlocale(l.LC_MESSAGES), l.localeconv()["decimal_point"], ascii("é".upper()))
+    """
+    shown = target.run("-c", program, env=clean_environment(LANG="de_DE.UTF-8")).splitlines()
+    assert shown == [
+        "de_DE.UTF-8 True de_DE.UTF-8",
+        "True de_DE.UTF-8 ('de_DE', 'UTF-8')",
+        "C C.UTF-8 . '\\xc9'",
+    ]
