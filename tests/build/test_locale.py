@@ -14,9 +14,9 @@ pytestmark = pytest.mark.any_cpu("C code without a word of assembly")
 # The locale, whether it is UTF-8 mode, and what CPython put into the environment.
 SHOW = """
 import locale, os, sys
-print(locale.setlocale(locale.LC_CTYPE), sys.flags.utf8_mode, os.environ.get("LC_CTYPE"), locale.getencoding())
+print(locale.setlocale(locale.LC_CTYPE), sys.flags.utf8_mode, os.environ.get("LC_CTYPE"))
 """
-COERCED = "C.UTF-8 0 C.UTF-8 utf-8"
+COERCED = "C.UTF-8 1 C.UTF-8"
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,13 @@ COERCED = "C.UTF-8 0 C.UTF-8 utf-8"
         ({}, COERCED),
         ({"LANG": "C"}, COERCED),
         ({"LC_CTYPE": "POSIX"}, COERCED),
-        ({"LC_ALL": "C"}, "C 1 None utf-8"),
-        ({"LC_ALL": "POSIX"}, "C 1 None utf-8"),
-        ({"PYTHONCOERCECLOCALE": "0"}, "C 1 None utf-8"),
-        ({"LANG": "C.UTF-8"}, "C.UTF-8 0 None utf-8"),
-        ({"LC_ALL": "C.UTF-8"}, "C.UTF-8 0 None utf-8"),
-        ({"LANG": "en_US.UTF-8"}, "en_US.UTF-8 0 None utf-8"),
-        ({"PYTHONUTF8": "1"}, "C.UTF-8 1 C.UTF-8 utf-8"),
+        ({"LC_ALL": "C"}, "C 1 None"),
+        ({"LC_ALL": "POSIX"}, "C 1 None"),
+        ({"PYTHONCOERCECLOCALE": "0"}, "C 1 None"),
+        ({"LANG": "C.UTF-8"}, "C.UTF-8 0 None"),
+        ({"LC_ALL": "C.UTF-8"}, "C.UTF-8 0 None"),
+        ({"LANG": "en_US.UTF-8"}, "en_US.UTF-8 0 None"),
+        ({"PYTHONUTF8": "1"}, COERCED),
     ],
 )
 def test_environment(target: BuiltTarget, environment: dict[str, str], shown: str) -> None:
