@@ -101,6 +101,24 @@ for kind, protocol, address in families:
 print("ok")
 """
 
+PATHCONF = """
+import errno, os
+for path in ("/", "/proc", "/dev"):
+    assert os.pathconf(path, "PC_NAME_MAX") == os.statvfs(path).f_namemax, path
+    descriptor = os.open(path, os.O_RDONLY)
+    assert os.fpathconf(descriptor, "PC_NAME_MAX") == os.statvfs(path).f_namemax, path
+    os.close(descriptor)
+for ask, about, error in ((os.pathconf, "/no/such/file", errno.ENOENT), (os.fpathconf, descriptor, errno.EBADF)):
+    try:
+        ask(about, "PC_NAME_MAX")
+    except OSError as e:
+        assert e.errno == error, e
+    else:
+        raise AssertionError(about)
+assert os.major(-1) == os.minor(-1) == os.makedev(-1, -1) == -1
+print("ok")
+"""
+
 
 def test_scheduling(target: BuiltTarget) -> None:
     assert target.run("-c", SCHEDULING) == "ok"
@@ -134,3 +152,7 @@ def test_characters_of_terminals(target: BuiltTarget) -> None:
 
 def test_bluetooth_addresses(target: BuiltTarget) -> None:
     assert target.run("-c", BLUETOOTH) == "ok"
+
+
+def test_pathconf(target: BuiltTarget) -> None:
+    assert target.run("-c", PATHCONF) == "ok"
