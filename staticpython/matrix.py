@@ -69,7 +69,7 @@ def tree_of(folder: Path) -> Path:
 
 def environment() -> dict[str, str]:
     """Return the environment without what a make that started this tells its own commands."""
-    return {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH")}
+    return {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
 
 
 def build(matrix: Matrix, name: str, into: Path, options: argparse.Namespace) -> str:
