@@ -1,6 +1,6 @@
-"""strftime, TZ and mktime of libc.a, as the interpreter shows them (patches/musl/0020 to 0022).
+"""strftime, TZ and mktime of libc.a, as the interpreter shows them (patches/musl/0020 to 0050).
 
-The expected values are what CPython on glibc prints.
+test_time_random.py asks for random ones. The expected values are what CPython on glibc prints.
 """
 
 from __future__ import annotations
@@ -81,3 +81,43 @@ def test_before_the_only_transition(target: BuiltTarget) -> None:
     zones = target.stdlib / "_staticpython/tzdata/zoneinfo"
     program = "import time; t = time.localtime(-1830384000); print(t.tm_zone, t.tm_gmtoff)"
     assert answer(target, program, TZ="Africa/Abidjan", TZDIR=str(zones)) == "LMT -968"
+
+
+def test_zone_of_a_time(target: BuiltTarget) -> None:
+    """%Z is the time's own name, of any time; %s is mktime's, of a time without an offset too."""
+    zones = target.stdlib / "_staticpython/tzdata/zoneinfo"
+    berlin = {"TZ": "Europe/Berlin", "TZDIR": str(zones)}
+    program = "import time; print(time.strftime('%Z|%s', time.localtime(-3000000000)))"
+    assert answer(target, program, **berlin) == "LMT|-3000000000"
+    program = "import time; print(time.strftime('%Z|%s', (2024, 7, 1, 12, 0, 0, 0, 183, 1)))"
+    assert answer(target, program, **berlin) == "CEST|1719828000"
+    program = "import datetime; print(datetime.datetime(2024, 7, 1, 12).strftime('%Z|%s'))"
+    assert answer(target, program, **berlin) == "|1719828000"
+    assert answer(target, "import time; print(time.strftime('%Z', time.gmtime(0)))", **berlin) == "GMT"
+
+
+def test_summer_time_where_there_is_none(target: BuiltTarget) -> None:
+    program = "import time; print(time.mktime((2024, 7, 1, 12, 0, 0, 0, 0, 1)))"
+    assert answer(target, program, TZ="UTC0") == "1719831600.0"
+
+
+def test_summer_time_for_ever(target: BuiltTarget) -> None:
+    """Also in the hours between New Year there and in Greenwich."""
+    program = (
+        "import time; print({time.localtime(1735671600 + 900 * n).tm_isdst for n in range(100)},"
+        " time.mktime((2025, 1, 1, 0, 30, 0, 0, 0, -1)))"
+    )
+    assert answer(target, program, TZ="XXX3YYY,0/0,J365/25") == "{1} 1735698600.0"
+    assert answer(target, program, TZ="XXX-9YYY,0/0,J365/25") == "{1} 1735655400.0"
+
+
+def test_leap_seconds(target: BuiltTarget) -> None:
+    """Zones below right/ count them; the last one was at the end of 2016."""
+    if not Path("/usr/share/zoneinfo/right/UTC").is_file():
+        pytest.skip("the machine has no zones with leap seconds (Debian: the package tzdata-legacy)")
+    program = (
+        "import time; print([time.strftime('%T', time.localtime(1483228800 + 25 + n)) for n in range(3)],"
+        " time.mktime((2017, 1, 1, 0, 0, 0, 0, 0, 0)), time.mktime((2016, 12, 31, 23, 59, 60, 0, 0, 0)))"
+    )
+    for zone in ("right/UTC", "/usr/share/zoneinfo/right/UTC"):
+        assert answer(target, program, TZ=zone) == "['23:59:59', '23:59:60', '00:00:00'] 1483228827.0 1483228826.0"
