@@ -75,3 +75,11 @@ def test_the_users_own_is_taken(target: BuiltTarget) -> None:
         "True de_DE.UTF-8 ('de_DE', 'UTF-8')",
         "C C.UTF-8 . '\\xc9'",
     ]
+
+
+def test_langinfo_without_eras(target: BuiltTarget) -> None:
+    program = (
+        "import locale; names = 'ERA', 'ERA_D_FMT', 'ERA_D_T_FMT', 'ERA_T_FMT', 'ALT_DIGITS', 'CRNCYSTR', 'T_FMT';"
+        " print([locale.nl_langinfo(getattr(locale, name)) for name in names])"
+    )
+    assert target.run("-c", program) == "['', '', '', '', '', '-', '%H:%M:%S']"

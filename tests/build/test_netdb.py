@@ -135,3 +135,14 @@ def test_same_as_glibc(target: BuiltTarget, resolve: Lookup) -> None:
     ours, theirs = results(resolve, *calls), results(glibc, *calls)
     different = [(c, o, t) for c, o, t in zip(calls, ours, theirs, strict=True) if o != t]
     assert different == [], (seed, len(different))
+
+
+def test_error_of_the_other_family(target: BuiltTarget) -> None:
+    program = """
+import socket
+try:
+    socket.getaddrinfo("::1", 80, socket.AF_INET)
+except socket.gaierror as error:
+    print(error.errno == socket.EAI_ADDRFAMILY, error.strerror)
+"""
+    assert target.run("-c", program) == "True Name has no address of this family"
