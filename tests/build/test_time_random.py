@@ -26,6 +26,8 @@ import pytest
 
 from tests.build.conftest import PROGRAMS, BuiltTarget, clean_environment
 
+pytestmark = pytest.mark.any_cpu("C code without a word of assembly, natively for 64 bits and on i386 for 32")
+
 CLOCK = PROGRAMS / "clock.py"
 RIGHT = Path("/usr/share/zoneinfo/right")
 RULES = (
