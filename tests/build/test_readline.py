@@ -21,7 +21,7 @@ from tests.build.conftest import BuiltTarget, clean_environment
 
 pytestmark = pytest.mark.any_cpu("C code of libedit")
 
-UP, DOWN = "\x1b[A", "\x1b[B"
+UP, DOWN, RIGHT, LEFT = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D"
 
 
 @dataclass
@@ -97,7 +97,7 @@ def bind(*lines: str) -> str:
         pytest.param("", "a\tb\r", "a\tb", id="tab-unbound"),
         pytest.param(WORDS + bind("tab: complete"), "be\t\r", "beta", id="tab"),
         pytest.param(WORDS + bind("TAB:complete"), "be\t\r", "beta", id="tab-without-space"),
-        pytest.param(WORDS + bind("  Tab : complete  "), "be\t\r", "beta", id="tab-spaces"),
+        pytest.param(WORDS + bind("  Tab:   complete  "), "be\t\r", "beta", id="tab-spaces"),
         pytest.param(WORDS + bind('"\\t": complete'), "be\t\r", "beta", id="tab-quoted"),
         pytest.param(WORDS + bind('"\\C-i": complete'), "be\t\r", "beta", id="control-i"),
         pytest.param(WORDS + bind("Control-x: complete"), "be\x18\r", "beta", id="control-x"),
@@ -119,8 +119,7 @@ def bind(*lines: str) -> str:
         pytest.param(HISTORY, "\x10\x10\r", "abc 3", id="control-p"),
         pytest.param(bind('"\\C-o": "hello \\"you\\" \\\\"'), "\x0f!\r", 'hello "you" \\!', id="macro"),
         pytest.param(bind("Control-g: 'it'"), "\x07s\r", "its", id="macro-apostrophes"),
-        pytest.param(bind('"\\M-x": beginning-of-line'), "bc\x1bxa\r", "abc", id="meta"),
-        pytest.param(bind("Meta-z: beginning-of-line"), "bc\x1bza\r", "abc", id="meta-named"),
+        pytest.param(bind('"\\ex": beginning-of-line'), "bc\x1bxa\r", "abc", id="escape"),
         pytest.param(bind('"\\x18\\x01": beginning-of-line'), "bc\x18\x01a\r", "abc", id="hexadecimal"),
         pytest.param(bind('"\\030a": beginning-of-line'), "bc\x18aa\r", "abc", id="octal"),
         pytest.param(bind("C-t: kill-whole-line"), "abc\x14x\r", "x", id="kill-whole-line"),
@@ -143,6 +142,116 @@ def bind(*lines: str) -> str:
 )
 def test_lines_of_gnu_readline(target: BuiltTarget, tmp_path: Path, setup: str, keys: str, line: str) -> None:
     assert typed(target, tmp_path, setup, keys) == line
+
+
+MENU = WORDS + bind("tab: menu-complete", '"\\e[Z": menu-complete-backward')
+SEARCH = HISTORY + bind('"\\e[A": history-search-backward', '"\\e[B": history-search-forward')
+VI = HISTORY + bind("set editing-mode vi")
+COMMAND = VI + bind("set keymap vi-command", '"gg": beginning-of-line', "set keymap vi-insert", '"\\C-o": "o"')
+OTHER = bind("set keymap vi-command", "x: accept-line", "set keymap emacs")
+
+
+@pytest.mark.parametrize(
+    ("setup", "keys", "line"),
+    [
+        # the usual keys, without a line of configuration
+        pytest.param("", "ab.cd ef\x1bbx\r", "ab.cd xef", id="M-b"),
+        pytest.param("", "ab cd.ef\x1bbx\r", "ab cd.xef", id="M-b-in-a-name"),
+        pytest.param("", "ab_cd.ef\x1b\x7fx\r", "ab_cd.x", id="M-Rubout"),
+        pytest.param("", "ab.cd ef\x01\x1bdx\r", "x.cd ef", id="M-d"),
+        pytest.param("", "ab cd.ef\x17x\r", "ab x", id="C-w"),
+        pytest.param("", "ab cd \x17\x19\x19\r", "ab cd cd ", id="C-w-yanked"),
+        pytest.param("", "abc\x02\x15x\r", "xc", id="C-u"),
+        pytest.param("", "one two\x1btx\r", "two onex", id="M-t"),
+        pytest.param("", "one two six\x02\x02\x02\x02\x1btx\r", "one six twox", id="M-t-between"),
+        pytest.param("", "ab\x1b#", "#ab", id="M-#"),
+        pytest.param(HISTORY, "a\x1b.x\r", "a4x", id="M-."),
+        pytest.param(HISTORY, "a\x1b.\x1b.\x1b.x\r", "a2x", id="M-.-thrice"),
+        pytest.param(HISTORY, "a\x1b<x\r", "abc 1x", id="M-<"),
+        pytest.param(HISTORY, "new\x1b<\x1b>x\r", "newx", id="M->"),
+        pytest.param(HISTORY, "new" + DOWN + "x\r", "newx", id="down-at-the-end"),
+        pytest.param(HISTORY, "new" + UP + DOWN + "x\r", "newx", id="up-and-down"),
+        pytest.param(HISTORY, "\x12abc" + LEFT + "x\r", "xabc 3", id="arrow-ends-search"),
+        pytest.param("", "ab cd\x1b[1;5Dx\r", "ab xcd", id="C-left"),
+        pytest.param("", "ab cd\x1b[1;3Dx\r", "ab xcd", id="M-left"),
+        pytest.param("", "a\x1b[6~\x1b[20~b\r", "ab", id="unknown-function-keys"),
+        pytest.param(WORDS, "be\x1b\tx\r", "betax", id="M-Tab"),
+        pytest.param(WORDS, "al\x1b?x\r", "alx", id="M-?"),
+        # completion
+        pytest.param(MENU, "al\tx\r", "alphax", id="menu"),
+        pytest.param(MENU, "x al\t\tx\r", "x alpinex", id="menu-twice"),
+        pytest.param(MENU, "al\t\t\x1b[Zx\r", "alphax", id="menu-back"),
+        pytest.param(MENU, "al\t be\tx\r", "alpha betax", id="menu-two-words"),
+        pytest.param(WORDS + bind("tab: possible-completions"), "al\tx\r", "alx", id="list"),
+        pytest.param(
+            WORDS + bind("tab: complete", "set completion-query-items 0"), "al\t\tx\r", "alpx", id="no-question"
+        ),
+        # searches, macros, sequences
+        pytest.param(SEARCH, "abc" + UP + "x\r", "abcx 3", id="search-cursor"),
+        pytest.param(SEARCH, "abc" + UP + UP + DOWN + "x\r", "abcx 3", id="search-again"),
+        pytest.param(SEARCH, UP + UP + "x\r", "abc 3x", id="search-nothing"),
+        pytest.param(SEARCH, "none" + UP + "x\r", "nonex", id="search-in-vain"),
+        pytest.param(bind('"\\C-xp": "print()\\C-b"'), "\x18p1\r", "print(1)", id="macro-sequence"),
+        pytest.param(bind('"\\C-o": "a\\C-tb"', '"\\C-t": "-"'), "\x0f\r", "a-b", id="macro-in-macro"),
+        pytest.param(bind('"(": "()\\C-b"'), "f(x\r", "fx", id="macro-of-itself"),
+        pytest.param(bind('"(": "\\C-v()\\C-b"'), "f(x\r", "f(x)", id="macro-quoted"),
+        pytest.param(bind('"jk": "xyz"'), "jjk\r", "jxyz", id="sequence-after-its-start"),
+        pytest.param(bind('"jk": "xyz"'), "aj\r", "aj", id="start-of-sequence"),
+        pytest.param(bind('"\\C-o": "x"', "set editing-mode emacs"), "\x0f\r", "x", id="emacs-stays"),
+        pytest.param(bind("C-t: tab-insert"), "a\x14b\r", "a\tb", id="tab-insert"),
+        # vi's keys
+        pytest.param(VI, "ab" + LEFT + "x\r", "axb", id="vi-left"),
+        pytest.param(VI, "ab" + LEFT + RIGHT + "x\r", "abx", id="vi-right"),
+        pytest.param(VI, UP + UP + "x\r", "abc 3x", id="vi-up"),
+        pytest.param(VI, "ab\x1b[H x\r", " xab", id="vi-home"),
+        pytest.param(VI, "ab\x1b[H\x1b[Fx\r", "abx", id="vi-end"),
+        pytest.param(VI, "ab\x1b[H\x1b[3~x\r", "xb", id="vi-delete"),
+        pytest.param(VI, "ab\x14x\r", "bax", id="vi-C-t"),
+        pytest.param(VI, "ab cd\x17\x19\x19\r", "ab cdcd", id="vi-C-y"),
+        pytest.param(VI, "bc\x1b\x1b0ia\r", "abc", id="vi-escape-twice"),
+        pytest.param(VI, "\x1bkkx\r", "bc 3", id="vi-k"),
+        pytest.param(VI + bind('"jk": vi-movement-mode'), "bcjk0ia\r", "abc", id="vi-jk"),
+        pytest.param(COMMAND, "bc\x1bggia\r", "abc", id="keymap-of-commands"),
+        pytest.param(COMMAND, "gg\x0f\r", "ggo", id="keymap-of-insertion"),
+        pytest.param(OTHER, "axb\r", "axb", id="keymap-of-the-other-editor"),
+    ],
+)
+def test_keys_of_gnu_readline(target: BuiltTarget, tmp_path: Path, setup: str, keys: str, line: str) -> None:
+    assert typed(target, tmp_path, setup, keys) == line
+
+
+@pytest.mark.parametrize("key", ['"\\M-x"', "Meta-x", "M-x", "Meta-x "])
+def test_meta_is_escape(target: BuiltTarget, tmp_path: Path, key: str) -> None:
+    if target.run("-c", "import readline; print(readline.backend)") != "editline":
+        pytest.skip("GNU readline 8.2 takes M-x for a byte of UTF-8, and no blank before the colon")
+    assert typed(target, tmp_path, bind(f"{key}: beginning-of-line"), "bc\x1bxa\r") == "abc"
+
+
+def test_start_of_a_sequence_alone(target: BuiltTarget, tmp_path: Path) -> None:
+    if target.run("-c", "import readline; print(readline.backend)") != "editline":
+        pytest.skip("GNU readline waits for the next key, as CPython calls it")
+    setup = bind('"jk": "xyz"')
+    terminal = start(target, tmp_path, "-S", "-c", f"import readline\n{setup}\ninput('ready> ')")
+    try:
+        terminal.wait("ready> ")
+        terminal.send("j")
+        terminal.wait("j")
+    finally:
+        terminal.close()
+
+
+def test_hook_for_matches(target: BuiltTarget, tmp_path: Path) -> None:
+    setup = WORDS + bind("tab: complete") + "shown = []\n"
+    setup += "readline.set_completion_display_matches_hook(lambda *a: shown.append(a))\n"
+    program = f"import readline\n{setup}line = input('ready> ')\nprint('the ' + 'end', line, shown[-1], 'ends')"
+    terminal = start(target, tmp_path, "-S", "-c", program)
+    try:
+        terminal.wait("ready> ")
+        terminal.send("al\t\t\tha\r")
+        terminal.wait("the end ")
+        assert terminal.wait(" ends") == "alpha ('alp', ['alpha', 'alpine'], 6) ends"
+    finally:
+        terminal.close()
 
 
 def test_hook_for_one_line(target: BuiltTarget, tmp_path: Path) -> None:
@@ -217,6 +326,43 @@ def test_init_files(target: BuiltTarget, tmp_path: Path, where: str) -> None:
     assert typed(target, tmp_path, setup, keys, **environment) == "emacs python included beta"
 
 
+@pytest.mark.parametrize("where", ["include", "INPUTRC", "read_init_file"])
+def test_home_of_init_files(target: BuiltTarget, tmp_path: Path, where: str) -> None:
+    (tmp_path / ".inputrc").write_text("$include ~/more\n" if where == "include" else "")
+    (tmp_path / "more").write_text('"\\C-g": "included"\n')
+    setup = "readline.read_init_file('~/more')" if where == "read_init_file" else ""
+    environment = {"INPUTRC": "~/more"} if where == "INPUTRC" else {}
+    assert typed(target, tmp_path, setup, "\x07\r", **environment) == "included"
+
+
+@pytest.mark.parametrize(
+    ("test", "holds"),
+    [("version >= 7.0", True), ("version > 99", False), ("version < 5.1", False), ("version != 5", True)],
+)
+def test_versions_in_init_files(target: BuiltTarget, tmp_path: Path, test: str, holds: bool) -> None:
+    (tmp_path / ".inputrc").write_text(f'$if {test}\n"\\C-g": "yes"\n$else\n"\\C-g": "no"\n$endif\n')
+    assert typed(target, tmp_path, "", "\x07\r") == ("yes" if holds else "no")
+
+
+# A backslash outside quotes is libedit's own quote: an unquoted \\e[A would be the three keys e[A.
+@pytest.mark.parametrize(
+    ("text", "keys", "line"),
+    [
+        pytest.param("bind ^G ed-move-to-beg\n", "bc\x07a\r", "abc", id="control"),
+        pytest.param("python:bind ^G ed-move-to-beg\nbash:bind ^G ed-move-to-end\n", "bc\x07a\r", "abc", id="program"),
+        pytest.param('# arrows\n\nbind "\\e[A" ed-move-to-beg', "bc" + UP + "a\r", "abc", id="arrow"),
+        pytest.param('bind -s ^G "hello you"\n', "\x07!\r", "hello you!", id="text"),
+        pytest.param("bind -v\n", "bc\x1b0ia\r", "abc", id="vi"),
+        pytest.param("bind ^I rl_complete\n", "be\t\r", "beta", id="tab"),
+    ],
+)
+def test_editrc(target: BuiltTarget, tmp_path: Path, text: str, keys: str, line: str) -> None:
+    if target.run("-c", "import readline; print(readline.backend)") != "editline":
+        pytest.skip("GNU readline does not read libedit's file")
+    (tmp_path / ".editrc").write_text(text)
+    assert typed(target, tmp_path, WORDS, keys) == line
+
+
 @pytest.mark.parametrize("how", ["repl", "interact"])
 def test_tab_indents(target: BuiltTarget, tmp_path: Path, how: str) -> None:
     console = "import code, readline, rlcompleter\nreadline.parse_and_bind('tab: complete')\ncode.interact()"
@@ -254,6 +400,26 @@ def test_history_of_gnu_readline_is_read(target: BuiltTarget, tmp_path: Path) ->
     assert history(target, tmp_path, "readline.read_history_file('empty')") == []
     (tmp_path / "newlines").write_text("\n\n")
     assert history(target, tmp_path, "readline.read_history_file('newlines')") == []
+
+
+def test_functions_of_the_history(target: BuiltTarget, tmp_path: Path) -> None:
+    add = "for line in 'abcde': readline.add_history(line)\n"
+    change = add + "readline.replace_history_item(0, 'A'); readline.remove_history_item(1)"
+    assert history(target, tmp_path, change) == ["A", "c", "d", "e"]
+    for call in ("replace_history_item(5, 'x')", "remove_history_item(9)", "remove_history_item(-1)"):
+        fail = f"try: readline.{call}\nexcept ValueError: readline.add_history('error')"
+        assert history(target, tmp_path, add + fail) == [*"abcde", "error"]
+    assert history(target, tmp_path, add + "readline.clear_history()") == []
+    missing = "try: readline.append_history_file(1, 'none')\nexcept FileNotFoundError: readline.clear_history()"
+    assert history(target, tmp_path, add + missing) == []
+    assert not (tmp_path / "none").exists()
+    history(target, tmp_path, add + "readline.write_history_file()")
+    assert (tmp_path / ".history").read_text() == "a\nb\nc\nd\ne\n"
+
+
+def test_the_line_is_empty_before_there_is_one(target: BuiltTarget, tmp_path: Path) -> None:
+    program = f"import readline\n{bind('set editing-mode emacs')}print([readline.get_line_buffer()])"
+    assert target.run("-c", program, cwd=tmp_path, env=clean_environment(HOME=str(tmp_path))) == "['']"
 
 
 def test_what_is_not_there_is_an_error(target: BuiltTarget, tmp_path: Path) -> None:
