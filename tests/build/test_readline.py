@@ -167,6 +167,7 @@ OTHER = bind("set keymap vi-command", "x: accept-line", "set keymap emacs")
         pytest.param("", "ab\x1b#", "#ab", id="M-#"),
         pytest.param(HISTORY, "a\x1b.x\r", "a4x", id="M-."),
         pytest.param(HISTORY, "a\x1b.\x1b.\x1b.x\r", "a2x", id="M-.-thrice"),
+        pytest.param("readline.add_history('one')\n", "a\x1b.x\r", "aonex", id="M-.-one-word"),
         pytest.param(HISTORY, "a\x1b<x\r", "abc 1x", id="M-<"),
         pytest.param(HISTORY, "new\x1b<\x1b>x\r", "newx", id="M->"),
         pytest.param(HISTORY, "new" + DOWN + "x\r", "newx", id="down-at-the-end"),
