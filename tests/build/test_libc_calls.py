@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.build.conftest import BuiltTarget, clean_environment
@@ -119,6 +121,24 @@ assert os.major(-1) == os.minor(-1) == os.makedev(-1, -1) == -1
 print("ok")
 """
 
+DEEP = """
+import os, sys
+name = "a folder with a name, \u00e9" * 7
+os.chdir(sys.argv[1])
+path = os.getcwd()
+for _ in range(50):
+    os.mkdir(name)
+    os.chdir(name)
+    path += "/" + name
+    assert os.getcwd() == path
+assert len(os.fsencode(path)) > 8192 and os.getcwdb() == os.fsencode(path)
+for _ in range(50):
+    os.chdir("..")
+    os.rmdir(name)
+import colorsys # what is imported from the current folder
+print("ok")
+"""
+
 
 def test_scheduling(target: BuiltTarget) -> None:
     assert target.run("-c", SCHEDULING) == "ok"
@@ -156,3 +176,7 @@ def test_bluetooth_addresses(target: BuiltTarget) -> None:
 
 def test_pathconf(target: BuiltTarget) -> None:
     assert target.run("-c", PATHCONF) == "ok"
+
+
+def test_getcwd_beyond_path_max(target: BuiltTarget, tmp_path: Path) -> None:
+    assert target.run("-c", DEEP, str(tmp_path)) == "ok"

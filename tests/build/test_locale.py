@@ -31,6 +31,12 @@ COERCED = "C.UTF-8 1 C.UTF-8"
         ({"LANG": "C.UTF-8"}, "C.UTF-8 0 None"),
         ({"LC_ALL": "C.UTF-8"}, "C.UTF-8 0 None"),
         ({"LANG": "en_US.UTF-8"}, "en_US.UTF-8 0 None"),
+        ({"LANG": "sr_RS.utf8@latin"}, "sr_RS.utf8@latin 0 None"),
+        ({"LC_CTYPE": "UTF-8"}, COERCED),
+        ({"LANG": "no such locale"}, COERCED),
+        ({"LC_ALL": "de_DE"}, "C 1 None"),
+        ({"LC_ALL": "en_US.ISO-8859-1"}, "C 1 None"),
+        ({"LC_ALL": "../x.UTF-8"}, "C 1 None"),
         ({"PYTHONUTF8": "1"}, COERCED),
     ],
 )
@@ -83,3 +89,20 @@ def test_langinfo_without_eras(target: BuiltTarget) -> None:
         " print([locale.nl_langinfo(getattr(locale, name)) for name in names])"
     )
     assert target.run("-c", program) == "['', '', '', '', '', '-', '%H:%M:%S']"
+
+
+def test_what_the_environment_may_name(target: BuiltTarget) -> None:
+    program = """if 1:
+        import locale
+        try:
+            print(locale.setlocale(locale.LC_ALL, ""), end=" ")
+        except locale.Error:
+            print("-", end=" ")
+        print(locale.getlocale())
+    """
+    for name, shown in {
+        "en_US.UTF-8": "en_US.UTF-8 ('en_US', 'UTF-8')",
+        "garbage": "- (None, None)",
+        "en_US.ISO-8859-1": "- (None, None)",
+    }.items():
+        assert target.run("-c", program, env=clean_environment(LC_ALL=name)) == shown, name

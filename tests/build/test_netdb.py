@@ -146,3 +146,26 @@ except socket.gaierror as error:
     print(error.errno == socket.EAI_ADDRFAMILY, error.strerror)
 """
     assert target.run("-c", program) == "True Name has no address of this family"
+
+
+def test_lines_of_hosts(resolve: Lookup) -> None:
+    """Any case, blanks before the address, comments, aliases: as glibc reads them."""
+    hosts = (
+        "# a comment\n\n\t10.0.0.1 Printer.lan PRINTER  alias2 # alias3\n  10.0.0.4\tindented \n"
+        "2001:db8::9 six.lan Six\n10.0.0.5 five five.lan"
+    )
+    names = ("printer.lan", "PRINTER", "Alias2", "indented", "five", "FIVE.LAN", "alias3", "print", "10.0.0.1")
+    addresses = ("10.0.0.1", "10.0.0.4", "2001:db8::9", "10.0.0.5")
+    calls = [[function, name] for name in names for function in ("gethostbyname", "gethostbyname_ex")]
+    calls += [["gethostbyaddr", address] for address in addresses]
+    calls += [["getfqdn", address] for address in addresses] + [["getfqdn", "five"], ["gethostbyaddr", "six"]]
+    calls += [["getnameinfo", [address, 80], 8] for address in addresses]
+
+    def answers(of: Lookup) -> list[Any]:
+        ((*done,),) = of([{"resolv": None, "hosts": hosts, "calls": calls}])
+        # Without a network, how an unknown name is refused is not the file's matter.
+        return [r[0] if isinstance(r, list) and r[0] in ("gaierror", "herror") else r for r, _ in done]
+
+    assert dict(zip(map(str, calls), answers(resolve), strict=True)) == dict(
+        zip(map(str, calls), answers(of_glibc()), strict=True)
+    )

@@ -407,6 +407,8 @@ def test_functions_of_the_history(target: BuiltTarget, tmp_path: Path) -> None:
     add = "for line in 'abcde': readline.add_history(line)\n"
     change = add + "readline.replace_history_item(0, 'A'); readline.remove_history_item(1)"
     assert history(target, tmp_path, change) == ["A", "c", "d", "e"]
+    places = "readline.remove_history_item(0)\nfor i in 0, 3: readline.replace_history_item(i, str(i))"
+    assert history(target, tmp_path, add + places) == ["0", "c", "d", "3"]
     for call in ("replace_history_item(5, 'x')", "remove_history_item(9)", "remove_history_item(-1)"):
         fail = f"try: readline.{call}\nexcept ValueError: readline.add_history('error')"
         assert history(target, tmp_path, add + fail) == [*"abcde", "error"]
