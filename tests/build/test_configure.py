@@ -144,6 +144,7 @@ DIFFERENCES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("X87_DOUBLE_ROUNDING", ("i386",), "without SSE the x87 computes, in 80 bits"),
     ("HAVE_GCC_ASM_FOR_X64", ("i386", "aarch64", "riscv64"), "assembler of x86_64"),
     ("HAVE_GCC_ASM_FOR_X87", ("aarch64", "riscv64"), "assembler of x86"),
+    ("PY_HAVE_PERF_TRAMPOLINE", ("i386", "riscv64"), "CPython has no assembly for these"),
     ("HAVE_USABLE_WCHAR_T", ("aarch64",), "wchar_t has no sign in the AArch64 ABI"),
 )
 # sysconfig has pyconfig.h's macros too, and the Makefile's variables.
