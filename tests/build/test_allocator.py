@@ -64,6 +64,8 @@ def test_all_checks_are_run(target: BuiltTarget, program: Path) -> None:
 def test_check(target: BuiltTarget, program: Path, check: str) -> None:
     if target.emulator and check in NATIVE_ONLY:
         pytest.skip("measures memory: needs a native target")
+    if target.plan["malloc"] != "mimalloc" and check == "moves":
+        pytest.skip("built with musl's malloc: each large block is a mapping of its own")
     done = run_program(target, program, check)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == "ok\n"

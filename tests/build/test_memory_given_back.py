@@ -61,10 +61,16 @@ def resident(pid: int) -> int:
     return int(text.split("\nAnonymous:")[1].split()[0]) // 1000
 
 
+def needs_mimalloc(target: BuiltTarget) -> None:
+    if target.plan["malloc"] != "mimalloc":
+        pytest.skip("built with musl's malloc: it keeps and maps memory by other rules")
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_goes_back_while_it_waits(target: BuiltTarget, name: str) -> None:
     if target.emulator:
         pytest.skip("an emulator's own memory is in the figures: needs a native target")
+    needs_mimalloc(target)
     program, most = PROGRAMS[name]
     command = [str(target.binary), "-c", f"F = {FREED!r}\n{program}"]
     # A pipe as standard input, in case that it is read.
@@ -84,6 +90,7 @@ def test_goes_back_while_it_waits(target: BuiltTarget, name: str) -> None:
 
 
 def test_growth_leaves_no_mappings(target: BuiltTarget) -> None:
+    needs_mimalloc(target)
     grown = (
         "import sys\nls = [[] for _ in range(400)]\nfor k in range(40):\n for l in ls: l.extend([None] * 2500)\n"
         "b = bytearray()\nfor i in range(1500): b += b'x' * 65536\n"
