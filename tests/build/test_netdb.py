@@ -156,7 +156,7 @@ def test_lines_of_hosts(resolve: Lookup) -> None:
     )
     names = ("printer.lan", "PRINTER", "Alias2", "indented", "five", "FIVE.LAN", "alias3", "print", "10.0.0.1")
     addresses = ("10.0.0.1", "10.0.0.4", "2001:db8::9", "10.0.0.5")
-    calls = [[function, name] for name in names for function in ("gethostbyname", "gethostbyname_ex")]
+    calls: list[list[Any]] = [[function, name] for name in names for function in ("gethostbyname", "gethostbyname_ex")]
     calls += [["gethostbyaddr", address] for address in addresses]
     calls += [["getfqdn", address] for address in addresses] + [["getfqdn", "five"], ["gethostbyaddr", "six"]]
     calls += [["getnameinfo", [address, 80], 8] for address in addresses]
