@@ -68,11 +68,16 @@ static void count(int sig)
 	got++;
 }
 
+/* How late a busy machine may be, in seconds. */
+static const double late = 1.6;
+
+/* Without SA_RESTART it comes again each second: the first may be there
+ * before the wait that it is to end. */
 static void signal_in(int ms, int flags)
 {
 	struct sigaction sa = { .sa_handler = count, .sa_flags = flags };
 	CHECK(!sigaction(SIGALRM, &sa, 0));
-	struct itimerval t = { .it_value = { ms/1000, ms%1000*1000 } };
+	struct itimerval t = { .it_value = { ms/1000, ms%1000*1000 }, .it_interval.tv_sec = !flags };
 	got = 0;
 	CHECK(!setitimer(ITIMER_REAL, &t, 0));
 }
@@ -156,7 +161,7 @@ static void timeouts(void)
 			double start = seconds();
 			CHECK(kinds[k].wait(times[i])==0);
 			double took = seconds()-start;
-			CHECK(took >= times[i]/1000.-.001 && took < times[i]/1000.+.4);
+			CHECK(took >= times[i]/1000.-.001 && took < times[i]/1000.+late);
 		}
 }
 
@@ -173,11 +178,11 @@ static void signals(void)
 				double start = seconds();
 				CHECK(kinds[k].wait(forever ? -1 : 3000)==-1 && errno==EINTR);
 				double took = seconds()-start;
-				CHECK(got==1);
-				CHECK(took >= times[i]/1000.-.002 && took < times[i]/1000.+.4);
+				CHECK(got>=1 && !setitimer(ITIMER_REAL, &(struct itimerval){0}, 0));
+				CHECK(took >= times[i]/1000.-.002 && took < times[i]/1000.+late);
 				if (kinds[k].wait==wait_sleep) {
 					double left = rest.tv_sec + rest.tv_nsec*1e-9;
-					CHECK(left > 3-took-.2 && left < 3-took+.2);
+					CHECK(left > 3-took-.2 && left < 3-took+late);
 				}
 			}
 }
@@ -259,7 +264,7 @@ static void cancellation(void)
 			usleep(ms*1000);
 			double start = seconds();
 			CHECK(!pthread_cancel(t) && !pthread_join(t, &result) && result==PTHREAD_CANCELED);
-			CHECK(seconds()<start+1);
+			CHECK(seconds()<start+late);
 		}
 	for (long k=0; k<3; k++) {
 		pthread_t t;
