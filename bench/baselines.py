@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.facts import Baselines, load_bench
-from staticpython.config import ROOT, Facts, load_facts, pick
+from staticpython.config import ROOT, Package, load_facts, pick
 from staticpython.errors import FetchError, StaticPythonError, UsageError, nearest
 from staticpython.fetch import Places, UnavailableError, apt_options, fetch
 from staticpython.plan import Options, make_plan
@@ -107,16 +107,16 @@ def debian(facts: Baselines, arch: str, work: Path) -> Path:
     run([patchelf, "--set-interpreter", str(loader), str(python)], log)
     run([patchelf, "--force-rpath", "--set-rpath", f"$ORIGIN/{libraries}", str(python)], log)
     # Debian compiles its library when a package is installed.
-    run([str(python), "-m", "compileall", "-q", str(root / "usr/lib/python3.13")], log)
+    run([str(python), "-m", "compileall", "-q", str(root / "usr/lib" / python.name)], log)
     done.write_text(str(root))
     return python
 
 
-def unpack_release(project: Facts, name: str, source: Path) -> None:
+def unpack_release(package: Package, source: Path) -> None:
     """Make `source` a package's release as its authors have it: unpatched."""
     downloads = Path("downloads").absolute()
     downloads.mkdir(parents=True, exist_ok=True)
-    release, _ = fetch(project.packages[name], Places(downloads))
+    release, _ = fetch(package, Places(downloads))
     shutil.rmtree(source, ignore_errors=True)
     unpack(downloads / release.file, source)
 
@@ -134,7 +134,7 @@ def book(facts: Baselines, arch: str, work: Path) -> Path:
         return python
     say(f"book: CPython {plan.version} by the host's compiler; logs in {work / 'logs'}")
     source, log = into / "source", work / "logs"
-    unpack_release(project, "cpython", source)
+    unpack_release(target.interpreter, source)
     run(["./configure", f"--prefix={into / 'made'}", *facts.book.configure], log / "book-configure.log", cwd=source)
     run(["make", f"-j{os.cpu_count()}"], log / "book-make.log", cwd=source)
     run(["make", "install"], log / "book-install.log", cwd=source)
@@ -173,14 +173,15 @@ def peer(facts: Baselines, arch: str, work: Path) -> Path:
     shutil.rmtree(output, ignore_errors=True)
     make = generate_plain(facts, arch, output, log / "peer-generate.log")
     run([*make, *(f"build/fetched/{name}.json" for name in facts.peer.unpatched)], log / "peer-fetch.log")
-    project, sources = load_facts(), output / "build/sources"
+    plan, sources = make_plan(load_facts(), Options(arches=(arch,))), output / "build/sources"
+    packages = {source.name: source.package for source in plan.sources}
     for name in facts.peer.unpatched:
-        unpack_release(project, name, sources / name)
+        unpack_release(packages[name], sources / name)
         (sources / f"{name}.stamp").touch()
     run([*make, f"build/{arch}/stamps/cpython"], log / "peer-make.log")
     # No tree is assembled: finding it wherever it is, is what the patches do.
     install = ["make", "-C", str(output / f"build/{arch}/cpython"), f"DESTDIR={output / 'installed'}", "install"]
-    run([*install, *project.packages["cpython"].make], log / "peer-install.log")
+    run([*install, *plan.targets[0].interpreter.make], log / "peer-install.log")
     (output / "installed/python").rename(output / "python")
     return python
 

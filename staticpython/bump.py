@@ -76,11 +76,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def body() -> int:
-        pick("package", options.package, list(load_facts().packages))
+        facts = load_facts()
+        pick("package", options.package, list(facts.packages))
         is_url = "://" in options.source
         with tempfile.TemporaryDirectory() as folder:
             file = download(options.source, Path(folder)) if is_url else Path(options.source)
             path = ROOT / "configs/packages" / f"{options.package}.yml"
+            if facts.packages[options.package].kind == "cpython":
+                series = options.version.rpartition(".")[0]
+                pick("series", series, list(facts.series))
+                path = ROOT / "configs/series" / f"{series}.yml"
             bump(path, options.version, file, file.name, options.source if is_url else None)
             print(f"{path}: {options.version}, sha256 {sha256_of(file)}; compare it with what upstream announces")
         return 0

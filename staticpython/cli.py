@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         help="CPU to build for, more than once or 'all' (default: this machine's)",
     )
     add("--cpu", default="", metavar="NAME", help="the oldest CPU that the code is to run on (default: see --list)")
-    add("--python", default="3.13", metavar="VERSION", help="release series or exact release (default: %(default)s)")
+    add("--python", default="", metavar="VERSION", help="release series or exact release (default: see --list)")
     add("--toolchain", default="zig", metavar="NAME", help="compiler and linker (default: %(default)s)")
     add(
         "--toolchain-prefix",
@@ -98,6 +98,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.list:
         print(_listing(facts, as_json=options.json))
         return 0
+    options.python = options.python or facts.default_series  # the Makefile keeps it
     plan = make_plan(facts, _plan_options(options, facts))
     if options.missing:
         if words := dict.fromkeys(" ".join(missing_programs(plan).values()).split()):
@@ -246,7 +247,6 @@ def _matrix(facts: Facts) -> list[dict[str, str]]:
 
 
 def _listing(facts: Facts, *, as_json: bool) -> str:
-    (cpython,) = (p for p in facts.packages.values() if p.kind == "cpython")
     features: dict[str, list[str]] = {}
     for series in facts.series.values():
         for name, module in sorted(series.modules.items()):
@@ -254,7 +254,7 @@ def _listing(facts: Facts, *, as_json: bool) -> str:
                 features[module.feature].append(name)
     data = {
         "arches": {a.name: f"{a.triple}  {' '.join(a.cpus)}" for a in facts.arches.values()},
-        "pythons": [r.version for r in cpython.releases],
+        "pythons": [r.version for r in facts.cpython.releases],
         "toolchains": {t.name: t.summary for t in facts.toolchains.values()},
         "launchers": {launcher.name: launcher.summary for launcher in facts.launchers.values()},
         "profiles": {profile.name: profile.summary for profile in facts.profiles.values()},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from elftools.elf.enums import ENUM_E_MACHINE
@@ -53,6 +54,9 @@ class Arch:
     gcc_cpus: list[str] = key("What the triples of ready GCC toolchains for the arch begin with, best first.")
     emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
     byte_order: str = key("Order of the bytes in a number.", default="little", choices=("little", "big"))
+    preserve_none: bool = key(
+        "Whether compilers that have the calling convention `preserve_none` have it for this arch.", default=False
+    )
     cflags: list[str] = key("Compiler flags that every object of this arch gets, after the CPU's: the ABI.", default=[])
     lto_ldflags: list[str] = key("Linker flags with which link-time optimisation knows the arch's ABI.", default=[])
     configure_answers: dict[str, str] = key(
@@ -101,8 +105,6 @@ class Release:
     pypi: PyPI | None = key("The PyPI project with the file, reached by pip's settings.", default=None)
     inner: str | None = key("A tarball or folder inside the file: the one that holds the tree.", default=None)
     host: str | None = key("Build machine (`uname -m`) that this release is for; any when missing.", default=None)
-    profile: str | None = key("Kind cpython: the trained profile (`make profile`), packed with xz.", default=None)
-    order: str | None = key("Kind cpython: the functions that start-up calls (`make profile`).", default=None)
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,12 @@ class Package:
     licence: Licence = key("Licence of what it puts into the interpreter.")
     kind: str = key("The way it is built; picks the rules in Makefile.in.", choices=KINDS)
     releases: list[Release] = key(
-        "Versions, the wanted one first; a later one is taken, and said so, when none before it can be had.", default=[]
+        "Versions, the wanted one first; a later one is taken, and said so, when none before it can be had. Kind"
+        " cpython has none here: each series has its own (`configs/series`).",
+        default=[],
+    )
+    default_series: str | None = key(
+        "Kind cpython: the series that is built when --python does not say which.", default=None
     )
     source_of: str | None = key("A package whose source tree this one is cut from, instead of releases.", default=None)
     subset: list[str] = key("The files and folders taken of the release or, with `source_of`, of the tree.", default=[])
@@ -161,9 +168,7 @@ class Package:
     trained: bool = key(
         "A library that the interpreter's profile counts too, and that its link optimises.", default=False
     )
-    train_again: dict[str, str] = key(
-        "Kind cpython: objects that `make profile` compiles a second time, and the flag it does so with.", default={}
-    )
+    train_again: dict[str, str] = field(default_factory=dict)  # a series'
     link: list[str] = key(
         "Kind cpython: flags of the interpreter's own link, and of no other. `{hidden}` is every archive that is"
         " linked, but for those of packages that are `exported`.",
@@ -210,6 +215,9 @@ class Family:
 
     cflags: list[str] = key("Flags of every compilation, before a toolchain's own.", default=[])
     ldflags: list[str] = key("Flags of every link, before a toolchain's own.", default=[])
+    preserve_none: bool = key(
+        "Whether it has the calling convention `preserve_none`, where the arch does, and `musttail`.", default=False
+    )
     optimisation: Optimisation = key("What makes the interpreter fast.", default=Optimisation())
 
 
@@ -241,6 +249,7 @@ class Toolchain:
     )
     profile_generate: list[str] = key("Compiler flags of what counts for a profile: `make profile`.", default=[])
     profile_runtime: list[str] = key("Linker flags of an interpreter that writes a profile.", default=[])
+    preserve_none: bool = False  # the family's
     optimisation: Optimisation = Optimisation()  # the family's
 
 
@@ -282,11 +291,38 @@ class Module:
 
 
 @dataclass(frozen=True)
+class Modules:
+    """The extension modules of a CPython release series: `setup_local/<series>.yml`."""
+
+    modules: dict[str, Module] = key("Every extension module of CPython's Modules/Setup.stdlib.in, by name.")
+
+
+@dataclass(frozen=True)
 class Series:
-    """A CPython release series: `setup_local/<series>.yml`."""
+    """A CPython release series: `configs/series/<series>.yml`. Its lists and mappings follow those of the package."""
 
     name: str
-    modules: dict[str, Module] = key("Every extension module of CPython's Modules/Setup.stdlib.in, by name.")
+    modules: dict[str, Module]  # of setup_local/<series>.yml
+    releases: list[Release] = key("Versions, the wanted one first.")
+    date: str = key("The day of its newest release, year-month-day: no file in a tree is older than the last of these.")
+    profile: str | None = key("The trained profile (`make profile`), packed with xz.", default=None)
+    order: str | None = key("The functions that start-up calls (`make profile`).", default=None)
+    train_again: dict[str, str] = key(
+        "Objects that `make profile` compiles a second time, and the flag it does so with.", default={}
+    )
+    overlay: dict[str, str] = key("Our own files laid over the source tree: path here -> path there.", default={})
+    only_for_speed: list[str] = key("Files of `overlay` that --no-speedups leaves out.", default=[])
+    configure: list[str] = key("Arguments of configure.", default=[])
+    tail_calls: list[str] = key(
+        "Arguments of configure where compiler and CPU have `preserve_none`: each instruction of the interpreter is a"
+        " function that ends in a jump to the next one's.",
+        default=[],
+    )
+    configure_env: dict[str, str] = key("Environment of configure.", default={})
+    link: list[str] = key("Flags of the interpreter's own link.", default=[])
+    lacking: dict[str, str] = key(
+        "Patches, but those for speed, that another series has and this one does not need: name -> why.", default={}
+    )
 
 
 @dataclass(frozen=True)
@@ -310,6 +346,40 @@ class Facts:
     series: dict[str, Series]
     supported: list[Supported]
 
+    @property
+    def cpython(self) -> Package:
+        """The interpreter's package, with the releases of every series."""
+        (package,) = (p for p in self.packages.values() if p.kind == "cpython")
+        return package
+
+    @property
+    def default_series(self) -> str:
+        """The series that is built when nobody says which."""
+        assert self.cpython.default_series
+        return self.cpython.default_series
+
+    def in_series(self, package: Package, version: str) -> Package:
+        """Return a package as the series of its release has it: only the interpreter has series."""
+        if package.kind != "cpython":
+            return package
+        (series,) = (s for s in self.series.values() if version in {r.version for r in s.releases})
+        return of_series(package, series)
+
+
+def of_series(cpython: Package, series: Series) -> Package:
+    """Return the interpreter's package with what a series adds, of the series' releases those that it still has."""
+    package = dataclasses.replace(
+        cpython,
+        releases=[r for r in cpython.releases if r in series.releases],
+        overlay=cpython.overlay | series.overlay,
+        only_for_speed=[*cpython.only_for_speed, *series.only_for_speed],
+        train_again=series.train_again,
+        configure=[*cpython.configure, *series.configure],
+        configure_env=cpython.configure_env | series.configure_env,
+        link=[*cpython.link, *series.link],
+    )
+    return package if cpython.speedups else without_speedups(package)
+
 
 def pick(kind: str, name: str, known: dict[str, object] | dict[str, Arch] | list[str]) -> None:
     """Raise UsageError when `name` is not among `known`, with the nearest name and all allowed ones."""
@@ -328,9 +398,11 @@ def load_facts(root: Path = ROOT) -> Facts:
         toolchains={p.stem: _load_toolchain(p, families) for p in sorted((configs / "toolchains").glob("*.yml"))},
         launchers={p.stem: load(p, Launcher, name=p.stem) for p in sorted((configs / "launchers").glob("*.yml"))},
         profiles={p.stem: load(p, Profile, name=p.stem) for p in sorted((configs / "profiles").glob("*.yml"))},
-        series={p.stem: load(p, Series, name=p.stem) for p in sorted((root / "setup_local").glob("*.yml"))},
+        series={p.stem: _load_series(p, root) for p in sorted((configs / "series").glob("*.yml"))},
         supported=[],
     )
+    _check_series(facts, root)
+    facts.packages[facts.cpython.name] = _with_releases(facts)
     _check_arches(facts.arches, configs)
     facts.supported.extend(_load_supported(root / "supported.txt", facts))
     _check_references(facts, root)
@@ -348,6 +420,40 @@ def _load_arch(path: Path, answers: dict[str, str]) -> Arch:
     if not arch.cpus:
         raise FactsError(f"{path}: cpus: name one at least")
     return dataclasses.replace(arch, configure_answers=answers | arch.configure_answers)
+
+
+def _load_series(path: Path, root: Path) -> Series:
+    modules = load(root / "setup_local" / path.name, Modules).modules
+    series = load(path, Series, name=path.stem, modules=modules)
+    try:
+        datetime.date.fromisoformat(series.date)
+    except ValueError:
+        raise FactsError(f"{path}: date: '{series.date}' is no day: write it as 2026-08-05") from None
+    if not series.releases:
+        raise FactsError(f"{path}: releases: give one at least")
+    for i, release in enumerate(series.releases):
+        if not release.version.startswith(f"{series.name}."):
+            raise FactsError(f"{path}: releases[{i}].version: {release.version} is of another series")
+    return series
+
+
+def _with_releases(facts: Facts) -> Package:
+    """Return the interpreter's package with the releases of all series, the default one's first."""
+    ordered = sorted(facts.series.values(), key=lambda s: s.name != facts.default_series)
+    return dataclasses.replace(facts.cpython, releases=[r for s in ordered for r in s.releases])
+
+
+def _check_series(facts: Facts, root: Path) -> None:
+    for name in sorted(path.stem for path in (root / "setup_local").glob("*.yml")):
+        if name not in facts.series:
+            raise FactsError(f"{root}/setup_local/{name}.yml: a series without configs/series/{name}.yml")
+    package = facts.cpython
+    where = root / "configs/packages" / f"{package.name}.yml"
+    if package.releases:
+        raise FactsError(f"{where}: releases: each series has its own, in configs/series")
+    if not package.default_series:
+        raise FactsError(f"{where}: default_series: missing; which one is built when --python does not say?")
+    _check_known(where, "default_series", "series", package.default_series, facts.series)
 
 
 def _check_arches(arches: dict[str, Arch], where: Path) -> None:
@@ -371,6 +477,7 @@ def _load_toolchain(path: Path, families: dict[str, Family]) -> Toolchain:
         toolchain,
         cflags=[*family.cflags, *toolchain.cflags],
         ldflags=[*family.ldflags, *toolchain.ldflags],
+        preserve_none=family.preserve_none,
         optimisation=family.optimisation,
     )
 
@@ -440,22 +547,35 @@ def _check_sources(facts: Facts, root: Path) -> None:
         where = root / "configs/packages" / f"{package.name}.yml"
         if bool(package.releases) == bool(package.source_of):
             raise FactsError(f"{where}: releases: give either releases or source_of")
-        for i, release in enumerate(package.releases):
-            if not re.fullmatch("[0-9a-f]{64}", release.sha256):
-                raise FactsError(f"{where}: releases[{i}].sha256: must be 64 lower-case hexadecimal digits")
-            if not (release.urls or release.debian or release.pypi):
-                raise FactsError(f"{where}: releases[{i}]: give at least one of urls, debian and pypi")
-            _check_pool_path(where, i, release)
-            for name, trained in {"profile": release.profile, "order": release.order}.items():
-                if trained and not (root / trained).is_file():
-                    raise FactsError(f"{where}: releases[{i}].{name}: no file {trained}")
-            if "/" in release.file or release.file.startswith("."):
-                raise FactsError(f"{where}: releases[{i}].file: must be a plain file name")
-        for source in package.overlay:
-            if not (root / source).is_file():
-                raise FactsError(f"{where}: overlay: no file {source}")
-        for source in package.only_for_speed:
-            _check_known(where, "only_for_speed", "file of overlay", source, package.overlay)
+        if package.kind != "cpython":
+            _check_releases(where, package.releases)
+        _check_overlay(where, package, root)
+    for series in facts.series.values():
+        where = root / "configs/series" / f"{series.name}.yml"
+        _check_releases(where, series.releases)
+        _check_overlay(where, series, root)
+        for name, trained in {"profile": series.profile, "order": series.order}.items():
+            if trained and not (root / trained).is_file():
+                raise FactsError(f"{where}: {name}: no file {trained}")
+
+
+def _check_releases(where: Path, releases: list[Release]) -> None:
+    for i, release in enumerate(releases):
+        if not re.fullmatch("[0-9a-f]{64}", release.sha256):
+            raise FactsError(f"{where}: releases[{i}].sha256: must be 64 lower-case hexadecimal digits")
+        if not (release.urls or release.debian or release.pypi):
+            raise FactsError(f"{where}: releases[{i}]: give at least one of urls, debian and pypi")
+        _check_pool_path(where, i, release)
+        if "/" in release.file or release.file.startswith("."):
+            raise FactsError(f"{where}: releases[{i}].file: must be a plain file name")
+
+
+def _check_overlay(where: Path, owner: Package | Series, root: Path) -> None:
+    for source in owner.overlay:
+        if not (root / source).is_file():
+            raise FactsError(f"{where}: overlay: no file {source}")
+    for source in owner.only_for_speed:
+        _check_known(where, "only_for_speed", "file of overlay", source, owner.overlay)
 
 
 def _check_pool_path(where: Path, i: int, release: Release) -> None:
@@ -497,6 +617,29 @@ def _check_patches(facts: Facts, root: Path) -> None:
                 r.version for p in facts.packages.values() for r in _releases(p) if folder.name.startswith(p.name)
             ]
             raise FactsError(f"{folder}: patches for a version that is not there (known: {', '.join(versions)})")
+    _check_series_patches(facts, root)
+
+
+def _check_series_patches(facts: Facts, root: Path) -> None:
+    """Raise FactsError for a series that lacks what another one needs, and does not say why: a patch not for speed."""
+    package = without_speedups(facts.cpython)
+    names = {
+        series.name: {patch.stem for r in series.releases for patch in patches(package, r.version, root)}
+        for series in facts.series.values()
+    }
+    for series in facts.series.values():
+        where = root / "configs/series" / f"{series.name}.yml"
+        others = {name: other for other, found in names.items() for name in found if other != series.name}
+        missing = sorted(set(others) - names[series.name] - set(series.lacking))
+        if missing:
+            raise FactsError(
+                f"{where}: patches of {others[missing[0]]} that {series.name} has not: {', '.join(missing)}; put each"
+                f" into patches/{package.name}-{series.name}, or say under lacking why it is not needed"
+            )
+        for name in series.lacking:
+            if name in names[series.name]:
+                raise FactsError(f"{where}: lacking: {name} is there")
+            _check_known(where, "lacking", "patch of another series", name, others)
 
 
 def _releases(package: Package) -> list[Release]:
@@ -511,8 +654,9 @@ def patch_folders(package: Package, version: str, root: Path = ROOT) -> list[Pat
 
 
 def patches(package: Package, version: str, root: Path = ROOT) -> list[Path]:
-    """Return the patches for a version of a package, in the order in which they apply."""
-    every = [patch for folder in patch_folders(package, version, root) for patch in sorted(folder.glob("*.patch"))]
+    """Return the patches for a version of a package, in the order in which they apply: by number, over all folders."""
+    every = [patch for folder in patch_folders(package, version, root) for patch in folder.glob("*.patch")]
+    every.sort(key=lambda patch: patch.name)
     return every if package.speedups else [patch for patch in every if not is_for_speed(patch)]
 
 

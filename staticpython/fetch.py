@@ -375,12 +375,15 @@ def record(package: Package, release: Release, origin: str, path: Path) -> None:
 
 
 def read_record(path: Path) -> Fetched:
-    """Return what `record` wrote; raises FetchError for what another version of this program did."""
+    """Return what `record` wrote; raises FetchError for what another version of this program did.
+
+    What that one knew of a release and this one does not, says nothing about the file.
+    """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        package, origin = data.pop("package"), data.pop("origin")
-        pypi = PyPI(**data.pop("pypi")) if data["pypi"] else data.pop("pypi")
-        return Fetched(package, Release(**data, pypi=pypi), origin)
+        pypi = PyPI(**data["pypi"]) if data["pypi"] else None
+        known = {field.name: data[field.name] for field in dataclasses.fields(Release) if field.name in data}
+        return Fetched(data["package"], Release(**known | {"pypi": pypi}), data["origin"])
     except (KeyError, TypeError, ValueError) as error:
         raise FetchError(f"{path}: is no record of a fetched file ({error!r}): remove it and run make again") from None
 

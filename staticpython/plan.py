@@ -20,6 +20,7 @@ from staticpython.config import (
     Release,
     Series,
     Toolchain,
+    of_series,
     patches,
     pick,
     without_speedups,
@@ -36,7 +37,7 @@ class Options:
 
     arches: tuple[str, ...]
     cpu: str = ""
-    python: str = "3.13"
+    python: str = ""
     toolchain: str = "zig"
     toolchain_prefix: str = ""
     launcher: str = ""
@@ -109,6 +110,11 @@ class Target:
         """The arch's name: names the folder in build/ and logs/."""
         return self.arch.name
 
+    @property
+    def interpreter(self) -> Package:
+        """The interpreter's package, as its series has it."""
+        return next(p for p in self.packages if p.kind == "cpython")
+
     def needs(self, package: Package) -> list[str]:
         """Return the packages of this target that must be installed before `package` is configured."""
         here = {p.name for p in self.packages}
@@ -126,6 +132,7 @@ class Plan:
     options: Options
     series: Series
     version: str
+    date: str
     sources: tuple[Source, ...]
     targets: tuple[Target, ...]
     trainers: tuple[str, ...]
@@ -185,7 +192,9 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     sources = tuple(_make_source(facts.packages[n]) for n in sorted(wanted))
     version = next(s.release.version for s in sources if s.package.kind == "cpython" and s.release)
     trainers = tuple(t.name for t in facts.toolchains.values() if t.profile_generate)
-    return Plan(options, series, version, sources, targets, trainers)
+    # One date for whatever is built here: the libraries serve every series.
+    date = max(s.date for s in facts.series.values())
+    return Plan(options, series, version, date, sources, targets, trainers)
 
 
 def _check_modules(facts: Facts, series: Series) -> None:
@@ -239,16 +248,17 @@ def choose_releases(facts: Facts, wanted: tuple[str, ...]) -> Facts:
 
 
 def _choose_python(facts: Facts, wanted: str) -> tuple[Series, Facts]:
-    """Find the release for a series (`3.13`) or an exact version; the facts returned hold only that release."""
-    (cpython,) = (p for p in facts.packages.values() if p.kind == "cpython")
-    release = next((r for r in cpython.releases if r.version == wanted or r.version.startswith(f"{wanted}.")), None)
-    if release is None:
-        pick("Python", wanted, [*facts.series, *(r.version for r in cpython.releases)])
-        raise UsageError(f"Python {wanted}: a series without a release in configs/packages/{cpython.name}.yml")
-    series = release.version.rpartition(".")[0]
-    pick("Python series", series, list(facts.series))
-    only = dataclasses.replace(cpython, releases=[release])
-    return facts.series[series], dataclasses.replace(facts, packages=facts.packages | {cpython.name: only})
+    """Find the release for a series or an exact version; in the facts returned the interpreter is that release's."""
+    wanted = wanted or facts.default_series
+    every = {r.version: s for s in facts.series.values() for r in s.releases}
+    pick("Python", wanted, [*facts.series, *every])
+    series = facts.series.get(wanted) or every[wanted]
+    cpython = of_series(facts.cpython, series)
+    releases = [r for r in cpython.releases if wanted in (r.version, series.name)]
+    if not releases:
+        raise UsageError(f"Python {wanted}: --release asks for another one")
+    only = dataclasses.replace(cpython, releases=releases[:1])
+    return series, dataclasses.replace(facts, packages=facts.packages | {cpython.name: only})
 
 
 def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, arch: Arch) -> Target:
@@ -260,14 +270,16 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
     roots = [replaced.get(n) or n for m in modules.values() for n in m.needs]
     names = _closure(facts, [*toolchain.builds, *toolchain.needs, *roots])
     always = [p.name for p in facts.packages.values() if p.runtime_data or p.kind == "cpython"]
-    packages = tuple(facts.packages[n] for n in [*names, *(n for n in always if n not in names)])
-    interpreter = next(p for p in packages if p.kind == "cpython")
-    release = interpreter.releases[0]
+    interpreter = facts.cpython
+    if toolchain.preserve_none and arch.preserve_none:
+        interpreter = dataclasses.replace(interpreter, configure=[*interpreter.configure, *series.tail_calls])
+    chosen = facts.packages | {interpreter.name: interpreter}
+    packages = tuple(chosen[n] for n in [*names, *(n for n in always if n not in names)])
     fast = Optimisation() if options.plain else toolchain.optimisation
     if not options.speedups:  # the profile is of the patched sources
         fast = dataclasses.replace(fast, profile_use=[], profile_ldflags=[], data_ldflags=[])
-    profile = release.profile if fast.profile_use else None
-    order = release.order if fast.profile_ldflags else None
+    profile = series.profile if fast.profile_use else None
+    order = series.order if fast.profile_ldflags else None
     pie = arch.pie if options.pie is None else options.pie
     cpu = arch.cpus.get(options.cpu) or next(iter(arch.cpus.values()))
     return Target(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import re
 import shlex
@@ -17,8 +18,6 @@ from staticpython.config import ROOT, Arch, Package, patches
 from staticpython.plan import Plan, Source, Target, fitting_releases, unpacked
 from staticpython.setup_local import render_setup_local
 
-# Dates in what is built are the release day of the newest CPython listed, 2026-08-05 (reproducible-builds.org).
-SOURCE_DATE_EPOCH = 1785888000
 FACT_GLOBS = (
     "Makefile.in",
     "generate.py",
@@ -96,7 +95,7 @@ class TargetView:
     @property
     def cpython(self) -> Package:
         """The interpreter's package."""
-        return next(p for p in self.target.packages if p.kind == "cpython")
+        return self.target.interpreter
 
     @property
     def exported(self) -> list[str]:
@@ -146,7 +145,7 @@ def render(plan: Plan, output: Path, arguments: list[str], python: str = sys.exe
         python=python,
         arguments=shlex.join(arguments),
         options=plan.options,
-        source_date_epoch=SOURCE_DATE_EPOCH,
+        source_date_epoch=_epoch(plan.date),
         series=plan.series.name,
         sources=sources,
         sources_of={s.name: s for s in sources},
@@ -160,6 +159,11 @@ def render(plan: Plan, output: Path, arguments: list[str], python: str = sys.exe
     # A recipe is a prerequisite of what it makes: only a change of its own text rebuilds the package.
     files |= {Path(m.group(1)): m.group(2) for m in _RECIPE.finditer(makefile)}
     return files
+
+
+def _epoch(date: str) -> int:
+    """Return the second in which a day begins: the time of what is built (reproducible-builds.org)."""
+    return int(datetime.datetime.fromisoformat(date).replace(tzinfo=datetime.timezone.utc).timestamp())
 
 
 def _environment() -> jinja2.Environment:

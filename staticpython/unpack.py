@@ -154,9 +154,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def body() -> int:
-        package = load_facts().packages[options.package]
-        package = without_speedups(package) if options.no_speedups else package
+        facts = load_facts()
         release = read_record(options.record).release if options.record else None
+        package = facts.packages[options.package]
+        package = facts.in_series(package, release.version) if release else package
+        package = without_speedups(package) if options.no_speedups else package
         options.into.mkdir(parents=True, exist_ok=True)
         prepare(package, release, options.downloads, options.into)
         return 0

@@ -3,7 +3,7 @@
 MODULES is a file with their names, and behind a name that of the file where it is another; LIB is the folder with their
 source. What stands together in MODULES is together in memory, so what start-up imports comes first. Run by CPython's
 Makefile with the Python that freezes its other modules, which may lack every C extension (so no struct, no opcode), and
-included by Python/frozen.c (patches/cpython-3.13/0014).
+included by Python/frozen.c (patch 0014).
 
 A module's code becomes a list of objects, each of which refers only to those before it; the last is the code itself.
 code.c reads that in two fifths of the instructions that marshal takes. Numbers are LEB128. A string is a number too:

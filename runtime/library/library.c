@@ -2,8 +2,8 @@
  * functions of _imp and for what is frozen anyway. To import such a module
  * takes no look into its folder and reads no file; otherwise all is as if it
  * had come out of its .pyc: found where its folder is in sys.path, with the
- * same loader, file name and attributes (patches/cpython-3.13/0014). A part
- * of Python/import.c.
+ * same loader, file name and attributes (patch 0014). A part of
+ * Python/import.c.
  *
  * A file that was changed is read: one whose size and time are those of the
  * tree as built is not opened, what another one holds is compared (cp -r gives

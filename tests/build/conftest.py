@@ -58,6 +58,11 @@ class BuiltTarget:
         return self.tree / f"lib/python{self.plan['series']}"
 
     @property
+    def tag(self) -> str:
+        """`cpython-` and the series without its dots, as in the names of compiled files."""
+        return f"cpython-{str(self.plan['series']).replace('.', '')}"
+
+    @property
     def cc(self) -> Path:
         return self.build / f"toolchain/bin/{self.triple}-cc"
 

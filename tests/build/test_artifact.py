@@ -310,7 +310,8 @@ def test_pip_takes_musllinux_wheels_and_no_others(target: BuiltTarget, moved: Pa
     for python in (moved / "bin/python3", tmp_path / "venv/bin/python3"):
         for options in ((), ("-I",)):
             shown = target.run(*options, "-m", "pip", "debug", "--verbose", python=python)
-            tags = re.findall(r"^  cp313-cp313-(\S+)$", shown, re.MULTILINE)
+            abi = target.tag.replace("cpython-", "cp")
+            tags = re.findall(rf"^  {abi}-{abi}-(\S+)$", shown, re.MULTILINE)
             assert tags == [f"musllinux_1_2_{arch}", f"musllinux_1_1_{arch}", f"musllinux_1_0_{arch}", f"linux_{arch}"]
 
 

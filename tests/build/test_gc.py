@@ -1,6 +1,7 @@
 """The garbage collector: the same answers, finalizers and callbacks as stock CPython, whatever start-up made.
 
-`test_random_programs` compares with a CPython 3.13 of this machine: STOCK_PYTHON names it, or it is found in the PATH.
+`test_random_programs` compares with a CPython of the same series of this machine: STOCK_PYTHON names it, or it is found
+in the PATH.
 GC_SEED repeats a run, GC_PROGRAMS says how many programs.
 """
 
@@ -81,18 +82,20 @@ def random_program(rng: random.Random) -> str:
     return "\n".join(lines)
 
 
-def stock() -> str:
-    """CPython 3.13 of this machine, on glibc."""
-    for name in (os.environ.get("STOCK_PYTHON", ""), "python3.13"):
+def stock(series: str) -> str:
+    """CPython of a series, of this machine, on glibc."""
+    for name in (os.environ.get("STOCK_PYTHON", ""), f"python{series}"):
         path = shutil.which(name) if name else None
         asked = (
-            subprocess.run([path, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True)
+            subprocess.run(
+                [path, "-c", "import sys; print(*sys.version_info[:2], sep='.')"], capture_output=True, text=True
+            )
             if path
             else None
         )
-        if path and asked and asked.stdout.strip() == "(3, 13)":
+        if path and asked and asked.stdout.strip() == series:
             return path
-    pytest.skip("no stock python3.13 here: set STOCK_PYTHON, to Debian's that `make bench` unpacks, for one")
+    pytest.skip(f"no stock python{series} here: set STOCK_PYTHON, to Debian's that `make bench` unpacks, for one")
 
 
 def outcome(command: list[str], program: Path) -> str:
@@ -114,7 +117,7 @@ def outcome(command: list[str], program: Path) -> str:
 def test_random_programs(target: BuiltTarget, tmp_path: Path) -> None:
     if target.emulator:
         pytest.skip("what is compared is the same code for every CPU; stock CPython is this machine's")
-    other = [stock()]
+    other = [stock(target.plan["series"])]
     seed = int(os.environ.get("GC_SEED", random.randrange(2**32)))
     print(f"GC_SEED={seed}")
     for number in range(int(os.environ.get("GC_PROGRAMS", "60"))):

@@ -10,11 +10,21 @@ import pytest
 from staticpython.config import ROOT
 from tests.build.conftest import PROGRAMS, BuiltTarget, compile_program
 
-LINES = (ROOT / "runtime/library/modules.txt").read_text().splitlines()
-# name: that of its file
-MODULES = {line.split()[0]: line.split()[-1] for line in LINES}
-# What start-up imports.
-FIRST = set(list(MODULES)[: list(MODULES).index("site") + 1])
+
+def lines_of(target: BuiltTarget) -> list[str]:
+    return (ROOT / f"runtime/library/modules-{target.plan['series']}.txt").read_text().splitlines()
+
+
+def modules_of(target: BuiltTarget) -> dict[str, str]:
+    """The executable's modules, each with the name of its file."""
+    return {line.split()[0]: line.split()[-1] for line in lines_of(target)}
+
+
+def first_of(target: BuiltTarget) -> set[str]:
+    """What start-up imports."""
+    modules = list(modules_of(target))
+    return set(modules[: modules.index("site") + 1])
+
 
 # How code is compared, all that can be asked of it.
 SHOW_CODE = """
@@ -106,14 +116,15 @@ def _has_library(target: BuiltTarget) -> None:
         pytest.skip("this profile's executable holds no modules")
 
 
-def test_list_is_sorted_after_what_start_up_imports() -> None:
-    rest = LINES[len(FIRST) :]
+def test_list_is_sorted_after_what_start_up_imports(target: BuiltTarget) -> None:
+    lines = lines_of(target)
+    rest = lines[len(first_of(target)) :]
     assert sorted(rest) == rest
-    assert len(MODULES) == len(LINES)
+    assert len(modules_of(target)) == len(lines)
 
 
 def test_code_is_that_of_the_source(target: BuiltTarget) -> None:
-    assert target.run("-c", COMPARE, *(word for pair in MODULES.items() for word in pair)) == ""
+    assert target.run("-c", COMPARE, *(word for pair in modules_of(target).items() for word in pair)) == ""
 
 
 def test_random_code_is_that_of_the_source(target: BuiltTarget, seed: int, tmp_path: Path) -> None:
@@ -133,7 +144,7 @@ def test_random_code_is_that_of_the_source(target: BuiltTarget, seed: int, tmp_p
 def test_start_up_imports_what_stands_first(target: BuiltTarget) -> None:
     code = "import sys; print([n for n, m in sys.modules.items() if getattr(m.__spec__, 'origin', '') != 'built-in'])"
     names = set(ast.literal_eval(target.run("-c", code))) - {"__main__", "os.path", "sys", "builtins"}
-    assert names == FIRST
+    assert names == first_of(target)
 
 
 def test_frozen_modules_keep_their_names(target: BuiltTarget) -> None:
@@ -168,7 +179,7 @@ def test_interpreters_in_one_process(target: BuiltTarget) -> None:
 
 def test_no_file_is_read(target: BuiltTarget) -> None:
     assert target.run("-c", OPENED) == "[]"
-    assert "tool.cpython-313.pyc" in target.run("-X", "frozen_modules=off", "-c", OPENED)
+    assert f"tool.{target.tag}.pyc" in target.run("-X", "frozen_modules=off", "-c", OPENED)
 
 
 def test_other_names_are_not_found(target: BuiltTarget) -> None:

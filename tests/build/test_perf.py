@@ -1,4 +1,4 @@
-"""perf's view of Python functions: -X perf, -X perf_jit, sys.activate_stack_trampoline (patches/cpython-3.13/0040)."""
+"""perf's view of Python functions: -X perf, -X perf_jit, sys.activate_stack_trampoline (patch 0040)."""
 
 from __future__ import annotations
 

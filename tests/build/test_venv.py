@@ -16,6 +16,11 @@ SHOW = "import json, os, sys; print(os.__file__, sys.prefix, sys.base_prefix, os
 pytestmark = [pytest.mark.usefixtures("programs"), pytest.mark.any_cpu("Python code and links")]
 
 
+def library_of(tree: Path) -> str:
+    """The name of the library's folder: that of the series."""
+    return next((tree / "lib").glob("python3.*")).name
+
+
 def link_beside(tree: Path, folder: Path) -> Path:
     """A link whose name is not Python's."""
     (folder / "l3").symlink_to(tree / "bin/python3")
@@ -25,7 +30,7 @@ def link_beside(tree: Path, folder: Path) -> Path:
 def link_in_home(tree: Path, folder: Path) -> Path:
     """As ~/.local/bin/python3, with a lib folder beside it that holds no standard library."""
     (folder / "home/.local/bin").mkdir(parents=True)
-    (folder / "home/.local/lib/python3.13/site-packages").mkdir(parents=True)
+    (folder / "home/.local/lib" / library_of(tree) / "site-packages").mkdir(parents=True)
     (folder / "home/.local/bin/python3").symlink_to(tree / "bin/python3")
     return folder / "home/.local/bin/python3"
 
@@ -33,8 +38,8 @@ def link_in_home(tree: Path, folder: Path) -> Path:
 def chain_of_links(tree: Path, folder: Path) -> Path:
     for name in ("one", "two", "three"):
         (folder / name).mkdir()
-    (folder / "one/python3.13").symlink_to(os.path.relpath(tree / "bin/python3", (folder / "one").resolve()))
-    (folder / "two/python").symlink_to("../one/python3.13")
+    (folder / "one/python3.x").symlink_to(os.path.relpath(tree / "bin/python3", (folder / "one").resolve()))
+    (folder / "two/python").symlink_to("../one/python3.x")
     (folder / "three/py").symlink_to(folder / "two/python")
     return folder / "three/py"
 
@@ -49,8 +54,8 @@ def relative_link_in_linked_folder(tree: Path, folder: Path) -> Path:
 
 
 def link_below_another_library(tree: Path, folder: Path) -> Path:
-    """As /usr/local/bin/python3 where a distribution has /usr/lib/python3.13."""
-    other = folder / "usr/lib" / next((tree / "lib").glob("python3.*")).name
+    """As /usr/local/bin/python3 where a distribution has its own library."""
+    other = folder / "usr/lib" / library_of(tree)
     other.mkdir(parents=True)
     (other / "os.py").write_text("raise SystemExit('the wrong library')\n")
     (folder / "usr/local/bin").mkdir(parents=True)
@@ -122,5 +127,5 @@ def test_other_tools(target: BuiltTarget, tmp_path: Path, tool: str) -> None:
     else:
         shutil.copy(target.binary, tmp_path / "env/bin/python")
         recorded = f"base-executable = {target.binary}\n"
-    (tmp_path / "env/pyvenv.cfg").write_text(f"home = {tmp_path}\n{recorded}version_info = 3.13\n")
+    (tmp_path / "env/pyvenv.cfg").write_text(f"home = {tmp_path}\n{recorded}version_info = {target.plan['series']}\n")
     check(target, tmp_path / "env", tmp_path)

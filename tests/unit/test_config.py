@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from staticpython import cli
 from staticpython.config import ROOT, Facts, load_facts, patches
 from staticpython.errors import FactsError
 from staticpython.keys import SECTIONS, render_keys
+from staticpython.patch_headers import read_header
 from staticpython.plan import Options, make_plan
 from staticpython.render import render
 from staticpython.schema import is_derived
+
+SERIES = sorted(load_facts().series)
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -66,7 +70,22 @@ def edit(path: Path, old: str, new: str) -> None:
             "x86_64-linux-mulls ",
             ["supported.txt:2", "did you mean 'x86_64-linux"],
         ),
-        ("setup_local/3.13.yml", "  math: {sources: [mathmodule.c]}", "  math: {}", ["modules.math", "disabled"]),
+        *(
+            (f"setup_local/{name}.yml", "  math: {sources: [mathmodule.c]}", "  math: {}", ["modules.math", "disabled"])
+            for name in SERIES
+        ),
+        ("configs/packages/cpython.yml", "default_series: ", "default_series: x", ["default_series", "no series 'x"]),
+        ("configs/packages/cpython.yml", "default_series: ", "summary: ", ["default_series", "missing"]),
+        *(
+            mistake
+            for name in SERIES
+            for mistake in (
+                (f"configs/series/{name}.yml", 'version: "', 'version: "2', ["releases[0].version", "another series"]),
+                (f"configs/series/{name}.yml", "sha256: ", "sha256: X", [f"{name}.yml", "releases[0].sha256", "64"]),
+                (f"configs/series/{name}.yml", 'date: "', 'date: "x', [f"{name}.yml", "date", "is no day"]),
+                (f"configs/series/{name}.yml", "  runtime/", "  rntime/", [f"{name}.yml", "overlay: no file"]),
+            )
+        ),
     ],
 )
 def test_mistakes_are_named(project: Path, file: str, old: str, new: str, words: list[str]) -> None:
@@ -97,9 +116,67 @@ def test_patches_apply_by_leading_version(project: Path) -> None:
     for name in ("musl-1.2", "musl-1.2.6", "musl-1.2.5"):
         (project / "patches" / name).mkdir()
         (project / "patches" / name / "0001-x.patch").touch()
-    names = [p.parent.name for p in patches(package, "1.2.6", project)]
-    assert names[-2:] == ["musl-1.2", "musl-1.2.6"]
-    assert "musl-1.2.5" not in names
+    (project / "patches/musl-1.2.6/0001-x.patch").rename(project / "patches/musl-1.2.6/9999-y.patch")
+    found = patches(package, "1.2.6", project)
+    names = [p.parent.name for p in found]
+    assert {"musl", "musl-1.2", "musl-1.2.6"} == set(names)
+    # One order for all folders: by number.
+    assert [p.name for p in found] == sorted(p.name for p in found)
+    assert names.index("musl-1.2") <= 1 and names[-1] == "musl-1.2.6"
+
+
+@pytest.fixture
+def newer(project: Path) -> Path:
+    """The folder of patches of one more series, which is the default one under another number."""
+    facts = load_facts(project)
+    name = facts.default_series
+    series = (project / f"configs/series/{name}.yml").read_text()
+    for release in facts.series[name].releases:
+        series = series.replace(f'"{release.version}"', '"9.9.1"')
+    (project / "configs/series/9.9.yml").write_text(series)
+    shutil.copy(project / f"setup_local/{name}.yml", project / "setup_local/9.9.yml")
+    folder = project / "patches/cpython-9.9"
+    shutil.copytree(project / f"patches/cpython-{name}", folder)
+    return folder
+
+
+def test_a_series_without_its_patches_is_refused(project: Path, newer: Path) -> None:
+    """What makes it right, or what this project builds, cannot be forgotten; what is for speed can."""
+    assert "9.9" in load_facts(project).series
+    patches_of = sorted(newer.glob("*.patch"))
+    needed, *_ = (patch for patch in patches_of if read_header(patch).kind != "speed")
+    for patch in patches_of:
+        if patch == needed or read_header(patch).kind == "speed":
+            patch.unlink()
+    with pytest.raises(FactsError, match=rf"9\.9\.yml: patches of .* that 9\.9 has not: {needed.stem};"):
+        load_facts(project)
+    facts = project / "configs/series/9.9.yml"
+    text = facts.read_text().replace("lacking:\n", "lacking:\n  REPLACED: why\n")
+    text = text if "REPLACED" in text else f"{text}lacking:\n  REPLACED: why\n"
+    facts.write_text(text.replace("REPLACED", needed.stem))
+    load_facts(project)
+    facts.write_text(text.replace("REPLACED", f"{needed.stem}: why\n  0000-nothing"))
+    with pytest.raises(FactsError, match="lacking: no patch of another series '0000-nothing'"):
+        load_facts(project)
+    there = next(patch.stem for patch in newer.glob("*.patch"))
+    facts.write_text(text.replace("REPLACED", f"{needed.stem}: why\n  {there}"))
+    with pytest.raises(FactsError, match=f"lacking: {there} is there"):
+        load_facts(project)
+    shutil.rmtree(newer)
+    with pytest.raises(FactsError, match=r"9.9.yml: patches of .* that 9.9 has not"):
+        load_facts(project)
+
+
+@pytest.mark.parametrize("series", SERIES)
+def test_a_release_is_its_series(series: str) -> None:
+    """Whoever knows only the release, as unpack does, gets the same package as the plan has."""
+    facts = load_facts()
+    made = make_plan(facts, Options(arches=("x86_64",), python=series))
+    (source,) = (s for s in made.sources if s.name == "cpython")
+    found = facts.in_series(facts.packages["cpython"], made.version)
+    assert made.series.name == series and made.version.startswith(f"{series}.")
+    assert (found.overlay, found.only_for_speed) == (source.package.overlay, source.package.only_for_speed)
+    assert {p.parent.name for p in source.patches} == {"cpython", f"cpython-{series}"}
 
 
 def test_the_facts_are_well() -> None:
@@ -161,6 +238,7 @@ def test_every_key_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     plans += [Options(arches=("x86_64",), toolchain=name) for name in facts.toolchains if name != "gcc"]
     plans += [Options(arches=("x86_64",), launcher=name) for name in facts.launchers]
     plans += [Options(arches=("x86_64",), profile=name) for name in facts.profiles]
+    plans += [Options(arches=("x86_64",), python=name) for name in facts.series]
     documentation = {"Package.homepage", "Expectation.reason"}
     assert unread(facts, plans, monkeypatch) <= documentation
 

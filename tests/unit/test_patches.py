@@ -6,6 +6,7 @@ import dataclasses
 import re
 import subprocess
 import tarfile
+import textwrap
 import zipfile
 from collections.abc import Iterator
 from functools import cache
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from staticpython.config import load_facts, patches, without_speedups
+from staticpython.config import Package, Release, load_facts, patches, without_speedups
 from staticpython.errors import FactsError
 from staticpython.patch_headers import read_header
 from staticpython.plan import Options, fitting_releases, make_plan
@@ -21,12 +22,26 @@ from staticpython.plan import Options, fitting_releases, make_plan
 ROOT = Path(__file__).resolve().parents[2]
 PATCHES = sorted((ROOT / "patches").glob("*/*.patch"))
 FACTS = load_facts()
-# Package -> the release that its patches are for; a part of another package's source has that one's.
+
+
+def releases(package: Package) -> list[Release]:
+    """Return the releases that a package's patches are for: one, of the interpreter one of each series.
+
+    A part of another package's source has that one's.
+    """
+    if package.kind == "cpython":
+        return [series.releases[0] for series in FACTS.series.values()]
+    return fitting_releases(FACTS.packages[package.source_of or package.name])[:1]
+
+
+# What it is called here -> a package, and the release.
 PATCHED = {
-    name: release
+    f"{name}-{release.version}": (package, release)
     for name, package in FACTS.packages.items()
-    if patches(package, (release := fitting_releases(FACTS.packages[package.source_of or name])[0]).version)
+    for release in releases(package)
+    if patches(package, release.version)
 }
+PYTHONS = [name for name, (package, _) in PATCHED.items() if package.kind == "cpython"]
 
 
 def names(patch: Path) -> str:
@@ -44,9 +59,24 @@ def test_name_and_header(patch: Path) -> None:
         assert f"def {test}(" in (ROOT / file).read_text(), f"{names(patch)}: Tested: {file} has no {test}"
 
 
-def test_numbers_are_given_once() -> None:
-    numbers = [(patch.parent, patch.name[:4]) for patch in PATCHES]
-    assert len(set(numbers)) == len(numbers), "two patches of a package with the same number"
+@pytest.mark.parametrize("name", PATCHED)
+def test_numbers_are_given_once(name: str) -> None:
+    package, release = PATCHED[name]
+    numbers = [patch.name[:4] for patch in patches(package, release.version)]
+    assert len(set(numbers)) == len(numbers), "two patches of a package with the same number, which orders them"
+    assert numbers == sorted(numbers)
+
+
+def test_a_number_is_one_topic_in_every_series() -> None:
+    topics = {(patch.name[:4], patch.name) for patch in PATCHES if patch.parent.name.startswith("cpython")}
+    assert len(topics) == len(dict(topics)), "a number that stands for two topics"
+
+
+def test_a_patch_for_every_series_stands_once() -> None:
+    for patch in (ROOT / "patches/cpython").glob("*.patch"):
+        assert [names(p) for p in PATCHES if p.name == patch.name] == [names(patch)]
+    texts = [p.read_text(encoding="utf-8") for p in PATCHES if p.parent.name.startswith("cpython")]
+    assert len(set(texts)) == len(texts), "the same patch for two series belongs into patches/cpython"
 
 
 GOOD = """\
@@ -130,15 +160,15 @@ def members(archive: Path, wanted: set[str], inner: str) -> Iterator[tuple[str, 
 @cache
 def pristine(name: str) -> dict[str, bytes]:
     """Return the files, as released, that a package's patches touch."""
-    release = PATCHED[name]
+    package, release = PATCHED[name]
     archive = ROOT / "downloads" / release.file
-    wanted = {file for patch in patches(FACTS.packages[name], release.version) for file in touched_files(patch)}
+    wanted = {file for patch in patches(package, release.version) for file in touched_files(patch)}
     return dict(members(archive, wanted, release.inner or ""))
 
 
 def source(name: str, request: pytest.FixtureRequest) -> dict[str, bytes]:
     """Return a package's files, or skip: CI says --sources, and then what an ordinary build fetches must be there."""
-    release = PATCHED[name]
+    _, release = PATCHED[name]
     if (ROOT / "downloads" / release.file).is_file():
         return pristine(name)
     plan = make_plan(FACTS, Options(arches=tuple(FACTS.arches)))
@@ -150,31 +180,42 @@ def source(name: str, request: pytest.FixtureRequest) -> dict[str, bytes]:
 @pytest.mark.parametrize("speedups", [True, False], ids=["all", "no-speedups"])
 @pytest.mark.parametrize("name", PATCHED)
 def test_patches_apply_in_order(name: str, speedups: bool, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    package = FACTS.packages[name] if speedups else without_speedups(FACTS.packages[name])
+    package, release = PATCHED[name]
+    package = package if speedups else without_speedups(package)
+    # What several series share has the lines of the default one.
+    shared = ROOT / "patches" / package.name
+    exact = package.kind != "cpython" or release in FACTS.series[FACTS.default_series].releases
     for file, data in source(name, request).items():
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_bytes(data)
-    for patch in patches(package, PATCHED[name].version):
+    for patch in patches(package, release.version):
         command = ["patch", "-p1", "--fuzz=0", "--batch", "--forward", "-i", str(patch)]
         run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert run.returncode == 0, f"{names(patch)}: {run.stdout}"
         assert "fuzz" not in run.stdout
         # Where all are applied, nothing has moved.
-        assert not speedups or "offset" not in run.stdout, f"{names(patch)}: {run.stdout}"
+        moved = speedups and (exact or patch.parent != shared) and "offset" in run.stdout
+        assert not moved, f"{names(patch)}: {run.stdout}"
     for path in tmp_path.rglob("*.py"):
         compile(path.read_text(encoding="utf-8"), str(path), "exec")
 
 
-def test_cpython_has_the_tests_that_patches_name(
-    request: pytest.FixtureRequest,
-) -> None:
-    source("cpython", request)
-    with tarfile.open(ROOT / "downloads" / PATCHED["cpython"].file) as tar:
+@pytest.mark.parametrize("name", PYTHONS)
+def test_cpython_has_the_tests_that_patches_name(name: str, request: pytest.FixtureRequest) -> None:
+    source(name, request)
+    package, release = PATCHED[name]
+    with tarfile.open(ROOT / "downloads" / release.file) as tar:
         found = re.findall(r"/Lib/test/(test_\w+)(?:\.py|$|/)", "\n".join(tar.getnames()), re.MULTILINE)
-    missing = {names(p): [t for t in read_header(p).cpython_tests if t not in found] for p in PATCHES}
+    # Other packages' patches are tested by those of the default series.
+    others = [p for p in PATCHES if not p.parent.name.startswith("cpython")] if name == PYTHONS[0] else []
+    missing = {
+        names(p): [t for t in read_header(p).cpython_tests if t not in found]
+        for p in [*patches(package, release.version), *others]
+    }
     assert not {patch: tests for patch, tests in missing.items() if tests}
 
 
+@pytest.mark.parametrize("series", FACTS.series)
 @pytest.mark.parametrize(
     ("machine", "maxsize", "expected"),
     [
@@ -184,9 +225,9 @@ def test_cpython_has_the_tests_that_patches_name(
         ("aarch64", 2**63 - 1, "linux-aarch64"),
     ],
 )
-def test_platform_is_that_of_the_interpreter(machine: str, maxsize: int, expected: str) -> None:
-    patch = (ROOT / "patches/cpython-3.13/0003-sysconfig-i686-platform.patch").read_text(encoding="utf-8")
-    added = re.findall(r"(?m)^\+ {12}(?!\+)(.*)$", patch)
+def test_platform_is_that_of_the_interpreter(series: str, machine: str, maxsize: int, expected: str) -> None:
+    patch = (ROOT / f"patches/cpython-{series}/0003-sysconfig-i686-platform.patch").read_text(encoding="utf-8")
+    added = textwrap.dedent("\n".join(re.findall(r"(?m)^\+( .*)$", patch)))
     scope = {"machine": machine, "sys": type("sys", (), {"maxsize": maxsize})}
-    exec("\n".join(added), scope)
+    exec(added, scope)
     assert f"linux-{scope['machine']}" == expected

@@ -15,6 +15,8 @@ from staticpython.config import ROOT, load_facts, patches
 from staticpython.plan import Options, make_plan
 from staticpython.render import render, write
 
+DEFAULT = load_facts().default_series
+
 
 @pytest.fixture(autouse=True)
 def x86_64_host(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +51,12 @@ def rebuilt(folder: Path, project: Path, arch: str, changed: str) -> set[str]:
 @pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
 @pytest.mark.parametrize(
     "changed",
-    ["patches/cpython-3.13/0001-modules-of-packagers.patch", "runtime/library/modules.txt", "runtime/library/code.c"],
+    [
+        "patches/cpython/0001-modules-of-packagers.patch",
+        f"patches/cpython-{DEFAULT}/0002-sysconfig-compilers.patch",
+        f"runtime/library/modules-{DEFAULT}.txt",
+        "runtime/library/code.c",
+    ],
 )
 def test_what_is_patched_into_the_interpreter_rebuilds_the_interpreter_only(
     project: Path, tmp_path_factory: pytest.TempPathFactory, arch: str, changed: str

@@ -48,6 +48,8 @@ def plan_of(package: Package) -> dict[str, object]:
 def test_a_fallback_is_in_the_tree_and_in_the_manifest(two: Package, tmp_path: Path) -> None:
     path = tmp_path / "build/fetched/thing.json"
     record(two, *fetch(two, Places(tmp_path / "downloads")), path)
+    older = json.loads(path.read_text()) | {"a_key_that_is_gone": None}
+    path.write_text(json.dumps(older))
     chosen = read_record(path)
     assert chosen == Fetched("thing", two.releases[1], "downloads")
     prepare(two, chosen.release, tmp_path / "downloads", tmp_path / "build/sources")

@@ -21,6 +21,8 @@ from staticpython.plan import Options, make_plan
 from staticpython.render import quote, render, write
 
 ARCHES = sorted(load_facts().arches)
+OTHERS = sorted(set(load_facts().series) - {load_facts().default_series})
+GOLDEN = [*((arch, arch, "") for arch in ARCHES), *((f"python-{series}", "x86_64", series) for series in OTHERS)]
 
 
 @pytest.fixture(autouse=True)
@@ -28,15 +30,17 @@ def x86_64_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_module, "host_machine", lambda: "x86_64")
 
 
-def rendered(arch: str) -> dict[Path, str]:
-    return render(make_plan(load_facts(), Options(arches=(arch,))), ROOT, [f"--arch={arch}"], python="python3")
+def rendered(arch: str, python: str = "") -> dict[Path, str]:
+    options = Options(arches=(arch,), python=python)
+    return render(make_plan(load_facts(), options), ROOT, [f"--arch={arch}"], python="python3")
 
 
-@pytest.mark.parametrize("arch", ARCHES)
+# The default series on each arch, each other series on one: what differs with the series does not with the arch.
+@pytest.mark.parametrize(("folder", "arch", "python"), GOLDEN, ids=[folder for folder, _, _ in GOLDEN])
 @pytest.mark.parametrize("name", ["Makefile", "Setup.local"])
-def test_golden(arch: str, name: str) -> None:
-    (text,) = (t for p, t in rendered(arch).items() if p.name == name)
-    golden = ROOT / "tests/golden" / arch / name
+def test_golden(folder: str, arch: str, python: str, name: str) -> None:
+    (text,) = (t for p, t in rendered(arch, python).items() if p.name == name)
+    golden = ROOT / "tests/golden" / folder / name
     if os.environ.get("UPDATE_GOLDEN"):
         golden.parent.mkdir(parents=True, exist_ok=True)
         golden.write_text(text)
@@ -52,9 +56,11 @@ def test_rendering_is_stable_and_writes_only_what_changed(tmp_path: Path) -> Non
     assert {p: (tmp_path / p).stat().st_mtime_ns for p in first} == before
 
 
-@pytest.mark.parametrize("arch", [*ARCHES, "all"])
-def test_make_understands_it(arch: str, tmp_path: Path) -> None:
-    assert cli.main([f"--arch={arch}", f"--output={tmp_path}", "--quiet"]) == 0
+@pytest.mark.parametrize(
+    "option", [*(f"--arch={arch}" for arch in [*ARCHES, "all"]), *(f"--python={series}" for series in OTHERS)]
+)
+def test_make_understands_it(option: str, tmp_path: Path) -> None:
+    assert cli.main([option, f"--output={tmp_path}", "--quiet"]) == 0
     # -q: exit code 1 says that there is work to do, 2 that the file is wrong.
     run = subprocess.run(["make", "-pq", "-C", tmp_path, "help"], capture_output=True, text=True, check=False)
     assert run.returncode < 2, run.stderr
@@ -131,6 +137,18 @@ def test_list_and_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert "all well" in capsys.readouterr().out
 
 
+def test_unknown_python_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--python=3.1"]) == 2
+    said = capsys.readouterr().err
+    assert "unknown Python '3.1'" in said and all(name in said for name in load_facts().series)
+
+
+def test_the_makefile_keeps_its_series(tmp_path: Path) -> None:
+    """Another default, later, is for new folders: make never turns one interpreter into another."""
+    assert cli.main([f"--output={tmp_path}", "--quiet"]) == 0
+    assert f"--python={load_facts().default_series} " in (tmp_path / "Makefile").read_text()
+
+
 def test_unknown_arch_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--arch=x86-64"]) == 2
     assert "did you mean 'x86_64'" in capsys.readouterr().err
@@ -141,7 +159,7 @@ def test_makefile_regenerates_itself_with_every_option(tmp_path: Path, monkeypat
     given = {
         "arch": ["i386"],
         "cpu": "i686",
-        "python": "3.13.15",
+        "python": load_facts().packages["cpython"].releases[0].version,
         "toolchain": "gcc",
         "toolchain_prefix": f"{tmp_path}",
         "launcher": "ccache",

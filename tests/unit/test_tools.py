@@ -13,7 +13,7 @@ import pytest
 
 from staticpython import stdlib_tests
 from staticpython.archive import archive
-from staticpython.config import ROOT, load_facts
+from staticpython.config import ROOT, Series, load_facts
 from staticpython.emulate import rule_of
 from staticpython.errors import FactsError, UsageError
 from staticpython.setup_local import check_complete, render_setup_local
@@ -68,13 +68,14 @@ def test_kernel_is_told_what_the_emulator_runs() -> None:
 
 
 def test_setup_local_has_static_and_disabled() -> None:
-    modules = load_facts().series["3.13"].modules
+    facts = load_facts()
+    modules = facts.series[facts.default_series].modules
     text = render_setup_local({"math": modules["math"], "array": modules["array"]}, ("_ssl",), "by a test")
     assert text == "# by a test\n*static*\narray arraymodule.c\nmath mathmodule.c\n\n*disabled*\n_ssl\n"
 
 
-def test_module_table_and_cpython_must_agree(tmp_path: Path) -> None:
-    series = load_facts().series["3.13"]
+@pytest.mark.parametrize("series", load_facts().series.values(), ids=lambda s: s.name)
+def test_module_table_and_cpython_must_agree(tmp_path: Path, series: Series) -> None:
     table = tmp_path / "Setup.stdlib.in"
     lines = [f"@MODULE_{name.upper()}_TRUE@{name} x.c" for name in series.modules]
     table.write_text("\n".join(lines))

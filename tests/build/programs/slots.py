@@ -1,7 +1,7 @@
 """Random classes twice, made with their methods and given them later one by one: their slots must be the same.
 
 `slots.py SEED`. To set an attribute of a class is CPython's own way to a slot, which nothing of ours concerns
-(patches/cpython-3.13/0012).
+(patch 0012).
 """
 
 import itertools
