@@ -22,11 +22,13 @@ def test_the_list_is_what_is_there(tmp_path: Path) -> None:
     source.mkdir(parents=True)
     for name in ("libc.a", "libz.a", "libnew.a", "libzz.a", "libssl.a", "rcrt1.o"):
         (library / name).touch()
-    (source / "Makefile.pre.in").write_text("LIBX_A= Modules/x/libx.a\nLIBX_A2= x\nLDLIBRARY=@L@\n")
+    (source / "Makefile.pre.in").write_text(
+        "LIBX_A= Modules/x/libx.a\nLIBY_LIB_STATIC=Modules/y/liby.a\nLIBX_A2= x\nLDLIBRARY=@L@\n"
+    )
     (line,) = re.findall("^x86_64_HIDDEN = .*$", makefile, re.MULTILINE)
     (tmp_path / "mk").write_text(f"TOP := $(CURDIR)\n{line}\nall:\n\t@echo '$(x86_64_HIDDEN)'\n")
     run = subprocess.run(["make", "-s", "-f", "mk"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "libnew.a:libssl.a:libzz.a:libx.a"
+    assert run.stdout.strip() == "libnew.a:libssl.a:libzz.a:libx.a:liby.a"
     assert "-Wl,--exclude-libs=$(x86_64_HIDDEN)" in makefile
 
 
