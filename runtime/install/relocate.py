@@ -8,6 +8,7 @@ configured with a prefix that exists nowhere (the placeholder); afterwards
 
 - _sysconfigdata_*.py computes the prefix from where the file is,
 - the config Makefile, the .pc files and python3-config do so in their own languages,
+- build-details.json and _sysconfig_vars_*.json have paths that are relative to the file,
 - scripts in bin/ start the python3 beside them, and pip, which may have been unpacked only, has its own,
 - flags that only made sense while the interpreter itself was compiled are gone,
 - sysconfig's compilers are scripts of the tree: bin/<triple>-cc, -c++, -ar,
@@ -25,6 +26,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import re
 import shutil
 import sys
@@ -275,6 +277,28 @@ def relocate_sysconfigdata(tree: Tree) -> None:
     write(path, SYSCONFIGDATA_HEAD + "".join(lines) + tail)
 
 
+def relocate_json(tree: Tree) -> None:
+    """Rewrite what tells of the tree without running it: paths are relative to the file, as PEP 739 has them.
+
+    CPython has such files since 3.14.
+    """
+    pattern, here = placeholder_pattern(tree.placeholder), "../.."
+    for path in tree.library.glob("_sysconfig_vars_*.json"):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        for name in ("userbase", "projectbase"):  # they are the user's, and the build's
+            values.pop(name, None)
+        for name, value in values.items():
+            if isinstance(value, str):
+                values[name] = pattern.sub(here, clean_value(tree, name, value))
+        values.update(tool_values(tree.triple, here))
+        write(path, json.dumps(values, indent=2) + "\n")
+    for path in tree.library.glob("build-details.json"):
+        details = json.loads(pattern.sub(".", path.read_text(encoding="utf-8")))
+        details["base_prefix"] = here
+        details.get("libpython", {}).pop("static", None)  # prune() removes it
+        write(path, json.dumps(details, indent=2) + "\n")
+
+
 def relocate_makefile(tree: Tree) -> None:
     """Rewrite the config Makefile so that GNU make computes the prefix."""
     path = tree.config / "Makefile"
@@ -484,6 +508,7 @@ def relocate(tree: Tree, *, with_tests: bool = False) -> None:
     prune(tree, with_tests=with_tests)
     keep_dynload_folder(tree)
     relocate_sysconfigdata(tree)
+    relocate_json(tree)
     relocate_makefile(tree)
     relocate_config_folder(tree)
     relocate_pkgconfig(tree)

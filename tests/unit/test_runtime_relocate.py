@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import stat
 import subprocess
@@ -197,6 +198,42 @@ def test_sysconfigdata_read_as_text_has_the_placeholder(root: Path) -> None:
     namespace: dict[str, dict[str, object]] = {}
     exec(path.read_text(encoding="utf-8"), namespace)  # as maturin does, through standard input
     assert namespace["build_time_vars"]["LIBDIR"] == "/python/lib"
+
+
+def test_json_files(root: Path) -> None:
+    """What 3.14 has for those who do not run it: paths are relative to the file, none is of the build or the user."""
+    library = root / "lib/python3.13"
+    values = {"prefix": "/python", "LIBDIR": "/python/lib", "CFLAGS": f"-O3 -I{BUILD}/x -I/python/include", "HAVE_X": 1}
+    users = {"userbase": "/home/somebody/.local", "projectbase": f"{BUILD}/cpython", "srcdir": f"{BUILD}/sources"}
+    write(library / f"_sysconfig_vars__linux_{TRIPLE}.json", json.dumps(values | users | {"CC": "zig cc"}))
+    details = {
+        "base_prefix": "/python",
+        "base_interpreter": "/python/bin/python3.13",
+        "libpython": {"static": "/python/lib/libpython3.13.a"},
+        "c_api": {"headers": "/python/include/python3.13", "pkgconfig_path": "/python/lib/pkgconfig"},
+    }
+    write(library / "build-details.json", json.dumps(details))
+    assert run(root) == 0
+    assert json.loads((library / f"_sysconfig_vars__linux_{TRIPLE}.json").read_text()) == relocate.tool_values(
+        TRIPLE, "../.."
+    ) | {
+        "prefix": "../..",
+        "LIBDIR": "../../lib",
+        "CFLAGS": "-O3 -I../../include",
+        "HAVE_X": 1,
+        "srcdir": "",
+    }
+    found = json.loads((library / "build-details.json").read_text())
+    # PEP 739: base_prefix from the file, everything else from base_prefix.
+    assert (library / found["base_prefix"] / found["base_interpreter"]).is_file()
+    assert found == {
+        "base_prefix": "../..",
+        "base_interpreter": "./bin/python3.13",
+        "libpython": {},
+        "c_api": {"headers": "./include/python3.13", "pkgconfig_path": "./lib/pkgconfig"},
+    }
+    assert run(root) == 0, "again"
+    assert json.loads((library / "build-details.json").read_text()) == found
 
 
 def test_makefile(root: Path, tmp_path: Path) -> None:
