@@ -9,7 +9,10 @@
  */
 
 #include "pycore_code.h"
-#include "pycore_frame.h"           // FRAME_SPECIALS_SIZE
+#include "pycore_frame.h"
+#if PY_VERSION_HEX >= 0x030e0000
+#include "pycore_interpframe.h"     // FRAME_SPECIALS_SIZE
+#endif
 #include "pycore_opcode_metadata.h"
 
 struct library_reader {
@@ -72,6 +75,9 @@ read_tuple(struct library_reader *r)
     if (tuple == NULL) {
         return NULL;
     }
+#if PY_VERSION_HEX >= 0x030e0000
+    tuple->ob_hash = -1;            /* not yet known */
+#endif
     for (size_t i = 0; i < size; i++) {
         tuple->ob_item[i] = read_ref(r);
     }
@@ -181,6 +187,11 @@ read_library_object(struct library_reader *r)
     }
     case 's':
         return PyFrozenSet_New(r->objects[read_number(r)]);
+    case ':': {
+        PyObject *start = r->objects[read_number(r)];
+        PyObject *stop = r->objects[read_number(r)];
+        return PySlice_New(start, stop, r->objects[read_number(r)]);
+    }
     }
     Py_UNREACHABLE();
 }

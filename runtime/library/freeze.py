@@ -22,7 +22,8 @@ import _opcode_metadata  # type: ignore[import-not-found]
 CONSTANTS = "NFT."
 # The start of an adaptive instruction's counter (pycore_code.h, pycore_backoff.h), as _PyCode_Quicken() sets it.
 COUNTER, BRANCH = 1 << 4 | 1, 0x5555
-COUNTERS = {_opcode_metadata.opmap["JUMP_BACKWARD"]: 16 << 4 | 4} | {
+JUMP = 16 << 4 | 4 if sys.version_info < (3, 14) else 4095 << 4 | 12
+COUNTERS = {_opcode_metadata.opmap["JUMP_BACKWARD"]: JUMP} | {
     _opcode_metadata.opmap[f"POP_JUMP_IF_{condition}"]: BRANCH for condition in ("FALSE", "TRUE", "NONE", "NOT_NONE")
 }
 MARSHAL_REF = 0x80
@@ -166,6 +167,8 @@ class Module:
             return self._tuple(self._byte() if tag == ")" else self._long())
         if tag == ">":
             return self._once(b"s" + numbers(self._tuple(self._long())))
+        if tag == ":":  # a slice, since 3.14
+            return self._once(b":" + numbers(*[self._read() for _ in range(3)]))
         if tag == "g":
             return self._once(b"f" + self._take(8))
         if tag == "y":

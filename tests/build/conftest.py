@@ -62,6 +62,12 @@ class BuiltTarget:
         """`cpython-` and the series without its dots, as in the names of compiled files."""
         return f"cpython-{str(self.plan['series']).replace('.', '')}"
 
+    def needs_patch(self, name: str) -> None:
+        """Skip a test of what only that patch of the interpreter, one for speed, makes so."""
+        (cpython,) = (p for p in self.plan["packages"] if p["kind"] == "cpython")
+        if name not in {Path(file).stem for files in cpython["patches"].values() for file in files}:
+            pytest.skip(f"CPython {self.plan['series']} is built without {name}")
+
     @property
     def cc(self) -> Path:
         return self.build / f"toolchain/bin/{self.triple}-cc"

@@ -38,7 +38,8 @@ NOT_ASKED = {
 def compile_program(target: BuiltTarget, name: str, folder: Path) -> Path:
     # As CPython is compiled, in what the answers depend on.
     flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-fwrapv"]
-    command = [str(target.cc), *flags, str(SOURCES / f"{name}.c"), "-o", str(folder / name)]
+    libraries = ["-lffi"] if (target.sysroot / "usr/lib/libffi.a").exists() else []
+    command = [str(target.cc), *flags, str(SOURCES / f"{name}.c"), *libraries, "-o", str(folder / name)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder / name
@@ -51,6 +52,8 @@ def answers(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.mark.parametrize("key", KEYS)
 def test_answer_is_what_the_target_does(target: BuiltTarget, answers: Path, key: str) -> None:
+    if "ffi" in key and not (target.sysroot / "usr/lib/libffi.a").exists():
+        pytest.skip("built without libffi")
     done = subprocess.run([*target.emulator, str(answers), key], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip() == target.plan["arch"]["configure_answers"][key]
@@ -64,7 +67,8 @@ def test_every_question_has_an_answer(target: BuiltTarget) -> None:
         key = re.match(r"(\w+)\+y\}", question)
         if key and '"$cross_compiling" = yes' in question.split(": result: ")[0]:
             asked.add(f"ac_cv_{key.group(1)}")
-    assert asked - set(NOT_ASKED) == set(KEYS)
+    # A question of one series need not be one of another.
+    assert asked - set(NOT_ASKED) <= set(KEYS)
 
 
 def test_configure_took_the_answers(target: BuiltTarget) -> None:

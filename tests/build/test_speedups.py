@@ -300,7 +300,8 @@ for event in names:
 sys.monitoring.set_events(3, sum(getattr(sys.monitoring.events, event) for event in names))
 assert work() == plain
 sys.monitoring.set_events(3, 0)
-assert events >= {"CALL", "PY_START", "PY_RETURN", "PY_UNWIND", "RAISE", "JUMP", "BRANCH", "INSTRUCTION"}, events
+assert events >= {"CALL", "PY_START", "PY_RETURN", "PY_UNWIND", "RAISE", "JUMP", "INSTRUCTION"}, events
+assert events & {"BRANCH", "BRANCH_LEFT"}, events
 assert work() == plain
 
 def deep(): return deep()
@@ -498,6 +499,7 @@ def test_every_way_through_the_interpreter(target: BuiltTarget) -> None:
 
 
 def test_immortal_objects_counted_by_others(target: BuiltTarget) -> None:
+    target.needs_patch("0020-reference-counts")
     if target.plan["arch"]["elf_class"] == 32:
         pytest.skip("a count has four bytes")
     assert target.run("-c", REFERENCES) == "done"
@@ -535,6 +537,7 @@ def test_archives_are_found(target: BuiltTarget, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["", "#" * 70000, "# PK\5\6", "# PK\5\6" + "-" * 66000])
 def test_scripts_are_no_archives(target: BuiltTarget, tmp_path: Path, end: str) -> None:
+    target.needs_patch("0025-zipimport-when-needed")
     script = tmp_path / "script"
     script.write_text("import sys; print('zipimport' in sys.modules)\n" + end)
     assert target.run(str(script)) == str(end == "# PK\5\6")
@@ -546,6 +549,7 @@ def test_zipimporter_for_those_who_ask(target: BuiltTarget) -> None:
 
 
 def test_other_names_of_encodings(target: BuiltTarget) -> None:
+    target.needs_patch("0027-aliases-when-needed")
     program = """if 1:
         import codecs, encodings, sys
         print('encodings.aliases' in sys.modules, codecs.lookup('UTF8').name, codecs.lookup('l1').name)
@@ -562,6 +566,7 @@ def test_other_names_of_encodings(target: BuiltTarget) -> None:
 @pytest.mark.parametrize("allocator", ["pymalloc", "mimalloc", "mimalloc_debug"])
 def test_mimalloc_for_those_who_choose_it(target: BuiltTarget, allocator: str) -> None:
     """It says when it is prepared, if asked to."""
+    target.needs_patch("0031-mimalloc-when-needed")
     env = {"PYTHONMALLOC": allocator, "MIMALLOC_VERBOSE": "1"}
     program = "import threading; t = threading.Thread(target=lambda: list(map(str, range(99999)))); t.start(); t.join()"
     done = run_program(target, target.binary, "-c", program, env=clean_environment() | env)
@@ -570,6 +575,7 @@ def test_mimalloc_for_those_who_choose_it(target: BuiltTarget, allocator: str) -
 
 
 def test_traceback_shows_the_source(target: BuiltTarget) -> None:
+    target.needs_patch("0028-linecache-when-needed")
     program = """if 1:
         import sys, traceback
         def wrong(): return 1 / 0

@@ -113,6 +113,10 @@ def test_packages_come_after_what_they_need() -> None:
         ({"arches": ("aarch46",)}, "unknown arch 'aarch46', did you mean 'aarch64'"),
         ({"arches": ("x86_64",), "cpu": "x86-64-v9"}, "unknown cpu 'x86-64-v9', did you mean 'x86-64-v3'"),
         ({"arches": ("x86_64",), "python": "2.7"}, f"unknown Python '2.7' (known: {', '.join(PYTHONS)})"),
+        (
+            {"arches": ("x86_64",), "python": PYTHONS[-1], "releases": (f"cpython={PYTHONS[1]}",)},
+            f"Python {PYTHONS[-1]}: --release asks for another one",
+        ),
         ({"arches": ("x86_64",), "toolchain": "zigg"}, "unknown toolchain 'zigg', did you mean 'zig'"),
         ({"arches": ("x86_64",), "releases": ("xz=5.8.2",)}, "unknown release of xz '5.8.2', did you mean '5.8"),
         ({"arches": ("x86_64",), "without": ("sqlit",)}, "unknown module or feature 'sqlit', did you mean 'sqlite'"),
@@ -131,3 +135,21 @@ def test_host_arch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_module, "host_machine", lambda: "s390x")
     with pytest.raises(UsageError, match="s390x"):
         host_arch(load_facts())
+
+
+@pytest.mark.parametrize("series", FACTS.series)
+@pytest.mark.parametrize(
+    ("arch", "toolchain", "has"),
+    [("x86_64", "zig", True), ("aarch64", "llvm", True), ("i386", "zig", False), ("x86_64", "crossmake", False)],
+)
+def test_tail_calls_where_compiler_and_cpu_have_them(series: str, arch: str, toolchain: str, has: bool) -> None:
+    """configure does not ask, and what a compiler ignores is slower than the loop."""
+    made = make_plan(FACTS, Options(arches=(arch,), toolchain=toolchain, python=series))
+    wanted = FACTS.series[series].tail_calls if has else []
+    found = [word for word in made.targets[0].interpreter.configure if "tail-call" in word]
+    assert found == wanted
+
+
+def test_the_date_is_that_of_the_newest_release() -> None:
+    dates = {make_plan(FACTS, Options(arches=("x86_64",), python=series)).date for series in FACTS.series}
+    assert dates == {max(series.date for series in FACTS.series.values())}, "the libraries serve every series"

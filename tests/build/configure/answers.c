@@ -17,6 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 #include <wchar.h>
+#if __has_include(<ffi.h>)
+#include <complex.h>
+#include <ffi.h>
+#endif
 
 /* A pseudo terminal is opened, not only seen. */
 static int dev_ptmx(void)
@@ -219,6 +223,32 @@ static int x87_double_rounding(void)
 	return quotient == 1. || sum == 1e16 + 4.;
 }
 
+#if __has_include(<ffi.h>) && defined FFI_TARGET_HAS_COMPLEX_TYPE
+/* A call each way: what is passed, and what comes back. */
+static double complex turned(double complex z, float complex f)
+{
+	return z * I + f;
+}
+
+static int ffi_complex_double_supported(void)
+{
+	double complex z = 1.25 - .5 * I, result = 0;
+	float complex f = 3 + 2 * I;
+	ffi_type *types[] = { &ffi_type_complex_double, &ffi_type_complex_float };
+	void *values[] = { &z, &f };
+	ffi_cif cif;
+	if (ffi_prep_cif(&cif, FFI_DEFAULT_ABI, 2, &ffi_type_complex_double, types) != FFI_OK)
+		return 0;
+	ffi_call(&cif, FFI_FN(turned), &result, values);
+	return result == turned(z, f);
+}
+#else
+static int ffi_complex_double_supported(void)
+{
+	return 0;
+}
+#endif
+
 static const struct { const char *key; int (*measure)(void); } answers[] = {
 	{ "ac_cv_file__dev_ptmx", dev_ptmx },
 	{ "ac_cv_file__dev_ptc", dev_ptc },
@@ -236,6 +266,7 @@ static const struct { const char *key; int (*measure)(void); } answers[] = {
 	{ "ac_cv_wchar_t_signed", wchar_t_signed },
 	{ "ac_cv_rshift_extends_sign", rshift_extends_sign },
 	{ "ac_cv_x87_double_rounding", x87_double_rounding },
+	{ "ac_cv_ffi_complex_double_supported", ffi_complex_double_supported },
 };
 
 int main(int argc, char **argv)
