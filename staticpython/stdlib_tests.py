@@ -39,6 +39,7 @@ class Expectation:
     )
     reason: str = key("Why they fail, and whose fault it is.")
     arches: list[str] = key("Arches it happens on; all when missing.", default=[])
+    series: list[str] = key("Series of CPython it happens with; all when missing.", default=[])
     sometimes: bool = key("Does not always happen: depends on the machine or on timing.", default=False)
 
 
@@ -113,6 +114,11 @@ def failed_files(output: str) -> set[str]:
         else:
             listing = False
     return found
+
+
+def in_series(series: str, expectations: list[Expectation]) -> list[Expectation]:
+    """Return the expectations that hold for a series of CPython."""
+    return [e for e in expectations if not e.series or series in e.series]
 
 
 def expected_on(arch: str, expectations: list[Expectation]) -> list[Expectation]:
@@ -252,7 +258,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def body() -> int:
         plan = json.loads(options.plan.read_text(encoding="utf-8"))
-        expectations = load_expectations()
+        expectations = in_series(str(plan["series"]), load_expectations())
         if options.if_possible and not starts_programs(options.tree / f"bin/python{plan['series']}"):
             print("CPython's tests are left out: they start programs, and the kernel does not start the target's here")
             return 0

@@ -23,6 +23,7 @@ from staticpython.stdlib_tests import (
     failed_cases,
     failed_files,
     files_of,
+    in_series,
     judge,
     load_expectations,
     read_junit,
@@ -200,3 +201,12 @@ def test_step_changes_folder(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     step(tmp_path, "-C", "sub", "x86_64", "zlib", "build", "touch", "here")
     assert (tmp_path / "sub/here").exists()
+
+
+def test_expectations_of_a_series() -> None:
+    every = Expectation(["*test_a.T.x"], "always")
+    old = Expectation(["*test_a.T.y"], "long ago", series=["3.1"])
+    assert in_series("3.1", [every, old]) == [every, old]
+    assert in_series("3.2", [every, old]) == [every]
+    known = set(load_facts().series)
+    assert {name for e in load_expectations() for name in e.series} <= known, "a series that there is not"
