@@ -40,6 +40,11 @@ PROGRAMS = {
         " del b\n time.sleep(.001)\ntime.sleep(60)",
         12,
     ),
+    "rounds": (  # segments that come back from the arena with what was in them
+        "import time\n" + SAY + "for k in range(10):\n b = [bytes(1000) for i in range(60000)]\n time.sleep(.002)\n"
+        " del b\n time.sleep(.001)\ntime.sleep(60)",
+        12,
+    ),
     "pool": (
         "import time\nfrom concurrent.futures import ThreadPoolExecutor\n"
         "def f(i):\n b = [bytes(1000) for i in range(50000)]\n time.sleep(.05)\n return len(b)\n"
