@@ -1,4 +1,4 @@
-"""Calls of the C library that musl leaves out or answers in another way (patches/musl/0032, 0033, 0035)."""
+"""Calls of the C library that musl leaves out or answers in another way (patches/musl/0032, 0033, 0035, 0049, 0052)."""
 
 from __future__ import annotations
 
