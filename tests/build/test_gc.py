@@ -18,7 +18,7 @@ import pytest
 from tests.build.conftest import BuiltTarget, clean_environment
 
 HEAD = """
-import os, codecs, abc, io, site, sys, gc, weakref, collections.abc, _sitebuiltins
+import os, codecs, abc, io, site, sys, gc, weakref, collections.abc, _sitebuiltins, threading, logging
 hosts = [os._Environ, codecs.Codec, codecs.StreamRecoder, abc.ABC, io.IOBase.__class__, _sitebuiltins.Quitter,
          collections.abc.Mapping, os.PathLike, os, codecs, abc, site, os.walk]
 hosts = [h for h in hosts if hasattr(h, "__dict__") and not isinstance(h, type(os.fspath))]
@@ -31,6 +31,11 @@ class Slots:
     __slots__ = ("name",)
     def __init__(self, name): self.name = name
     def __del__(self, say=say): say("del", self.name)
+def Bare(name):  # an instance that is in no list of the collector; without such a class no program has one
+    return type("Bare", (), {"__slots__": (), "__del__": lambda self, say=say: say("del", name)})()
+class Meta(type):
+    def __del__(self, say=say): say("del class")
+def classes(name): return Meta(name, (), {})
 class Plain:
     def __init__(self, name): self.name = name
 def generator(name, say=say):
@@ -45,7 +50,7 @@ def random_program(rng: random.Random) -> str:
     """A program of statements that a change in the collector could make answer differently."""
     lines = [HEAD]
     for n in range(rng.randint(4, 14)):
-        kind = rng.choice(["F", "F", "Slots", "Plain", "gen"])
+        kind = rng.choice(["F", "F", "Slots", "Bare", "classes", "Plain", "Plain", "gen"])
         make = f"generator('g{n}')" if kind == "gen" else f"{kind}('o{n}')"
         lines.append(f"x = {make}" + ("; next(x)" if kind == "gen" else ""))
         lines += rng.choice(
@@ -54,6 +59,14 @@ def random_program(rng: random.Random) -> str:
                 ["x.me = x" if kind in ("F", "Plain") else "kept.append(x)"],
                 [f"kept.append(weakref.ref(x if hasattr(x, '__weakref__') else F, lambda r, say=say: say('ref {n}')))"],
                 [f"h = hosts[{rng.randrange(7)}]; h.r{n} = weakref.ref(h, lambda r, say=say: say('host {n}'))"],
+                [f"s = weakref.WeakSet(); s.add(Plain); setattr(hosts[{rng.randrange(99)} % len(hosts)], 's{n}', s)"],
+                [f"s = weakref.WeakValueDictionary(k=hosts[{rng.randrange(7)}]); kept.append(s)"],
+                [f"hosts[{rng.randrange(7)}].local{n} = s = threading.local(); s.x = x"],
+                [
+                    f"h = hosts[{rng.randrange(7)}]; m = Plain(1).__init__; "
+                    f"h.m{n} = weakref.WeakMethod(m, lambda r, say=say: say('ref m'))"
+                ],
+                [f"h = logging.Handler(); h.x = x; setattr(hosts[{rng.randrange(99)} % len(hosts)], 'h{n}', h)"],
                 ["say('collected', gc.collect() >= 0)"],
                 ["gc.freeze(); say('frozen', len(gc.get_objects()) < 50, gc.get_freeze_count() > 3000)"],
                 ["gc.unfreeze(); say('thawed', gc.get_freeze_count(), len(gc.get_objects()) > 3000)"],
@@ -75,7 +88,7 @@ def random_program(rng: random.Random) -> str:
                 ["del x"],
             ]
         )
-    lines.append("x = h = n = None")
+    lines.append("x = h = n = s = m = None")
     if rng.random() < 0.3:
         lines.append("import atexit; atexit.register(lambda say=say: say('exit', gc.collect() >= 0))")
     lines[1:] = ["try:\n    " + "\n    ".join([line]) + "\nexcept AttributeError as e: say(e)" for line in lines[1:]]
