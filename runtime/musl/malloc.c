@@ -130,6 +130,36 @@ static void arena_unused(size_t n)
 	if (old < LEAST_UNUSED && old + n >= LEAST_UNUSED) count_unused(1);
 }
 
+/* One huge page costs as much as fifty small ones. Whoever uses more than
+ * 8 MiB of a segment gets them. */
+#define HUGE ((size_t)2<<20)
+
+static void advise_huge_pages(void *segment, int advice)
+{
+	if (MI_SEGMENT_SIZE <= 4*HUGE) return;
+	__syscall(SYS_madvise, (char *)segment+4*HUGE, MI_SEGMENT_SIZE-4*HUGE, advice);
+}
+
+/* Where the kernel may, it also makes huge pages of the small ones that are
+ * there (khugepaged), even of a single one: some seconds after part of a
+ * segment was given back, all of it would be resident again. So there it
+ * must not any more, until the segment is made anew. */
+static void segment_in_part(mi_segment_t *segment)
+{
+	if (segment->in_part || segment->memid.memkind != MI_MEM_ARENA
+	    || segment->segment_slices != MI_SLICES_PER_SEGMENT) return;
+	segment->in_part = true;
+	advise_huge_pages(segment, MADV_NOHUGEPAGE);
+}
+
+/* It holds what was freed in an earlier segment, and not given back. */
+static void segment_again(mi_segment_t *segment)
+{
+	segment_unused((segment->slice_entries - segment->segment_info_slices)*MI_SEGMENT_SLICE_SIZE);
+	if (segment->memid.memkind == MI_MEM_ARENA && segment->segment_slices == MI_SLICES_PER_SEGMENT)
+		advise_huge_pages(segment, MADV_HUGEPAGE);
+}
+
 /* A signal handler that waits while its thread is here must not look at
  * the segments. All ways to them pass these two, or set the mark. */
 #define _mi_segment_page_alloc segment_page_alloc
@@ -311,17 +341,12 @@ int _mi_prim_free(void *p, size_t size)
 	return -__syscall(SYS_munmap, p, size);
 }
 
-/* One huge page costs as much as fifty small ones. Whoever uses more than
- * 8 MiB gets them. */
-#define HUGE ((size_t)2<<20)
-
 int _mi_prim_commit(void *p, size_t size, bool *is_zero)
 {
 	*is_zero = false;
 	int e = -__syscall(SYS_mprotect, p, size, PROT_READ|PROT_WRITE);
-	if (e || size != MI_SEGMENT_SIZE || size <= 4*HUGE) return e;
-	__syscall(SYS_madvise, (char *)p+4*HUGE, size-4*HUGE, MADV_HUGEPAGE);
-	return 0;
+	if (!e && size == MI_SEGMENT_SIZE) advise_huge_pages(p, MADV_HUGEPAGE);
+	return e;
 }
 
 int _mi_prim_decommit(void *p, size_t size, bool *needs_recommit)
