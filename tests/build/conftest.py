@@ -138,14 +138,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "any_cpu(reason): what it tests is the same on all CPUs; not run by an emulator")
+    config.addinivalue_line("markers", "needs_modules(name...): skipped where the profile leaves one of them out")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave to the native run what the emulator would only repeat, slowly; `--all` repeats it."""
+    """Leave to the native run what the emulator would only repeat (`--all` repeats it), and what has no modules."""
     marker = item.get_closest_marker("any_cpu")
     target = getattr(item, "callspec", None) and item.callspec.params.get("target")  # type: ignore[attr-defined]
     if marker and target and target.emulator and not item.config.getoption("--all"):
         pytest.skip(f"the same on all CPUs: {marker.args[0]} (--all runs it)")
+    needs = item.get_closest_marker("needs_modules")
+    missing = set(needs.args) - set(target.plan["modules"]) if needs and target else set()
+    if missing:
+        pytest.skip(f"this profile has no {', '.join(sorted(missing))}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -20,9 +20,10 @@ from tests.build.conftest import BuiltTarget, clean_environment, network_environ
 
 Chroot = Callable[..., str]
 LINKED = (
-    "ssl, sqlite3, ctypes, lzma, bz2, zlib, curses, curses.panel, readline, uuid, decimal, hashlib, json, asyncio, "
-    "multiprocessing, xml.etree.ElementTree, zoneinfo, unicodedata, socket, select, mmap, dbm.sqlite3, termios, pwd"
+    "ssl, sqlite3, ctypes, lzma, bz2, zlib, decimal, hashlib, json, asyncio, multiprocessing, xml.etree.ElementTree, "
+    "zoneinfo, unicodedata, socket, select, mmap, dbm.sqlite3, termios, pwd"
 )
+OPTIONAL = ("_curses", "_curses_panel", "_uuid", "readline")
 
 
 def test_binary_is_static_and_hardened(target: BuiltTarget) -> None:
@@ -94,16 +95,21 @@ def test_read_only_tree_is_not_written_to(target: BuiltTarget, moved: Path) -> N
     assert {p: p.lstat().st_mtime_ns for p in moved.rglob("*")} == before
 
 
-def test_empty_chroot(chroot: Chroot) -> None:
-    assert chroot("-c", f"import {LINKED}; print('well')") == "well"
+def test_empty_chroot(target: BuiltTarget, chroot: Chroot) -> None:
+    optional = [name for name in OPTIONAL if name in target.plan["modules"]]
+    assert chroot("-c", f"import {', '.join([LINKED, *optional])}; print('well')") == "well"
     assert chroot("-c", "import sys; print(sys.prefix)") == "/python"
 
 
-def test_empty_chroot_has_certificates_zones_and_terminals(chroot: Chroot) -> None:
+def test_empty_chroot_has_certificates_and_zones(chroot: Chroot) -> None:
     assert int(chroot("-c", "import ssl; print(ssl.create_default_context().cert_store_stats()['x509_ca'])")) > 100
     program = "import datetime as d, zoneinfo as z; print(d.datetime(2026, 7, 1, tzinfo=z.ZoneInfo('Europe/Berlin')))"
     assert chroot("-c", program) == "2026-07-01 00:00:00+02:00"
     assert int(chroot("-c", "import zoneinfo; print(len(zoneinfo.available_timezones()))")) > 400
+
+
+@pytest.mark.needs_modules("_curses")
+def test_empty_chroot_has_terminals(chroot: Chroot) -> None:
     show = "print(curses.tigetnum('cols'), curses.tigetnum('colors'), curses.tigetflag('am'), curses.tigetstr('home'))"
     for terminal, shown in (
         ("xterm-256color", "80 256 1 b'\\x1b[H'"),
@@ -242,6 +248,7 @@ def test_libc_is_visible_to_loaded_libraries(target: BuiltTarget) -> None:
     assert target.run("-c", program) == "[]"
 
 
+@pytest.mark.needs_modules("readline")
 def test_line_editing_in_a_terminal(target: BuiltTarget) -> None:
     master, slave = pty.openpty()
     env = clean_environment(TERM="xterm-256color", PYTHON_BASIC_REPL="1", HOME="/nonexistent")

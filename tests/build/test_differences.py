@@ -22,6 +22,9 @@ from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError
 from tests.build.conftest import BuiltTarget
 
+# The list is that of a build with all modules.
+pytestmark = pytest.mark.needs_modules("_codecs_jp", "_curses", "_interpreters", "_uuid", "readline")
+
 PROBE, ALLOWED = (Path(__file__).with_name(name) for name in ("probe.py", "differences.yml"))
 
 

@@ -66,6 +66,8 @@ def test_an_edit_takes_effect(target: BuiltTarget, request: pytest.FixtureReques
 
 def test_an_edit_of_the_same_size_or_time(target: BuiltTarget, copy: Path) -> None:
     """sed -i keeps the size here; an archive of hot fixes may keep the time."""
+    if not target.plan["library"]:
+        pytest.skip("a .pyc does not say how large its source was: docs/differences.md")
     size, time = (file_of(library_of(target, copy), name) for name in ("textwrap", "json.decoder"))
     size.write_text(size.read_text().replace("def dedent(", "def dedemt(", 1))
     before = time.stat()

@@ -19,7 +19,7 @@ import pytest
 
 from tests.build.conftest import BuiltTarget, clean_environment
 
-pytestmark = pytest.mark.any_cpu("C code of libedit")
+pytestmark = [pytest.mark.any_cpu("C code of libedit"), pytest.mark.needs_modules("readline")]
 
 UP, DOWN, RIGHT, LEFT = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D"
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.build.conftest import BuiltTarget, clean_environment
 
-pytestmark = pytest.mark.any_cpu("data and C code of ncurses")
+pytestmark = [pytest.mark.any_cpu("data and C code of ncurses"), pytest.mark.needs_modules("_curses")]
 
 # name: how many colors it has; -1 are none. Many come with terminal emulators, under names that no list knows.
 COLORS = {
