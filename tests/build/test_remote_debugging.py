@@ -82,17 +82,28 @@ def test_stack_of_another_process(target: BuiltTarget, program: Path) -> None:
 
 
 def test_code_is_sent(target: BuiltTarget, program: Path, tmp_path: Path) -> None:
-    (tmp_path / "sent.py").write_text("import __main__\nprint('sent:', __main__.value, flush=True)\n")
-    # CPython sets the flag without a lock: where the other process sets one at that moment, it is lost.
-    look = f"""if 1:
-        import select
-        for _ in range(20):
-            sys.remote_exec(child.pid, {str(tmp_path / "sent.py")!r})
-            if select.select([child.stdout], [], [], 0.5)[0]:
-                break
-        print(child.stdout.readline())
-    """
+    # The code may run within a write, as a signal's handler may (PyErr_CheckSignals), here that of "ready": print() is
+    # refused there ("reentrant call"), by CPython anywhere.
+    (tmp_path / "sent.py").write_text("import __main__, os\nos.write(1, f'sent: {__main__.value}\\n'.encode())\n")
+    look = f"sys.remote_exec(child.pid, {str(tmp_path / 'sent.py')!r}); print(child.stdout.readline())"
     assert target.run("-c", PARENT, program, LOOP, look) == "sent: the value of this test"
+
+
+def test_code_is_sent_while_it_writes(target: BuiltTarget, program: Path, tmp_path: Path) -> None:
+    """The other process waits for a reader of its full pipe: the code runs when it goes on, once."""
+    (tmp_path / "sent.py").write_text("import os\nos.write(2, b'sent\\n')\n")
+    look = f"""if 1:
+        other = subprocess.Popen(
+            [sys.argv[1], "-c", "print('y' * 1_000_000, flush=True); print('end', flush=True); input()"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        while other.stdout.read(1) != "y":
+            pass
+        sys.remote_exec(other.pid, {str(tmp_path / "sent.py")!r})
+        lines = [other.stdout.readline(), other.stdout.readline()]
+        print([len(line) for line in lines], other.communicate("\\n")[1].split())
+    """
+    assert target.run("-c", PARENT, program, LOOP, look) == "[1000000, 4] ['sent']"
 
 
 def test_debugger_attaches(target: BuiltTarget, program: Path) -> None:
