@@ -209,7 +209,7 @@ def _replay(options: argparse.Namespace) -> list[str]:
 
 def _summary(plan: Plan, *, changed: bool) -> str:
     lines = [
-        f"{t.name:10} dist/{tree_name(plan.version, t.arch)}  {len(t.modules)} modules linked"
+        f"{t.name:10} dist/{tree_name(plan.name, t.arch)}  {len(t.modules)} modules linked"
         f"{'' if t.native else ', cross'}, toolchain {t.toolchain.name}"
         for t in plan.targets
     ]
@@ -254,7 +254,7 @@ def _listing(facts: Facts, *, as_json: bool) -> str:
                 features[module.feature].append(name)
     data = {
         "arches": {a.name: f"{a.triple}  {' '.join(a.cpus)}" for a in facts.arches.values()},
-        "pythons": [r.version for r in facts.cpython.releases],
+        "pythons": [r.version + s.abi_flags for s in facts.series.values() for r in s.releases],
         "toolchains": {t.name: t.summary for t in facts.toolchains.values()},
         "launchers": {launcher.name: launcher.summary for launcher in facts.launchers.values()},
         "profiles": {profile.name: profile.summary for profile in facts.profiles.values()},

@@ -303,8 +303,15 @@ class Series:
 
     name: str
     modules: dict[str, Module]  # of setup_local/<series>.yml
-    releases: list[Release] = key("Versions, the wanted one first.")
-    date: str = key("The day of its newest release, year-month-day: no file in a tree is older than the last of these.")
+    variant_of: str | None = key(
+        "The series that this is another build of: its releases, modules, patches and date are this one's too, and its"
+        " lists and mappings come first. CPython's ABI flags are behind the series' name: `3.14t`.",
+        default=None,
+    )
+    releases: list[Release] = key("Versions, the wanted one first.", default=[])
+    date: str = key(
+        "The day of its newest release, year-month-day: no file in a tree is older than the last of these.", default=""
+    )
     profile: str | None = key("The trained profile (`make profile`), packed with xz.", default=None)
     order: str | None = key("The functions that start-up calls (`make profile`).", default=None)
     train_again: dict[str, str] = key(
@@ -323,6 +330,11 @@ class Series:
     lacking: dict[str, str] = key(
         "Patches, but those for speed, that another series has and this one does not need: name -> why.", default={}
     )
+
+    @property
+    def abi_flags(self) -> str:
+        """What the names of a variant have behind the version: `t` of `3.14t`."""
+        return self.name.removeprefix(self.variant_of) if self.variant_of else ""
 
 
 @dataclass(frozen=True)
@@ -358,12 +370,12 @@ class Facts:
         assert self.cpython.default_series
         return self.cpython.default_series
 
-    def in_series(self, package: Package, version: str) -> Package:
-        """Return a package as the series of its release has it: only the interpreter has series."""
+    def in_series(self, package: Package, series: str) -> Package:
+        """Return a package as a series has it: only the interpreter has series."""
         if package.kind != "cpython":
             return package
-        (series,) = (s for s in self.series.values() if version in {r.version for r in s.releases})
-        return of_series(package, series)
+        pick("Python series", series, list(self.series))
+        return of_series(package, self.series[series])
 
 
 def of_series(cpython: Package, series: Series) -> Package:
@@ -398,7 +410,7 @@ def load_facts(root: Path = ROOT) -> Facts:
         toolchains={p.stem: _load_toolchain(p, families) for p in sorted((configs / "toolchains").glob("*.yml"))},
         launchers={p.stem: load(p, Launcher, name=p.stem) for p in sorted((configs / "launchers").glob("*.yml"))},
         profiles={p.stem: load(p, Profile, name=p.stem) for p in sorted((configs / "profiles").glob("*.yml"))},
-        series={p.stem: _load_series(p, root) for p in sorted((configs / "series").glob("*.yml"))},
+        series=_load_every_series(root),
         supported=[],
     )
     _check_series(facts, root)
@@ -422,9 +434,41 @@ def _load_arch(path: Path, answers: dict[str, str]) -> Arch:
     return dataclasses.replace(arch, configure_answers=answers | arch.configure_answers)
 
 
-def _load_series(path: Path, root: Path) -> Series:
-    modules = load(root / "setup_local" / path.name, Modules).modules
-    series = load(path, Series, name=path.stem, modules=modules)
+def _load_every_series(root: Path) -> dict[str, Series]:
+    found: dict[str, Series] = {}
+    # A variant's name comes after that of its series.
+    for path in sorted((root / "configs/series").glob("*.yml"), key=lambda p: p.stem):
+        series = load(path, Series, name=path.stem, modules={})
+        found[path.stem] = _load_variant(path, series, found) if series.variant_of else _load_series(path, series, root)
+    return found
+
+
+def _load_variant(path: Path, own: Series, others: dict[str, Series]) -> Series:
+    assert own.variant_of
+    _check_known(path, "variant_of", "series", own.variant_of, [s.name for s in others.values() if not s.variant_of])
+    base = others[own.variant_of]
+    if not own.name.startswith(base.name):
+        raise FactsError(f"{path}: variant_of: name the file {base.name}<ABI flags>.yml")
+    for name in ("releases", "date"):
+        if getattr(own, name):
+            raise FactsError(f"{path}: {name}: {own.name} has that of {base.name}")
+    return dataclasses.replace(
+        own,
+        modules=base.modules,
+        releases=base.releases,
+        date=base.date,
+        overlay=base.overlay | own.overlay,
+        only_for_speed=[*base.only_for_speed, *own.only_for_speed],
+        configure=[*base.configure, *own.configure],
+        tail_calls=[*base.tail_calls, *own.tail_calls],
+        configure_env=base.configure_env | own.configure_env,
+        link=[*base.link, *own.link],
+        lacking=base.lacking | own.lacking,
+    )
+
+
+def _load_series(path: Path, series: Series, root: Path) -> Series:
+    series = dataclasses.replace(series, modules=load(root / "setup_local" / path.name, Modules).modules)
     try:
         datetime.date.fromisoformat(series.date)
     except ValueError:
@@ -440,12 +484,12 @@ def _load_series(path: Path, root: Path) -> Series:
 def _with_releases(facts: Facts) -> Package:
     """Return the interpreter's package with the releases of all series, the default one's first."""
     ordered = sorted(facts.series.values(), key=lambda s: s.name != facts.default_series)
-    return dataclasses.replace(facts.cpython, releases=[r for s in ordered for r in s.releases])
+    return dataclasses.replace(facts.cpython, releases=[r for s in ordered if not s.variant_of for r in s.releases])
 
 
 def _check_series(facts: Facts, root: Path) -> None:
     for name in sorted(path.stem for path in (root / "setup_local").glob("*.yml")):
-        if name not in facts.series:
+        if name not in facts.series or facts.series[name].variant_of:
             raise FactsError(f"{root}/setup_local/{name}.yml: a series without configs/series/{name}.yml")
     package = facts.cpython
     where = root / "configs/packages" / f"{package.name}.yml"

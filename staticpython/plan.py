@@ -137,6 +137,11 @@ class Plan:
     targets: tuple[Target, ...]
     trainers: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """The version with the ABI flags that the series is built for: `3.14.7t`."""
+        return self.version + self.series.abi_flags
+
 
 def host_machine() -> str:
     """Return this machine's CPU as `uname -m` names it."""
@@ -250,11 +255,11 @@ def choose_releases(facts: Facts, wanted: tuple[str, ...]) -> Facts:
 def _choose_python(facts: Facts, wanted: str) -> tuple[Series, Facts]:
     """Find the release for a series or an exact version; in the facts returned the interpreter is that release's."""
     wanted = wanted or facts.default_series
-    every = {r.version: s for s in facts.series.values() for r in s.releases}
+    every = {r.version + s.abi_flags: s for s in facts.series.values() for r in s.releases}
     pick("Python", wanted, [*facts.series, *every])
     series = facts.series.get(wanted) or every[wanted]
     cpython = of_series(facts.cpython, series)
-    releases = [r for r in cpython.releases if wanted in (r.version, series.name)]
+    releases = [r for r in cpython.releases if wanted in (r.version + series.abi_flags, series.name)]
     if not releases:
         raise UsageError(f"Python {wanted}: --release asks for another one")
     only = dataclasses.replace(cpython, releases=releases[:1])

@@ -39,6 +39,7 @@ class SourceView:
     release: Any
     files: tuple[str, ...]
     only: str
+    series: str
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.source, name)
@@ -61,7 +62,7 @@ class TargetView:
     """A target as the template sees it."""
 
     target: Target
-    version: str
+    python: str
     wrappers: tuple[str, ...]
 
     def __getattr__(self, name: str) -> Any:
@@ -90,7 +91,7 @@ class TargetView:
     @property
     def tree(self) -> str:
         """Name of the finished tree below dist/."""
-        return tree_name(self.version, self.target.arch)
+        return tree_name(self.python, self.target.arch)
 
     @property
     def cpython(self) -> Package:
@@ -122,9 +123,9 @@ def programs(target: Target) -> dict[str, str]:
     return found | ({launcher.name: launcher.debian} if launcher else {})
 
 
-def tree_name(version: str, arch: Arch) -> str:
+def tree_name(python: str, arch: Arch) -> str:
     """Return the name of the finished tree, such as `cpython-3.13.15-x86_64-linux-musl`."""
-    return f"cpython-{version}-{arch.triple}"
+    return f"cpython-{python}-{arch.triple}"
 
 
 def render(plan: Plan, output: Path, arguments: list[str], python: str = sys.executable) -> dict[Path, str]:
@@ -137,8 +138,8 @@ def render(plan: Plan, output: Path, arguments: list[str], python: str = sys.exe
         own = _render_target(plan, target, environment, generated)
         files |= own
         wrappers = tuple(sorted(str(p) for p in own if p.parent.name == "bin"))
-        views.append(TargetView(target, plan.version, wrappers))
-    sources = [_source_view(s) for s in plan.sources]
+        views.append(TargetView(target, plan.name, wrappers))
+    sources = [_source_view(s, plan.series.name) for s in plan.sources]
     makefile = environment.get_template("Makefile.in").render(
         generated=generated,
         project="." if output.resolve() == ROOT else str(ROOT),
@@ -202,12 +203,12 @@ def quote(text: str) -> str:
     return f'"{text}"' if "$(" in text else shlex.quote(text)
 
 
-def _source_view(source: Source) -> SourceView:
+def _source_view(source: Source, series: str) -> SourceView:
     files = [str(p.relative_to(ROOT)) for p in source.patches] + list(source.package.overlay)
     # The interpreter's version names the tree: no other release may stand in for it.
     exact = source.package.kind == "cpython" or len(source.package.releases) == 1
     only = f"--release {source.release.version} " if source.release and exact else ""
-    return SourceView(source, source.release, tuple(files), only)
+    return SourceView(source, source.release, tuple(files), only, series if source.package.kind == "cpython" else "")
 
 
 def _render_target(plan: Plan, target: Target, environment: jinja2.Environment, generated: str) -> dict[Path, str]:
@@ -286,7 +287,7 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
         "pie": target.pie,
         "version": plan.version,
         "series": plan.series.name,
-        "tree": tree_name(plan.version, target.arch),
+        "tree": tree_name(plan.name, target.arch),
         "toolchain": target.toolchain.name,
         "profile": target.profile,
         "order": target.order,

@@ -1,4 +1,4 @@
-"""Unpack and patch a source: `python -m staticpython.unpack RECORD --downloads DIR --into DIR`.
+"""Unpack and patch a source: `python -m staticpython.unpack PACKAGE --record RECORD --downloads DIR --into DIR`.
 
 The tree appears under its name only when it is complete: an interrupted unpacking never looks finished.
 """
@@ -150,14 +150,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, help="what staticpython.fetch recorded")
     parser.add_argument("--downloads", type=Path, required=True)
     parser.add_argument("--into", type=Path, required=True)
+    parser.add_argument("--series", default="", help="which one the interpreter is of")
     parser.add_argument("--no-speedups", action="store_true", help="without patches that are only for speed")
     options = parser.parse_args(arguments)
 
     def body() -> int:
         facts = load_facts()
         release = read_record(options.record).release if options.record else None
-        package = facts.packages[options.package]
-        package = facts.in_series(package, release.version) if release else package
+        package = facts.in_series(facts.packages[options.package], options.series)
         package = without_speedups(package) if options.no_speedups else package
         options.into.mkdir(parents=True, exist_ok=True)
         prepare(package, release, options.downloads, options.into)

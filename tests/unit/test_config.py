@@ -20,6 +20,9 @@ from staticpython.render import render
 from staticpython.schema import is_derived
 
 SERIES = sorted(load_facts().series)
+# Those that have facts of their own, and those that are other builds of them.
+BASES = [name for name in SERIES if not load_facts().series[name].variant_of]
+VARIANTS = [name for name in SERIES if name not in BASES]
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -72,13 +75,13 @@ def edit(path: Path, old: str, new: str) -> None:
         ),
         *(
             (f"setup_local/{name}.yml", "  math: {sources: [mathmodule.c]}", "  math: {}", ["modules.math", "disabled"])
-            for name in SERIES
+            for name in BASES
         ),
         ("configs/packages/cpython.yml", "default_series: ", "default_series: x", ["default_series", "no series 'x"]),
         ("configs/packages/cpython.yml", "default_series: ", "summary: ", ["default_series", "missing"]),
         *(
             mistake
-            for name in SERIES
+            for name in BASES
             for mistake in (
                 (f"configs/series/{name}.yml", 'version: "', 'version: "2', ["releases[0].version", "another series"]),
                 (f"configs/series/{name}.yml", "sha256: ", "sha256: X", [f"{name}.yml", "releases[0].sha256", "64"]),
@@ -169,14 +172,50 @@ def test_a_series_without_its_patches_is_refused(project: Path, newer: Path) -> 
 
 @pytest.mark.parametrize("series", SERIES)
 def test_a_release_is_its_series(series: str) -> None:
-    """Whoever knows only the release, as unpack does, gets the same package as the plan has."""
+    """Whoever knows only the series, as unpack does, gets the same package as the plan has."""
     facts = load_facts()
     made = make_plan(facts, Options(arches=("x86_64",), python=series))
     (source,) = (s for s in made.sources if s.name == "cpython")
-    found = facts.in_series(facts.packages["cpython"], made.version)
-    assert made.series.name == series and made.version.startswith(f"{series}.")
+    found = facts.in_series(facts.packages["cpython"], series)
+    base = facts.series[series].variant_of or series
+    assert made.series.name == series and made.version.startswith(f"{base}.")
     assert (found.overlay, found.only_for_speed) == (source.package.overlay, source.package.only_for_speed)
-    assert {p.parent.name for p in source.patches} == {"cpython", f"cpython-{series}"}
+    assert {p.parent.name for p in source.patches} == {"cpython", f"cpython-{base}"}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_variant_is_its_series_and_something_more(variant: str) -> None:
+    facts = load_facts()
+    own = facts.series[variant]
+    assert own.variant_of
+    base = facts.series[own.variant_of]
+    assert (own.releases, own.modules, own.date) == (base.releases, base.modules, base.date)
+    assert own.configure[: len(base.configure)] == base.configure and len(own.configure) > len(base.configure)
+    for version in (variant, base.releases[0].version + own.abi_flags):
+        made = make_plan(facts, Options(arches=("x86_64",), python=version))
+        assert (made.series.name, made.version) == (variant, base.releases[0].version)
+    trees = {view.name for view in (made, make_plan(facts, Options(arches=("x86_64",), python=base.name)))}
+    assert trees == {made.version, made.version + own.abi_flags}, "two trees in dist/"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        ("variant_of: '9.9'", r"variant_of: no series '9\.9'"),
+        ("variant_of: 'VARIANT'", "variant_of: no series"),
+        ("variant_of: 'OTHER'", "variant_of: name the file .*<ABI flags>"),
+        ("variant_of: 'BASE'\ndate: '2026-01-01'", "date: .* has that of"),
+    ],
+)
+def test_mistakes_of_variants_are_named(project: Path, variant: str, new: str, words: str) -> None:
+    base = load_facts(project).series[variant].variant_of
+    assert base
+    (other, *_) = (name for name in BASES if name != base)
+    text = new.replace("VARIANT", variant).replace("OTHER", other).replace("BASE", base)
+    edit(project / f"configs/series/{variant}.yml", f'variant_of: "{base}"', text)
+    with pytest.raises(FactsError, match=words):
+        load_facts(project)
 
 
 def test_the_facts_are_well() -> None:

@@ -13,7 +13,7 @@ from staticpython.patch_headers import read_header
 from staticpython.plan import Options, Plan, host_arch, make_plan
 
 FACTS = load_facts()
-PYTHONS = sorted([*FACTS.series, *(r.version for s in FACTS.series.values() for r in s.releases)])
+PYTHONS = sorted([*FACTS.series, *(r.version + s.abi_flags for s in FACTS.series.values() for r in s.releases)])
 
 
 @pytest.fixture(autouse=True)
