@@ -327,6 +327,7 @@ class Series:
     )
     configure_env: dict[str, str] = key("Environment of configure.", default={})
     link: list[str] = key("Flags of the interpreter's own link.", default=[])
+    library: bool = key("Whether the executable holds the code of the standard library's modules.", default=True)
     lacking: dict[str, str] = key(
         "Patches, but those for speed, that another series has and this one does not need: name -> why.", default={}
     )

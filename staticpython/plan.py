@@ -308,7 +308,7 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
         malloc=ALLOCATORS[options.allocator],
         speedups=options.speedups,
         # The library's code is written for processors that have the low byte first (runtime/library/freeze.py).
-        kind=kind if arch.byte_order == "little" else dataclasses.replace(kind, library=False),
+        kind=kind if arch.byte_order == "little" and series.library else dataclasses.replace(kind, library=False),
         profile=profile,
         order=order,
         cflags_core=(*_with_trained(fast.profile_use, "profile", profile), *fast.lto_cflags),

@@ -194,6 +194,7 @@ def test_a_variant_is_its_series_and_something_more(variant: str) -> None:
     for version in (variant, base.releases[0].version + own.abi_flags):
         made = make_plan(facts, Options(arches=("x86_64",), python=version))
         assert (made.series.name, made.version) == (variant, base.releases[0].version)
+    assert made.targets[0].kind.library == (own.library and base.library)
     trees = {view.name for view in (made, make_plan(facts, Options(arches=("x86_64",), python=base.name)))}
     assert trees == {made.version, made.version + own.abi_flags}, "two trees in dist/"
 
