@@ -73,7 +73,8 @@ def test_no_speedups(toolchain: str, plain: bool) -> None:
     assert "speed" in kinds.values() and "platform" in kinds.values()
     overlay = {ours for s in made.sources for ours in s.package.overlay}
     bluetooth = {f.relative_to(ROOT).as_posix() for f in (ROOT / "runtime/interpreter/bluetooth").iterdir()}
-    assert overlay == {"runtime/musl/hosts.c", "runtime/musl/loader.c", "runtime/musl/userdb.c", *bluetooth}
+    carried = {f"runtime/musl/{f}" for f in ("payload.h", "vfs.c", "vfs.h")}
+    assert overlay == {f"runtime/musl/{f}" for f in ("hosts.c", "loader.c", "userdb.c")} | carried | bluetooth
 
 
 def test_no_speedups_has_no_fast_malloc() -> None:

@@ -1,0 +1,88 @@
+/* Hooks of the calls that take a path: see vfs.c. */
+#ifndef _VFS_H
+#define _VFS_H
+
+#include <sys/types.h>
+#include <fcntl.h>
+#include <errno.h>
+#include <dirent.h>
+#include "payload.h"
+#include "syscall.h"
+
+struct stat;
+struct statx;
+struct statfs;
+struct timespec;
+
+/* Null in a program without a payload: the one check that such a program pays for. */
+extern hidden const struct payload_head *__vfs;
+
+/* Each of these is called with asked=0 before the kernel is asked, and then looks at the path's first bytes only; and
+ * with asked=1 after the kernel said ENOTDIR, to find the other names that a path may have. It answers as a system call
+ * does, or VFS_NOT, and ENOTDIR the second time, for a path that is not its own. */
+#define VFS_NOT (-0x10000)
+
+hidden void __vfs_init(const size_t *);
+hidden int __vfs_open(int, const char *, int, int);
+hidden int __vfs_stat(int, const char *, struct stat *, int, int);
+hidden int __vfs_statx(int, const char *, struct statx *, int, int);
+hidden int __vfs_statfs(const char *, struct statfs *, int);
+hidden int __vfs_access(int, const char *, int, int, int);
+hidden int __vfs_readlink(int, const char *, char *, size_t, int);
+hidden int __vfs_xattr(const char *, int, int);
+
+/* What the kernel said of a descriptor that may be one of ours, put right. */
+hidden void __vfs_fix_stat(struct stat *);
+hidden void __vfs_fix_statx(struct statx *);
+hidden void __vfs_fix_statfs(int, struct statfs *);
+
+/* Folders are read without a descriptor: by the number that __vfs_folder gives, or what that of a descriptor is. */
+hidden int __vfs_folder(const char *, int);
+hidden int __vfs_fd_folder(int);
+hidden int __vfs_list(int, off_t *, void *, size_t);
+hidden int __vfs_getdents(int, void *, size_t);
+hidden int __vfs_open_number(int, int);
+
+/* Only after the kernel said ENOTDIR. */
+hidden int __vfs_exec(const char *, char *const *, char *const *);
+hidden int __vfs_fexec(int, char *const *, char *const *);
+hidden int __vfs_refuse(int, int, const char *);
+hidden int __vfs_refuse_two(int, int, const char *, int, const char *);
+hidden int __vfs_is_ours(int);
+
+/* Of files that the kernel has, without hooks: 0, a result or an error's negative number. */
+hidden int __kernel_fstatat(int, const char *restrict, struct stat *restrict, int);
+hidden int __kernel_utimensat(int, const char *, const struct timespec *, int);
+
+/* The loader's way to a library: a descriptor of the program, and where in it the library is. */
+hidden int __vfs_library(const char *, off_t *, struct stat *, int);
+
+/* What a call would do that changes files. */
+enum {
+	VFS_MKDIR, VFS_MAKE, VFS_UNLINK, VFS_RMDIR, VFS_CHANGE, VFS_LCHANGE, VFS_TRUNCATE,
+	VFS_RENAME, VFS_LINK, VFS_LINK_FOLLOW
+};
+
+/* How a changing call ends that ended so. */
+static inline long vfs_refuse(long r, int what, int fd, const char *path)
+{
+	return r == -ENOTDIR && __vfs ? __vfs_refuse(what, fd, path) : r;
+}
+
+static inline long vfs_refuse_two(long r, int what, int fd1, const char *old, int fd2, const char *new)
+{
+	return r == -ENOTDIR && __vfs ? __vfs_refuse_two(what, fd1, old, fd2, new) : r;
+}
+
+/* open(2), not a cancellation point; a descriptor or an error's negative number. */
+static inline int vfs_sys_open(const char *path, int flags, mode_t mode)
+{
+	int fd = __vfs ? __vfs_open(AT_FDCWD, path, flags, 0) : VFS_NOT;
+	if (fd == VFS_NOT) {
+		fd = __sys_open(path, flags, mode);
+		if (fd == -ENOTDIR && __vfs) fd = __vfs_open(AT_FDCWD, path, flags, 1);
+	}
+	return fd;
+}
+
+#endif

@@ -1,0 +1,167 @@
+"""runtime/python/_staticpython/payload.py: the payload's format and its place in an ELF file."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import struct
+from pathlib import Path
+
+import pytest
+from _staticpython.payload import (
+    AT_DIGEST,
+    ENTRY,
+    FILE,
+    FOLDER,
+    HEAD,
+    LINK,
+    MAGIC,
+    PROGRAM,
+    Payload,
+    PayloadError,
+    Program,
+)
+
+BUILD_ID = bytes(range(20))
+NOTES = struct.pack("<3I4s20s", 4, 20, 3, b"GNU\0", BUILD_ID) + struct.pack("<3I16sQ", 14, 8, 1, b"static-python", 0)
+
+
+def make_elf(path: Path, bits: int = 64, flags: int = 4, notes: bytes = NOTES) -> Path:
+    """A program of headers only: a segment with code, the one that is reserved, its section, and notes."""
+    at_notes, at_sections = 512, 1024
+    code, place = (5, 0, 0x1000, 0x1000, 0x100, 0x100, 0x1000), (flags, 0x700, 0x9000, 0x9000, 128, 128, 0x10000)
+    if bits == 64:
+        ident, header, program, section = 2, "<HHIQQQIHHHHHH", "<IIQQQQQQ", "<IIQQQQIIQQ"
+        phdrs = [(1, *code), (1, *place), (4, 4, at_notes, at_notes, at_notes, len(notes), len(notes), 4)]
+    else:
+        ident, header, program, section = 1, "<HHIIIIIHHHHHH", "<8I", "<10I"
+        phdrs = [(1, *s[1:6], s[0], s[6]) for s in (code, place)]
+        phdrs.append((4, at_notes, at_notes, at_notes, len(notes), len(notes), 4, 4))
+    size = 64 if bits == 64 else 52
+    data = bytearray(0x800)
+    data[:7] = b"\x7fELF" + bytes([ident, 1, 1])
+    struct.pack_into(
+        header, data, 16, 3, 62, 1, 0, size, at_sections, 0, size, struct.calcsize(program), len(phdrs),
+        struct.calcsize(section), 1, 0,
+    )  # fmt: skip
+    for i, phdr in enumerate(phdrs):
+        struct.pack_into(program, data, size + i * struct.calcsize(program), *phdr)
+    struct.pack_into(section, data, at_sections, 1, 1, 2, 0x9000, 0x700, 128, 0, 0, 16, 0)
+    data[at_notes : at_notes + len(notes)] = notes
+    path.write_bytes(data)
+    return path
+
+
+def tree_of(payload: bytes) -> dict[str, tuple[int, bytes]]:
+    """What the C library finds: paths, kinds and contents."""
+    head = HEAD.unpack_from(payload)
+    magic, size, at_entries, at_names, names_size, _, _, _, count, page, digest, build_id = head
+    assert (magic, size, build_id) == (MAGIC, len(payload), BUILD_ID)
+    blank = payload[:AT_DIGEST] + bytes(32) + payload[AT_DIGEST + 32 :]
+    assert hashlib.sha256(blank).digest() == digest
+    entries = [ENTRY.unpack_from(payload, at_entries + i * ENTRY.size) for i in range(count)]
+    found: dict[str, tuple[int, bytes]] = {}
+
+    def visit(number: int, path: str) -> None:
+        _, _, _, _, _, first, children = entries[number]
+        assert first > number
+        names = []
+        for child in range(first, first + children):
+            name, name_size, kind, parent, reserved, at, length = entries[child]
+            assert (parent, reserved) == (number, 0) and name + name_size <= names_size
+            names.append(payload[at_names + name : at_names + name + name_size])
+            below = path + names[-1].decode()
+            found[below] = (kind, b"" if kind == FOLDER else payload[at : at + length])
+            if kind in {FILE, PROGRAM} and payload[at : at + 4] == b"\x7fELF":
+                assert at % page == 0
+            if kind == FOLDER:
+                visit(child, below + "/")
+        assert names == sorted(names)
+
+    visit(0, "")
+    return found
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_what_is_written_is_found(tmp_path: Path, bits: int) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"\x7fELF and more")
+    payload = Payload(b"key=value\0", time=7)
+    payload.add_file("b/two.so", source)
+    payload.add_file("b/one", b"1")
+    payload.add_file("a", b"", program=True)
+    payload.add_link("b/c/link", "../one")
+    payload.add_folder("b/empty")
+    payload.add_folder("b")
+    program = make_elf(tmp_path / "program", bits)
+    size = payload.write(program, tmp_path / "out")
+    elf = Program(tmp_path / "out")
+    assert tree_of(elf.payload) == {
+        "a": (PROGRAM, b""),
+        "b": (FOLDER, b""),
+        "b/c": (FOLDER, b""),
+        "b/c/link": (LINK, b"../one"),
+        "b/empty": (FOLDER, b""),
+        "b/one": (FILE, b"1"),
+        "b/two.so": (FILE, b"\x7fELF and more"),
+    }
+    assert "b/one" in payload and "b/none" not in payload
+    # Segment, section and note say the same; all else is the program's.
+    place = {"offset": 0x10000, "filesz": size, "memsz": size, "vaddr": 0x9000}
+    assert {k: elf.segment.values[k] for k in place} == place
+    assert (elf.sections[0].values["offset"], elf.sections[0].values["size"]) == (0x10000, size)
+    assert elf.payload_size == size and size % 0x10000 == 0
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o755
+    assert sum(a != b for a, b in zip(program.read_bytes(), elf.data, strict=False)) < 40
+    # No other file is left, and no program carries twice.
+    assert {p.name for p in tmp_path.iterdir()} == {"source", "program", "out"}
+    with pytest.raises(PayloadError, match="carries something already"):
+        payload.write(tmp_path / "out", tmp_path / "again")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("a/../b", "no name"), ("a/./b", "no name"), ("", "no name"), ("n" * 256, "no name"), ("a\0", "no name"),
+     ("file/x", "file is a file, too"), ("file", "two of it")],
+)  # fmt: skip
+def test_names_that_cannot_be(path: str, message: str) -> None:
+    payload = Payload()
+    payload.add_file("file", b"")
+    with pytest.raises(PayloadError, match=message):
+        payload.add_file(path, b"")
+
+
+@pytest.mark.parametrize("target", ["", "/etc/passwd", "a\0b"])
+def test_links_out_of_it_are_refused(target: str) -> None:
+    with pytest.raises(PayloadError, match="a link out of the program"):
+        Payload().add_link("link", target)
+
+
+def test_programs_without_a_place(tmp_path: Path) -> None:
+    for name, elf, message in (
+        ("script", None, "not a program for a little-endian CPU"),
+        ("notes", make_elf(tmp_path / "notes", notes=NOTES[:36]), "no place for what it is to carry"),
+        ("writable", make_elf(tmp_path / "writable", flags=6), "not the one that the link reserves"),
+    ):
+        if elf is None:
+            (tmp_path / name).write_text("#!/bin/sh\n")
+        with pytest.raises(PayloadError, match=f"{name}: .*{message}"):
+            Payload().write(tmp_path / name, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_damaged_programs_are_refused(tmp_path: Path) -> None:
+    random_ = random.Random(5)
+    data = make_elf(tmp_path / "program").read_bytes()
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(data[: random_.choice([len(data), random_.randrange(len(data))])])
+        for _ in range(3):
+            if damaged:
+                damaged[random_.randrange(min(300, len(damaged)))] = random_.choice([0, 0x7F, 0xFF])
+        (tmp_path / "damaged").write_bytes(damaged)
+        try:
+            Program(tmp_path / "damaged")
+        except PayloadError:
+            refused += 1
+    assert 50 < refused <= 300
