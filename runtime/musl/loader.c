@@ -16,6 +16,7 @@
 #define SYSCALL_NO_TLS 1
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include "dynlink.h"
 
@@ -27,6 +28,12 @@ static void self_init(void);
 static void program_fini(void);
 static int program_stands_for(const char *);
 static struct symdef next_in_libc(struct dso *, const char *);
+
+/* Where in its file the library just opened begins: one that the program
+ * carries (vfs.c) is mapped out of the program's file. Guarded as well. */
+static off_t library_at;
+static int open_library(const char *);
+static int stat_library(int, struct stat *);
 
 static int check_ehdr(int, const Ehdr *, size_t);
 static int check_phdrs(int, Phdr *, size_t);
@@ -47,6 +54,7 @@ static const char *hint(const char *);
 #define __malloc_replaced 0
 
 #include "../../ldso/dynlink.c"
+#include "vfs.h"
 
 extern weak hidden const size_t _DYNAMIC[];
 
@@ -170,6 +178,34 @@ static struct symdef next_in_libc(struct dso *from, const char *s)
 {
 	if (!from || from == head) return (struct symdef){ 0 };
 	return find_sym2(&ldso, s, 0, 1);
+}
+
+/* Files */
+
+static struct stat carried;
+static int is_carried;
+
+static int open_library(const char *name)
+{
+	int fd;
+	library_at = 0;
+	fd = __vfs ? __vfs_library(name, &library_at, &carried, 0) : VFS_NOT;
+	is_carried = fd >= 0;
+	if (fd == VFS_NOT) {
+		fd = __sys_open(name, O_RDONLY|O_CLOEXEC);
+		if (fd == -ENOTDIR && __vfs) {
+			fd = __vfs_library(name, &library_at, &carried, 1);
+			is_carried = fd >= 0;
+		}
+	}
+	return __syscall_ret(fd);
+}
+
+static int stat_library(int fd, struct stat *st)
+{
+	if (!is_carried) return fstat(fd, st);
+	*st = carried;
+	return 0;
 }
 
 /* Messages */
@@ -320,7 +356,7 @@ static int check_ehdr(int fd, const Ehdr *eh, size_t len)
 			? "a program, not a library" : "not a shared library");
 	if (eh->e_phentsize != sizeof(Phdr) || !eh->e_phnum)
 		return refuse("bad ELF header");
-	if (fstat(fd, &st)) return 0;
+	if (stat_library(fd, &st)) return 0;
 	if (eh->e_phoff > st.st_size
 	    || eh->e_phnum*sizeof(Phdr) > st.st_size - eh->e_phoff)
 		return refuse("the file is truncated: no program headers");
@@ -343,7 +379,7 @@ static int check_phdrs(int fd, Phdr *ph, size_t n)
 	Phdr *p, *end = ph+n;
 	size_t min = SIZE_MAX, max = 0, dyn = 0;
 	struct stat st;
-	if (fstat(fd, &st)) return 0;
+	if (stat_library(fd, &st)) return 0;
 
 	for (p=ph; p<end; p++) {
 		size_t file_end = p->p_offset + p->p_filesz;
