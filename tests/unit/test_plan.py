@@ -73,8 +73,9 @@ def test_no_speedups(toolchain: str, plain: bool) -> None:
     assert "speed" in kinds.values() and "platform" in kinds.values()
     overlay = {ours for s in made.sources for ours in s.package.overlay}
     bluetooth = {f.relative_to(ROOT).as_posix() for f in (ROOT / "runtime/interpreter/bluetooth").iterdir()}
-    carried = {f"runtime/musl/{f}" for f in ("payload.h", "vfs.c", "vfs.h")}
-    assert overlay == {f"runtime/musl/{f}" for f in ("hosts.c", "loader.c", "userdb.c")} | carried | bluetooth
+    carried = {f"runtime/musl/{f}" for f in ("payload.h", "payload.ld", "vfs.c", "vfs.h")}
+    main = {"runtime/interpreter/bundle.c", *bluetooth}
+    assert overlay == {f"runtime/musl/{f}" for f in ("hosts.c", "loader.c", "userdb.c")} | carried | main
 
 
 def test_no_speedups_has_no_fast_malloc() -> None:

@@ -1,4 +1,4 @@
-"""`python3 -m _staticpython`: questions a build may ask the interpreter."""
+"""`python3 -m _staticpython`: questions a build may ask the interpreter, and one executable of an application."""
 
 import sys
 
@@ -7,6 +7,7 @@ from _staticpython.facts import TRIPLE
 TOOLS = ("cc", "c++", "ar")
 USAGE = f"""\
 usage: python3 -m _staticpython {{{",".join(TOOLS)}}}
+       python3 -m _staticpython bundle --help
 
 Print the command that compiles (cc, c++) or archives (ar) for this interpreter, for build systems that
 read it from the environment:
@@ -25,6 +26,10 @@ def command(tool: str) -> str:
 
 def main(arguments: "list[str]") -> int:
     """Print what is asked for; return the exit code."""
+    if arguments[:1] == ["bundle"]:
+        from _staticpython import bundle
+
+        return bundle.main(arguments[1:])
     if len(arguments) == 1 and arguments[0] in TOOLS:
         print(command(arguments[0]))
         return 0

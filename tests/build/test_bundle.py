@@ -1,0 +1,274 @@
+"""Applications in one file (`python3 -m _staticpython bundle`), run where nothing else is."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from _staticpython.payload import Program
+
+from tests.build.conftest import BuiltTarget, clean_environment, compile_program, network_environment
+from tests.build.test_vfs import private_mounts
+
+HELLO = 'import sys; print("hello", *sys.argv[1:]); sys.exit(7)\n'
+
+CORE = """\
+import sys
+def main():
+    print('main', *sys.argv[1:])
+
+def fail():
+    1 / 0  # on purpose
+"""
+
+EXTENSION = """\
+#include <Python.h>
+static struct PyModuleDef module = { PyModuleDef_HEAD_INIT, "fast", 0, 0, 0 };
+PyMODINIT_FUNC PyInit_fast(void)
+{
+    PyObject *m = PyModule_Create(&module);
+    if (m) PyModule_AddIntConstant(m, "answer", 42);
+    return m;
+}
+"""
+
+
+def bundle(target: BuiltTarget, output: Path, *arguments: str | Path, **variables: str) -> Path:
+    """Make a bundle with the built Python."""
+    target.run("-m", "_staticpython", "bundle", "-o", output, *arguments, env=clean_environment(**variables))
+    return output
+
+
+def start(
+    target: BuiltTarget, program: Path | str, *arguments: str, name: str = "", **options: object
+) -> subprocess.CompletedProcess[str]:
+    """Run a bundle, by another argv[0] if need be."""
+    first = [*target.emulator, *(["-0", name] if name and target.emulator else []), str(program), *arguments]
+    if name and not target.emulator:
+        options["executable"], first[0] = str(program), name
+    options.setdefault("env", {})
+    return subprocess.run(first, capture_output=True, text=True, timeout=120, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def output_of(run: subprocess.CompletedProcess[str]) -> str:
+    assert run.returncode == 0, f"{run.returncode}: {run.stdout}\n{run.stderr}"
+    return run.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def packages(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as `pip install --target` makes it: code, data, metadata, an extension module and a script."""
+    folder = tmp_path_factory.mktemp("packages")
+    files = {
+        "app/__init__.py": "",
+        "app/__main__.py": "from app.core import main\nmain()\n",
+        "app/core.py": CORE,
+        "app/data/text.txt": "some text\n",
+        "app/plugins/one.py": "",
+        "app/plugins/two.py": "",
+        "app-1.5.dist-info/METADATA": "Metadata-Version: 2.1\nName: app\nVersion: 1.5\n",
+        "app-1.5.dist-info/entry_points.txt": "[app.plugins]\none = app.plugins.one\n",
+        "app-1.5.dist-info/RECORD": "app/__init__.py,,\n",
+        "bin/tool": "#!/usr/bin/env python3\nimport app.core\nprint('tool', app.core.__name__)\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "bin/tool").chmod(0o755)
+    source = folder.parent / "fast.c"
+    source.write_text(EXTENSION)
+    include = target.tree / f"include/python{target.plan['series']}"
+    compile_program(target, source, folder / "fast.so", "-shared", "-fPIC", f"-I{include}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def as_python(target: BuiltTarget, packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Run code in a bundle that is called as python3."""
+    program = bundle(target, tmp_path_factory.mktemp("bundle") / "app", "-m", "app", "--site-packages", packages)
+
+    def run(code: str, *arguments: str, **variables: str) -> str:
+        done = start(target, program, "-c", textwrap.dedent(code), *arguments, name="python3", env=variables)
+        return output_of(done)
+
+    return run
+
+
+def test_hello_in_an_empty_root(target: BuiltTarget, tmp_path: Path) -> None:
+    """Read-only, without /proc, without an environment."""
+    script, root = tmp_path / "hello.py", tmp_path / "root"
+    script.write_text(HELLO)
+    root.mkdir()
+    bundle(target, root / "hello", script)
+    if target.emulator:
+        emulator = shutil.which(target.emulator[0])
+        assert emulator
+        shutil.copy(emulator, root / "emulator")
+    enter = 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; root=$1; shift; set -- chroot "$root" "$@"'
+    command = [*private_mounts(enter, root), *(["/emulator"] if target.emulator else []), "/hello", "you"]
+    run = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/sbin:/usr/bin"}, timeout=120)
+    assert (run.returncode, run.stdout, run.stderr) == (7, "hello you\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [(["-m", "app"], "main a b"), (["-e", "app.core:main"], "main a b")],
+)
+def test_what_is_run(target: BuiltTarget, packages: Path, tmp_path: Path, arguments: list[str], expected: str) -> None:
+    program = bundle(target, tmp_path / "program", *arguments, "--site-packages", packages)
+    assert output_of(start(target, program, "a", "b")) == expected
+    # Wherever it is called from, by a link, too.
+    (tmp_path / "link").symlink_to(program)
+    assert output_of(start(target, tmp_path / "link", "a", "b", cwd="/")) == expected
+    # Nothing of the environment counts.
+    noise = {"PYTHONPATH": "/none", "PYTHONHOME": "/none", "PYTHONSTARTUP": "/none", "PYTHONWARNINGS": "nonsense"}
+    run = start(target, program, "a", "b", env=noise)
+    assert (run.stdout.strip(), run.stderr) == (expected, "")
+
+
+def test_traceback_has_its_source(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
+    program = bundle(target, tmp_path / "program", "-e", "app.core:fail", "--site-packages", packages)
+    run = start(target, program)
+    assert run.returncode == 1
+    assert "1 / 0  # on purpose" in run.stderr
+    assert f"{program}/python/lib" in run.stderr
+
+
+def test_libraries_find_their_files(as_python: Callable[..., str]) -> None:
+    code = """
+        import importlib.metadata, importlib.resources, inspect, json, os, pkgutil, sys, zoneinfo, ssl
+        import app.core, app.plugins, fast
+        assert fast.answer == 42 and fast.__file__.startswith(sys.prefix)
+        assert importlib.metadata.version("app") == "1.5"
+        assert [e.name for e in importlib.metadata.entry_points(group="app.plugins")] == ["one"]
+        assert [str(f) for f in importlib.metadata.files("app")] == ["app/__init__.py"]
+        assert (importlib.resources.files("app") / "data/text.txt").read_text() == "some text\\n"
+        assert sorted(m.name for m in pkgutil.iter_modules(app.plugins.__path__)) == ["one", "two"]
+        assert inspect.getsource(app.core.fail).endswith("# on purpose\\n")
+        folder = os.path.dirname(app.__file__)
+        assert sorted(os.listdir(folder)) == ["__init__.py", "__main__.py", "__pycache__", "core.py", "data", "plugins"]
+        assert len(list(os.walk(sys.prefix))) > 50 and os.path.isdir(sys.prefix)
+        assert os.path.realpath(app.__file__) == app.__file__
+        assert zoneinfo.ZoneInfo("Europe/Berlin") and ssl.create_default_context().get_ca_certs()
+        try:
+            open(app.__file__, "w")
+        except OSError as error:
+            print("well", error.strerror)
+    """
+    assert as_python(code) == "well Read-only file system"
+
+
+def test_library_is_mapped_from_the_program(target: BuiltTarget, as_python: Callable[..., str]) -> None:
+    if target.emulator:
+        pytest.skip("the emulator shows its own mappings")
+    code = "import fast; print(sorted({l.split()[-1] for l in open('/proc/self/maps') if '/' in l}))"
+    (mapped,) = eval(as_python(code))
+    assert mapped.endswith("/app")
+
+
+@pytest.mark.usefixtures("programs")
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_processes(as_python: Callable[..., str], method: str) -> None:
+    code = f"""
+        import multiprocessing, subprocess, sys
+        def run(*command, **options):
+            return subprocess.run(command, capture_output=True, text=True, check=True, **options).stdout.strip()
+        if __name__ == "__main__":
+            assert run(sys.executable, "-c", "import app; print(app.__name__)") == "app"
+            assert run(sys.executable, "-m", "app", "x") == "main x"
+            # The program again, with its arguments.
+            assert run(sys.executable, sys.executable, "y") == "main y"
+            assert run(sys.prefix + "/bin/tool") == "tool app.core"
+            with multiprocessing.get_context("{method}").Pool(2) as pool:
+                print(pool.map(abs, [-1, -2, -3]))
+    """
+    assert as_python(code) == "[1, 2, 3]"
+
+
+def test_as_python_the_environment_counts(as_python: Callable[..., str]) -> None:
+    assert as_python("import sys; print('/there' in sys.path)", PYTHONPATH="/there") == "True"
+
+
+def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
+    first, second = (
+        bundle(target, tmp_path / seed, "-m", "app", "--site-packages", packages, PYTHONHASHSEED=seed) for seed in "12"
+    )
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "say what to run"),
+        (["-m", "app", "-e", "app:x"], "say what to run"),
+        (["-e", "app"], "an entry point is MODULE:FUNCTION"),
+        (["none.py"], "none.py: no such file"),
+        (["-m", "app", "--site-packages", "none"], "none: no such folder"),
+        (["-m", "app", "--site-packages", "{packages}", "--site-packages", "{packages}"], "another folder has a file"),
+    ],
+)
+def test_mistakes(target: BuiltTarget, packages: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+    words = [a.format(packages=packages) for a in arguments]
+    command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", "-o", "x", *words]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=clean_environment())
+    assert run.returncode in {1, 2}
+    assert message in run.stderr and "Traceback" not in run.stderr
+    assert not [*tmp_path.iterdir()]
+
+
+def test_strip_keeps_the_application(target: BuiltTarget, tmp_path: Path) -> None:
+    script = tmp_path / "hello.py"
+    script.write_text(HELLO)
+    program = bundle(target, tmp_path / "hello", script)
+    if not shutil.which("strip") or target.emulator:
+        pytest.skip("no strip for this machine's programs")
+    subprocess.run(["strip", str(program)], check=True, capture_output=True)
+    run = start(target, program, "again")
+    assert (run.returncode, run.stdout) == (7, "hello again\n")
+
+
+def test_removed_application_is_an_error(target: BuiltTarget, tmp_path: Path) -> None:
+    script = tmp_path / "hello.py"
+    script.write_text(HELLO)
+    program = Program(bundle(target, tmp_path / "hello", script))
+    program.segment.values.update(filesz=0, memsz=128)
+    program.segment.write(program.data)
+    program.path.write_bytes(program.data)
+    run = start(target, program.path)
+    assert run.returncode == 127
+    assert "what this program carried was removed" in run.stderr
+
+
+def install(target: BuiltTarget, folder: Path, project: str) -> None:
+    pip = ["-m", "pip", "-q", "--disable-pip-version-check", "install", "--only-binary", ":all:"]
+    target.run(*pip, "--target", folder, project, env=network_environment())
+
+
+@pytest.mark.usefixtures("programs")
+def test_wheels_with_libraries_of_their_own(target: BuiltTarget, tmp_path: Path) -> None:
+    """numpy from PyPI, whose extension modules need numpy.libs/*.so by $ORIGIN."""
+    if target.plan["arch"]["name"] not in {"x86_64", "aarch64"}:
+        pytest.skip("PyPI has no musllinux wheel of numpy for this CPU")
+    folder = tmp_path / "packages"
+    install(target, folder, "numpy")
+    script = tmp_path / "program.py"
+    script.write_text("import numpy as np\nprint(np.linalg.norm(np.array([3.0, 4.0])), np.__file__)\n")
+    program = bundle(target, tmp_path / "program", script, "--site-packages", folder)
+    shutil.rmtree(folder)
+    assert output_of(start(target, program)).startswith(f"5.0 {program}/python/lib/")
+
+
+@pytest.mark.usefixtures("programs")
+def test_httpie(target: BuiltTarget, tmp_path: Path) -> None:
+    folder = tmp_path / "packages"
+    install(target, folder, "httpie==3.2.4")
+    program = bundle(target, tmp_path / "http", "-e", "httpie.__main__:main", "--site-packages", folder)
+    shutil.rmtree(folder)
+    home = {"HOME": str(tmp_path)}
+    assert output_of(start(target, program, "--version", env=home)) == "3.2.4"
+    request = ["--ignore-stdin", "--offline", "POST", "https://example.org/a", "b=1"]
+    assert output_of(start(target, program, *request, env=home)).endswith('{"b": "1"}')
