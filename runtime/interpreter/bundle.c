@@ -10,10 +10,12 @@
  * no folder of the user's counts. sys.executable is the program's path with one more slash before it, which is the same
  * file to the kernel; called by that name, or as python, python3 and so on, the program is a Python with everything that
  * it carries, so that multiprocessing and subprocess.run([sys.executable, ...]) work. There, a first argument that is
- * the program itself means the application again: [sys.executable, *sys.argv]. */
+ * the program itself means the application again: [sys.executable, *sys.argv]. A set-user-ID program is no Python, by
+ * whatever name, and sys.executable is empty. */
 
 #include "pycore_fileutils.h"
 #include "pycore_initconfig.h"
+#include <sys/auxv.h>
 
 extern const void *__payload_config(size_t *, const char **);
 
@@ -124,7 +126,9 @@ bundle_main(const struct bundle *bundle, int argc, char **argv)
 {
     const char *code = bundle_get(bundle, "code"), *module = bundle_get(bundle, "module");
     const char *script = bundle_get(bundle, "script");
-    int as_python = argc > 0 && is_python_name(argv[0]);
+    /* Whoever calls a set-user-ID program chooses its name, and may not choose what it does. */
+    int secure = getauxval(AT_SECURE) != 0;
+    int as_python = !secure && argc > 0 && is_python_name(argv[0]);
     if (as_python && argc > 1 && argv[1][0] != '-' && is_the_program(bundle, argv[1])) {
         as_python = 0;
         argc--, argv++;
@@ -166,6 +170,16 @@ bundle_main(const struct bundle *bundle, int argc, char **argv)
     }
     bundle_check(Py_InitializeFromConfig(&config));
     PyConfig_Clear(&config);
+    if (secure) {
+        /* There is no Python to be called: whoever tries is told so, and does not start the application again. */
+        PyObject *none = PyUnicode_FromString("");
+        if (none == NULL || PySys_SetObject("executable", none) < 0
+            || PySys_SetObject("_base_executable", none) < 0)
+        {
+            bundle_check(PyStatus_NoMemory());
+        }
+        Py_DECREF(none);
+    }
     return Py_RunMain();
 }
 

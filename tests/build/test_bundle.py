@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import textwrap
@@ -191,6 +192,25 @@ def test_processes(as_python: Callable[..., str], method: str) -> None:
 
 def test_as_python_the_environment_counts(as_python: Callable[..., str]) -> None:
     assert as_python("import sys; print('/there' in sys.path)", PYTHONPATH="/there") == "True"
+
+
+def test_set_user_id_is_no_python(target: BuiltTarget, tmp_path: Path) -> None:
+    """Its name and its environment are its caller's, who gets no Python with another's rights."""
+    if target.emulator or os.geteuid():
+        pytest.skip("needs root, who becomes nobody, and no emulator")
+    script = tmp_path / "program.py"
+    script.write_text("import os, sys; print(os.geteuid(), os.getuid(), [sys.executable], sys.flags.isolated)\n")
+    program = bundle(target, tmp_path / "program", script)
+    program.chmod(0o4755)
+    for folder in [tmp_path, *tmp_path.parents]:
+        folder.chmod(folder.stat().st_mode | 0o11)
+    become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
+    for name in (str(program), "python3", f"/{program}"):
+        call = ["bash", "-c", 'exec -a "$1" "$0" -c "print(1)"', str(program), name]
+        run = subprocess.run([*become, *call], capture_output=True, text=True, env={"PYTHONPATH": "/none"})
+        if run.stdout.startswith("65534"):
+            pytest.skip("the tests' folder is mounted nosuid")
+        assert (run.stdout, run.stderr) == ("0 65534 [''] 1\n", "")
 
 
 def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
