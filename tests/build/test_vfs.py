@@ -260,6 +260,8 @@ def _walks_out(text: str, place: Path, root: Path) -> bool:
             at = at.parent
             continue
         following = at / part
+        if not os.path.lexists(following):
+            return False
         target = _link_at(following)
         if target is not None and links < 41:
             links += 1
