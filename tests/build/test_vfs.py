@@ -290,7 +290,8 @@ def answers(command: list[str], lines: list[str], cwd: Path) -> list[str]:
         command,
         input="\n".join(lines) + "\n",
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="surrogateescape",  # readlink may cut a character
         cwd=cwd,
         timeout=120,
         env={"PATH": "/bin"},
