@@ -61,9 +61,8 @@ def make_tree(random_: random.Random, root: Path, driver: Path, folders: int = 1
 def random_link(random_: random.Random, path: Path, root: Path) -> str:
     inside = random_.choice([*root.rglob("*")])
     target = os.path.relpath(inside, path.parent)
-    return random_.choice(
-        [target, target, target + "/", "./" + target, "none", path.name, "../" + root.name + "x", "."]
-    )
+    above = "none" if path.parent == root else "../none"  # not out of the root
+    return random_.choice([target, target, target + "/", "./" + target, "none", path.name, above, "."])
 
 
 def finish_tree(root: Path) -> None:
