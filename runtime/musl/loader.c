@@ -189,7 +189,7 @@ static int open_library(const char *name)
 {
 	int fd;
 	library_at = 0;
-	fd = __vfs ? __vfs_library(name, &library_at, &carried, 0) : VFS_NOT;
+	fd = vfs_is_below(name) ? __vfs_library(name, &library_at, &carried, 0) : VFS_NOT;
 	is_carried = fd >= 0;
 	if (fd == VFS_NOT) {
 		fd = __sys_open(name, O_RDONLY|O_CLOEXEC);

@@ -60,7 +60,7 @@ const struct payload_head *__vfs;
 static const struct payload_entry *entries;
 static const char *names;
 static off_t payload_offset;	/* in the program's file */
-static char program[PATH_MAX];
+char __vfs_program[PATH_MAX];
 static size_t program_len;
 static struct stat program_stat;
 
@@ -257,12 +257,17 @@ static int find_by_other_name(int fd, const char *path, int mode, int whole, str
 	}
 }
 
+int __vfs_is_below(const char *path)
+{
+	return !strncmp(path, __vfs_program, program_len) && path[program_len] == '/';
+}
+
 /* The number of the entry that a path names; -errno; or VFS_NOT. whole: the program's own path is the root. */
 static int find_ours(int fd, const char *path, int mode, int whole, int asked, struct last *last)
 {
 	*last = (struct last){ 0 };
 	if (!path) return VFS_NOT;
-	if (*path == '/' && !strncmp(path, program, program_len) && path[program_len] == '/') {
+	if (vfs_is_below(path)) {
 		if (strnlen(path, PATH_MAX) == PATH_MAX) return -ENAMETOOLONG;
 		return walk(0, path + program_len, mode, last);
 	}
@@ -590,13 +595,13 @@ static int exec_script(const char *path, char *const *argv, char *const *envp)
 		if (args == MAP_FAILED) return -ENOMEM;
 	}
 	*self = '/';
-	memcpy(self + 1, program, program_len + 1);
+	memcpy(self + 1, __vfs_program, program_len + 1);
 	args[0] = self;
 	args[1] = (char *)path;
 	size_t i;
 	for (i=1; i<argc; i++) args[i+1] = argv[i];
 	args[argc > 1 ? argc + 1 : 2] = 0;
-	int r = __syscall(SYS_execve, program, args, envp);
+	int r = __syscall(SYS_execve, __vfs_program, args, envp);
 	if (r == -ENOENT) r = __syscall(SYS_execve, "/proc/self/exe", args, envp);
 	if (args != few) __munmap(args, size);
 	return r;
@@ -740,7 +745,7 @@ int __vfs_library(const char *path, off_t *at, struct stat *st, int asked)
 	*at = 0;
 	if (__vfs->page && e->at % __vfs->page == 0) {
 		/* A path may be whose it is not, where rights are at stake. */
-		int fd = libc.secure ? -EACCES : open_program(program);
+		int fd = libc.secure ? -EACCES : open_program(__vfs_program);
 		if (fd < 0) fd = open_program("/proc/self/exe");
 		if (fd >= 0) {
 			*at = payload_offset + e->at;
@@ -754,7 +759,7 @@ int __vfs_library(const char *path, off_t *at, struct stat *st, int asked)
 
 static void die(const char *what)
 {
-	const char *name = *program ? program : __progname_full;
+	const char *name = *__vfs_program ? __vfs_program : __progname_full;
 	__syscall(SYS_write, 2, name, strlen(name));
 	__syscall(SYS_write, 2, what, strlen(what));
 	__syscall(SYS_exit_group, 127);
@@ -764,30 +769,30 @@ static void die(const char *what)
 static void find_program(const char *execfn)
 {
 	static const char deleted[] = " (deleted)";
-	ssize_t l = __syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", program, sizeof program - 1);
+	ssize_t l = __syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", __vfs_program, sizeof __vfs_program - 1);
 	if (l > 0) {
-		program[l] = 0;
+		__vfs_program[l] = 0;
 		program_len = l;
-		if (!__kernel_fstatat(AT_FDCWD, program, &program_stat, 0)) return;
+		if (!__kernel_fstatat(AT_FDCWD, __vfs_program, &program_stat, 0)) return;
 		size_t d = sizeof deleted - 1;
-		if (l > d && !strcmp(program + l - d, deleted)) program[program_len = l - d] = 0;
+		if (l > d && !strcmp(__vfs_program + l - d, deleted)) __vfs_program[program_len = l - d] = 0;
 		__kernel_fstatat(AT_FDCWD, "/proc/self/exe", &program_stat, 0);
 		return;
 	}
 	/* Without /proc: as it was called, or, by a script, as that says. */
 	const char *const tries[] = { execfn, __progname_full };
 	for (int i=0; i<2; i++) {
-		if (!tries[i] || !realpath(tries[i], program)) continue;
-		program_len = strlen(program);
-		if (__kernel_fstatat(AT_FDCWD, program, &program_stat, 0) || !S_ISREG(program_stat.st_mode)) continue;
-		int fd = open_program(program);
+		if (!tries[i] || !realpath(tries[i], __vfs_program)) continue;
+		program_len = strlen(__vfs_program);
+		if (__kernel_fstatat(AT_FDCWD, __vfs_program, &program_stat, 0) || !S_ISREG(program_stat.st_mode)) continue;
+		int fd = open_program(__vfs_program);
 		if (fd >= 0) __syscall(SYS_close, fd);
 		if (fd >= 0 || fd == -EACCES) return;
 	}
 	/* A name that is as good as any. */
 	program_stat = (struct stat){ 0 };
-	strcpy(program, "/proc/self/exe");
-	program_len = strlen(program);
+	strcpy(__vfs_program, "/proc/self/exe");
+	program_len = strlen(__vfs_program);
 }
 
 void __vfs_init(const size_t *aux)
@@ -830,6 +835,6 @@ const void *__payload_config(size_t *size, const char **path)
 {
 	if (!__vfs) return 0;
 	*size = __vfs->config_size;
-	*path = program;
+	*path = __vfs_program;
 	return (char *)__vfs + __vfs->at_config;
 }

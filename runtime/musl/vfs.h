@@ -17,8 +17,17 @@ struct timespec;
 /* Null in a program without a payload: the one check that such a program pays for. */
 extern hidden const struct payload_head *__vfs;
 
-/* Each of these is called with asked=0 before the kernel is asked, and then looks at the path's first bytes only; and
- * with asked=1 after the kernel said ENOTDIR, to find the other names that a path may have. It answers as a system call
+/* Does a path begin with the program's own? What does not is told by the second byte, mostly. */
+extern hidden char __vfs_program[];
+hidden int __vfs_is_below(const char *);
+
+static inline int vfs_is_below(const char *path)
+{
+	return __vfs && path && path[0] == '/' && path[1] == __vfs_program[1] && __vfs_is_below(path);
+}
+
+/* Each of these is called with asked=0 before the kernel is asked, for a path that begins with the program's; and with
+ * asked=1 after the kernel said ENOTDIR, to find the other names that a path may have. It answers as a system call
  * does, or VFS_NOT, and ENOTDIR the second time, for a path that is not its own. */
 #define VFS_NOT (-0x10000)
 
@@ -77,7 +86,7 @@ static inline long vfs_refuse_two(long r, int what, int fd1, const char *old, in
 /* open(2), not a cancellation point; a descriptor or an error's negative number. */
 static inline int vfs_sys_open(const char *path, int flags, mode_t mode)
 {
-	int fd = __vfs ? __vfs_open(AT_FDCWD, path, flags, 0) : VFS_NOT;
+	int fd = vfs_is_below(path) ? __vfs_open(AT_FDCWD, path, flags, 0) : VFS_NOT;
 	if (fd == VFS_NOT) {
 		fd = __sys_open(path, flags, mode);
 		if (fd == -ENOTDIR && __vfs) fd = __vfs_open(AT_FDCWD, path, flags, 1);
