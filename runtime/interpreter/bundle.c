@@ -17,7 +17,8 @@
 #include "pycore_initconfig.h"
 #include <sys/auxv.h>
 
-extern const void *__payload_config(size_t *, const char **);
+/* The Python that builds others has another C library, and carries nothing. */
+extern const void *__payload_config(size_t *, const char **) __attribute__((__weak__));
 
 struct bundle {
     const char *config, *end;
@@ -189,8 +190,7 @@ run_what_is_carried(int argc, char **argv)
 {
     struct bundle bundle;
     size_t size;
-    bundle.config = __payload_config(&size, &bundle.program);
-    if (bundle.config == NULL) {
+    if (__payload_config == NULL || (bundle.config = __payload_config(&size, &bundle.program)) == NULL) {
         return Py_BytesMain(argc, argv);
     }
     bundle.end = bundle.config + size;
