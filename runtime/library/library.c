@@ -133,9 +133,11 @@ library_code(PyObject *Py_UNUSED(module), PyObject *args)
     }
     *unchanged = 0;
     PyInterpreterState *interp = _PyInterpreterState_GET();
+#ifndef Py_GIL_DISABLED
     /* What modules make, they keep. Some more of it than usual is made before
        a collection looks at it in vain. */
     interp->gc.generations[0].count = 0;
+#endif
     return read_module_code(interp, found, path);
 }
 
