@@ -74,6 +74,7 @@ def packages(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> P
         "app-1.5.dist-info/METADATA": "Metadata-Version: 2.1\nName: app\nVersion: 1.5\n",
         "app-1.5.dist-info/entry_points.txt": "[app.plugins]\none = app.plugins.one\n",
         "app-1.5.dist-info/RECORD": "app/__init__.py,,\n",
+        "bad.txt": "def (\n",
         "bin/tool": "#!/usr/bin/env python3\nimport app.core\nprint('tool', app.core.__name__)\n",
     }
     for name, text in files.items():
@@ -223,21 +224,46 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "say what to run"),
-        (["-m", "app", "-e", "app:x"], "say what to run"),
+        ([], "say one thing to run"),
+        (["-m", "app", "-e", "app:x"], "say one thing to run"),
         (["-e", "app"], "an entry point is MODULE:FUNCTION"),
         (["none.py"], "none.py: no such file"),
+        (["."], ".: not a file"),
         (["-m", "app", "--site-packages", "none"], "none: no such folder"),
+        (["-m", "app", "--site-packages", "{packages}/app/core.py"], "core.py: not a folder"),
+        (["-m", "none", "--site-packages", "{packages}"], "none: no module none in"),
+        (["-m", "app.none", "--site-packages", "{packages}"], "app.none: no module app.none in"),
+        (["-m", ""], "no module"),
+        (["-m", "json"], "json: a package without __main__.py"),
+        (["-e", "none:main"], "none: no module none in"),
+        (["{packages}/bad.txt"], "bad.txt: invalid syntax"),
+        (["-m", "this", "-o", "none/x"], "none/x: no such folder"),
+        (["-m", "this", "-o", "{packages}"], "a folder; -o says which file to write"),
+        (["-m", "this", "-o", "new/"], "new/: a folder; -o says which file to write"),
+        (["-m", "this", "-o", ""], "a folder; -o says which file to write"),
+        (["-m", "this", "-o", "{packages}/../fifo"], "fifo: not a regular file"),
+        (["{packages}/bin/tool", "-o", "{packages}/bin/tool"], "-o names the script itself"),
+        (["-m", "this", "--site-packages", "{packages}/../odd"], "odd/pipe: neither a file nor a folder"),
         (["-m", "app", "--site-packages", "{packages}", "--site-packages", "{packages}"], "another folder has a file"),
     ],
 )
 def test_mistakes(target: BuiltTarget, packages: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
     words = [a.format(packages=packages) for a in arguments]
+    for pipe in (packages.parent / "fifo", packages.parent / "odd/pipe"):
+        pipe.parent.mkdir(exist_ok=True)
+        if not pipe.exists():
+            os.mkfifo(pipe)
     command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", "-o", "x", *words]
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=clean_environment())
     assert run.returncode in {1, 2}
     assert message in run.stderr and "Traceback" not in run.stderr
     assert not [*tmp_path.iterdir()]
+
+
+def test_output_through_a_link(target: BuiltTarget, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("program")
+    bundle(target, tmp_path / "link", "-m", "this")
+    assert (tmp_path / "link").is_symlink() and "Zen" in output_of(start(target, tmp_path / "program"))
 
 
 def test_strip_keeps_the_application(target: BuiltTarget, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.machinery
 import importlib.util
 import marshal
 import os
@@ -67,6 +68,8 @@ class Bundler:
         if path.is_dir():
             self.payload.add_folder(name)
             return
+        if not path.is_file():
+            raise PayloadError(f"{path}: neither a file nor a folder: a bundle cannot carry it")
         self.payload.add_file(name, path, program=os.access(path, os.X_OK))
         if name.endswith(".py"):
             code = _bytecode(path)
@@ -86,6 +89,10 @@ class Bundler:
 
     def add_script(self, script: Path) -> str:
         """Add a script; return its path below the program."""
+        try:
+            compile(script.read_bytes(), script.name, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            raise PayloadError(f"{script}: {error}") from None
         name = f"python/bin/{script.name}"
         self.payload.add_file(name, script)
         return name
@@ -111,6 +118,34 @@ def _bytecode(path: Path) -> bytes | None:
     return importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + digest + marshal.dumps(code)
 
 
+def check_module(name: str, folders: list[Path], *, runs: bool) -> None:
+    """Refuse a module that is in none of the folders, or that `-m` could not run; none of its code is executed."""
+    paths: list[str] | None = [str(folder) for folder in folders]
+    parts = name.split(".")
+    if parts[0] in sys.builtin_module_names:
+        return
+    for count in range(1, len(parts) + 1):
+        spec = importlib.machinery.PathFinder.find_spec(".".join(parts[:count]), paths or [])
+        if spec is None:
+            where = "the library and --site-packages"
+            raise PayloadError(f"{name}: no module {'.'.join(parts[:count])} in {where}")
+        paths = spec.submodule_search_locations
+    if runs and paths is not None and not importlib.machinery.PathFinder.find_spec(f"{name}.__main__", paths):
+        raise PayloadError(f"{name}: a package without __main__.py cannot be run")
+
+
+def output_file(text: str) -> Path:
+    """The file to write, through links as other tools do; refuse what is no regular file."""
+    path = Path(os.path.realpath(text))
+    if not text or text.endswith("/") or path.is_dir():
+        raise PayloadError(f"{text or repr(text)}: a folder; -o says which file to write")
+    if path.exists() and not path.is_file():
+        raise PayloadError(f"{text}: not a regular file")
+    if not path.parent.is_dir():
+        raise PayloadError(f"{text}: no such folder: {path.parent}")
+    return path
+
+
 def entry_code(entry: str) -> str:
     """The code that a console script has for MODULE:FUNCTION."""
     match = re.fullmatch(r"([\w.]+):([\w.]+)", entry)
@@ -130,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
         "--site-packages", type=Path, action="append", default=[], metavar="FOLDER",
         help="packages, as pip install --target makes them; more than once",
     )  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the executable to write")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the executable to write")
     return parser
 
 
@@ -139,25 +174,36 @@ def main(arguments: list[str]) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     if sum(x is not None for x in (options.script, options.module, options.entry)) != 1:
-        parser.error("say what to run: a script, -m MODULE or -e MODULE:FUNCTION")
+        parser.error("say one thing to run: a script, -m MODULE or -e MODULE:FUNCTION")
     try:
         # What is wrong with it is said at once.
-        code = entry_code(options.entry) if options.entry else ""
+        output = output_file(options.output)
+        code = entry_code(options.entry) if options.entry is not None else ""
         for folder in options.site_packages:
             if not folder.is_dir():
-                raise PayloadError(f"{folder}: no such folder")
+                raise PayloadError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
         if options.script and not options.script.is_file():
-            raise PayloadError(f"{options.script}: no such file")
-        bundler = Bundler(Path(sysconfig.get_config_var("installed_base") or sys.base_prefix))
+            raise PayloadError(f"{options.script}: {'not a file' if options.script.exists() else 'no such file'}")
+        if options.script and output.exists() and output.samefile(options.script):
+            raise PayloadError(f"{options.output}: -o names the script itself")
+        tree = Path(sysconfig.get_config_var("installed_base") or sys.base_prefix)
+        if not options.script:
+            module = options.entry.split(":")[0] if code else options.module
+            folders = [tree / f"lib/python{_series()}", *options.site_packages]
+            check_module(module, folders, runs=not code)
+        bundler = Bundler(tree)
         for folder in options.site_packages:
             bundler.add_packages(folder)
         if options.script:
             config = {"script": bundler.add_script(options.script)}
         else:
             config = {"code": code} if code else {"module": options.module}
-        bundler.write(options.output, config)
+        bundler.write(output, config)
     except (PayloadError, OSError) as error:
         print(f"bundle: {error}", file=sys.stderr)
         return 1
-    print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
+    except KeyboardInterrupt:
+        print("bundle: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    print(f"{options.output}: {output.stat().st_size / 1e6:.1f} MB")
     return 0
