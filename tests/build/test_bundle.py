@@ -221,6 +221,7 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
     assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.any_cpu("Python code")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -109,13 +109,25 @@ class Bundler:
 def _bytecode(path: Path) -> bytes | None:
     """What an import would write, and take without a look at the source; None if it is no Python of this version."""
     source = path.read_bytes()
-    try:
-        code = compile(source, path.name, "exec", dont_inherit=True, optimize=0)
-    except (SyntaxError, ValueError):
-        return None
     digest = importlib.util.source_hash(source)
+    code = _compiled_before(path, digest)
+    if code is None:
+        try:
+            code = marshal.dumps(compile(source, path.name, "exec", dont_inherit=True, optimize=0))
+        except (SyntaxError, ValueError):
+            return None
     # Flags: by hash, and not checked.
-    return importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + digest + marshal.dumps(code)
+    return importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + digest + code
+
+
+def _compiled_before(path: Path, digest: bytes) -> bytes | None:
+    """The code in the module's .pyc, if that was made of this very source, as those of the library are (PEP 552)."""
+    try:
+        data = Path(importlib.util.cache_from_source(path, optimization="")).read_bytes()
+    except OSError:
+        return None
+    by_hash = int.from_bytes(data[4:8], "little") & 1
+    return data[16:] if data[:4] == importlib.util.MAGIC_NUMBER and by_hash and data[8:16] == digest else None
 
 
 def check_module(name: str, folders: list[Path], *, runs: bool) -> None:
