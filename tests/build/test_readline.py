@@ -241,8 +241,10 @@ def test_start_of_a_sequence_alone(target: BuiltTarget, tmp_path: Path) -> None:
         terminal.close()
 
 
-def test_hook_for_matches(target: BuiltTarget, tmp_path: Path) -> None:
-    setup = WORDS + bind("tab: complete") + "shown = []\n"
+@pytest.mark.parametrize("order", [1, -1])
+def test_hook_for_matches(target: BuiltTarget, tmp_path: Path, order: int) -> None:
+    """They are sorted, in whatever order the completer has them, and wherever they are in memory."""
+    setup = WORDS + f"words = words[::{order}]\n" + bind("tab: complete") + "shown = []\n"
     setup += "readline.set_completion_display_matches_hook(lambda *a: shown.append(a))\n"
     program = f"import readline\n{setup}line = input('ready> ')\nprint('the ' + 'end', line, shown[-1], 'ends')"
     terminal = start(target, tmp_path, "-S", "-c", program)
