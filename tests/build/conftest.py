@@ -138,7 +138,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "any_cpu(reason): what it tests is the same on all CPUs; not run by an emulator")
-    config.addinivalue_line("markers", "needs_modules(name...): skipped where the profile leaves one of them out")
+    config.addinivalue_line("markers", "needs_modules(name...): skipped where one of them is not built in")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -150,7 +150,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     needs = item.get_closest_marker("needs_modules")
     missing = set(needs.args) - set(target.plan["modules"]) if needs and target else set()
     if missing:
-        pytest.skip(f"this profile has no {', '.join(sorted(missing))}")
+        pytest.skip(f"this interpreter has no {', '.join(sorted(missing))}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

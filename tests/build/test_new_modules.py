@@ -7,13 +7,8 @@ import pytest
 from tests.build.conftest import BuiltTarget
 
 
-def needs(target: BuiltTarget, module: str) -> None:
-    if module not in target.plan["modules"]:
-        pytest.skip(f"this interpreter has no {module}")
-
-
+@pytest.mark.needs_modules("_zstd")
 def test_zstd(target: BuiltTarget, seed: int) -> None:
-    needs(target, "_zstd")
     code = f"""if 1:
         import io, random, tarfile
         from compression import zstd
@@ -83,9 +78,9 @@ def test_interpreters_at_once(target: BuiltTarget) -> None:
     assert target.run("-c", code) == "6"
 
 
+@pytest.mark.needs_modules("_hmac")
 def test_hmac_and_hashes_without_openssl(target: BuiltTarget, seed: int) -> None:
     """Every hash, those too that have vectors where the CPU does, against HMAC's definition."""
-    needs(target, "_hmac")
     code = f"""if 1:
         import random, sys
         sys.modules["_hashlib"] = None
