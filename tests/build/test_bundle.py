@@ -89,6 +89,14 @@ def packages(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what can be neither carried nor written."""
+    folder = tmp_path_factory.mktemp("odd")
+    os.mkfifo(folder / "pipe")
+    return folder
+
+
+@pytest.fixture(scope="module")
 def as_python(target: BuiltTarget, packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """Run code in a bundle that is called as python3."""
     program = bundle(target, tmp_path_factory.mktemp("bundle") / "app", "-m", "app", "--site-packages", packages)
@@ -242,18 +250,16 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
         (["-m", "this", "-o", "{packages}"], "a folder; -o says which file to write"),
         (["-m", "this", "-o", "new/"], "new/: a folder; -o says which file to write"),
         (["-m", "this", "-o", ""], "a folder; -o says which file to write"),
-        (["-m", "this", "-o", "{packages}/../fifo"], "fifo: not a regular file"),
+        (["-m", "this", "-o", "{odd}/pipe"], "pipe: not a regular file"),
         (["{packages}/bin/tool", "-o", "{packages}/bin/tool"], "-o names the script itself"),
-        (["-m", "this", "--site-packages", "{packages}/../odd"], "odd/pipe: neither a file nor a folder"),
+        (["-m", "this", "--site-packages", "{odd}"], "/pipe: neither a file nor a folder"),
         (["-m", "app", "--site-packages", "{packages}", "--site-packages", "{packages}"], "another folder has a file"),
     ],
 )
-def test_mistakes(target: BuiltTarget, packages: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
-    words = [a.format(packages=packages) for a in arguments]
-    for pipe in (packages.parent / "fifo", packages.parent / "odd/pipe"):
-        pipe.parent.mkdir(exist_ok=True)
-        if not pipe.exists():
-            os.mkfifo(pipe)
+def test_mistakes(
+    target: BuiltTarget, packages: Path, odd: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    words = [a.format(packages=packages, odd=odd) for a in arguments]
     command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", "-o", "x", *words]
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=clean_environment())
     assert run.returncode in {1, 2}

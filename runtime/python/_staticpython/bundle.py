@@ -28,13 +28,17 @@ def _series() -> str:
     return "{}.{}".format(*sys.version_info)
 
 
+def _stdlib(tree: Path) -> Path:
+    return tree / f"lib/python{_series()}"
+
+
 class Bundler:
     """Collects files; all of them go below python/, as in the installed tree."""
 
     def __init__(self, tree: Path) -> None:
         self.tree = tree
         self.library = f"python/lib/python{_series()}"
-        stdlib = tree / f"lib/python{_series()}"
+        stdlib = _stdlib(tree)
         # By this time the interpreter knows the files of its library.
         self.payload = Payload(time=int((stdlib / "os.py").stat().st_mtime))
         for path in self._files(stdlib):
@@ -158,14 +162,14 @@ def output_file(text: str) -> Path:
     return path
 
 
-def entry_code(entry: str) -> str:
-    """The code that a console script has for MODULE:FUNCTION."""
+def parse_entry(entry: str) -> tuple[str, str]:
+    """The module of MODULE:FUNCTION, and the code that a console script has for it."""
     match = re.fullmatch(r"([\w.]+):([\w.]+)", entry)
     if not match:
         raise PayloadError(f"{entry}: an entry point is MODULE:FUNCTION, such as httpie.__main__:main")
     module, function = match.groups()
     top = function.split(".")[0]
-    return f"import sys\nfrom {module} import {top}\nsys.exit({function}())"
+    return module, f"import sys\nfrom {module} import {top}\nsys.exit({function}())"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -190,7 +194,7 @@ def main(arguments: list[str]) -> int:
     try:
         # What is wrong with it is said at once.
         output = output_file(options.output)
-        code = entry_code(options.entry) if options.entry is not None else ""
+        module, code = (options.module, "") if options.entry is None else parse_entry(options.entry)
         for folder in options.site_packages:
             if not folder.is_dir():
                 raise PayloadError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
@@ -200,16 +204,14 @@ def main(arguments: list[str]) -> int:
             raise PayloadError(f"{options.output}: -o names the script itself")
         tree = Path(sysconfig.get_config_var("installed_base") or sys.base_prefix)
         if not options.script:
-            module = options.entry.split(":")[0] if code else options.module
-            folders = [tree / f"lib/python{_series()}", *options.site_packages]
-            check_module(module, folders, runs=not code)
+            check_module(module, [_stdlib(tree), *options.site_packages], runs=not code)
         bundler = Bundler(tree)
         for folder in options.site_packages:
             bundler.add_packages(folder)
         if options.script:
             config = {"script": bundler.add_script(options.script)}
         else:
-            config = {"code": code} if code else {"module": options.module}
+            config = {"code": code} if code else {"module": module}
         bundler.write(output, config)
     except (PayloadError, OSError) as error:
         print(f"bundle: {error}", file=sys.stderr)
