@@ -140,14 +140,19 @@ static void advise_huge_pages(void *segment, int advice)
 	__syscall(SYS_madvise, (char *)segment+4*HUGE, MI_SEGMENT_SIZE-4*HUGE, advice);
 }
 
+/* Only such segments ever get them. */
+static bool may_get_huge_pages(mi_segment_t *segment)
+{
+	return segment->memid.memkind == MI_MEM_ARENA && segment->segment_slices == MI_SLICES_PER_SEGMENT;
+}
+
 /* Where the kernel may, it also makes huge pages of the small ones that are
  * there (khugepaged), even of a single one: some seconds after part of a
  * segment was given back, all of it would be resident again. So there it
  * must not any more, until the segment is made anew. */
 static void segment_in_part(mi_segment_t *segment)
 {
-	if (segment->in_part || segment->memid.memkind != MI_MEM_ARENA
-	    || segment->segment_slices != MI_SLICES_PER_SEGMENT) return;
+	if (segment->in_part || !may_get_huge_pages(segment)) return;
 	segment->in_part = true;
 	advise_huge_pages(segment, MADV_NOHUGEPAGE);
 }
@@ -156,8 +161,7 @@ static void segment_in_part(mi_segment_t *segment)
 static void segment_again(mi_segment_t *segment)
 {
 	segment_unused((segment->slice_entries - segment->segment_info_slices)*MI_SEGMENT_SLICE_SIZE);
-	if (segment->memid.memkind == MI_MEM_ARENA && segment->segment_slices == MI_SLICES_PER_SEGMENT)
-		advise_huge_pages(segment, MADV_HUGEPAGE);
+	if (may_get_huge_pages(segment)) advise_huge_pages(segment, MADV_HUGEPAGE);
 }
 
 /* A signal handler that waits while its thread is here must not look at

@@ -281,6 +281,13 @@ static int find(int fd, const char *path, int mode, int whole, int asked, struct
 	return asked && n == VFS_NOT ? -ENOTDIR : n;
 }
 
+/* The same, where nothing but the entry matters. Of flags, AT_SYMLINK_NOFOLLOW. */
+static int find_entry(int fd, const char *path, int flags, int asked)
+{
+	struct last last;
+	return find(fd, path, flags & AT_SYMLINK_NOFOLLOW ? NOFOLLOW : FOLLOW, 0, asked, &last);
+}
+
 /* stat and its like */
 
 static void fill_stat(uint32_t n, struct stat *st)
@@ -316,8 +323,7 @@ static void fill_statx(uint32_t n, struct statx *stx)
 
 int __vfs_stat(int fd, const char *path, struct stat *st, int flags, int asked)
 {
-	struct last last;
-	int n = find(fd, path, flags & AT_SYMLINK_NOFOLLOW ? NOFOLLOW : FOLLOW, 0, asked, &last);
+	int n = find_entry(fd, path, flags, asked);
 	if (n < 0) return n;
 	fill_stat(n, st);
 	return 0;
@@ -325,8 +331,7 @@ int __vfs_stat(int fd, const char *path, struct stat *st, int flags, int asked)
 
 int __vfs_statx(int fd, const char *path, struct statx *stx, int flags, int asked)
 {
-	struct last last;
-	int n = find(fd, path, flags & AT_SYMLINK_NOFOLLOW ? NOFOLLOW : FOLLOW, 0, asked, &last);
+	int n = find_entry(fd, path, flags, asked);
 	if (n < 0) return n;
 	fill_statx(n, stx);
 	return 0;
@@ -359,8 +364,7 @@ static void fill_statfs(struct statfs *st)
 
 int __vfs_statfs(const char *path, struct statfs *st, int asked)
 {
-	struct last last;
-	int n = find(AT_FDCWD, path, FOLLOW, 0, asked, &last);
+	int n = find_entry(AT_FDCWD, path, 0, asked);
 	if (n < 0) return n;
 	fill_statfs(st);
 	return 0;
@@ -373,8 +377,7 @@ void __vfs_fix_statfs(int fd, struct statfs *st)
 
 int __vfs_access(int fd, const char *path, int mode, int flags, int asked)
 {
-	struct last last;
-	int n = find(fd, path, flags & AT_SYMLINK_NOFOLLOW ? NOFOLLOW : FOLLOW, 0, asked, &last);
+	int n = find_entry(fd, path, flags, asked);
 	if (n != VFS_NOT && mode & ~(R_OK|W_OK|X_OK)) return -EINVAL;
 	if (n < 0) return n;
 	if ((mode & X_OK) && entries[n].kind == PAYLOAD_FILE) return -EACCES;
@@ -383,8 +386,7 @@ int __vfs_access(int fd, const char *path, int mode, int flags, int asked)
 
 int __vfs_readlink(int fd, const char *path, char *buf, size_t size, int asked)
 {
-	struct last last;
-	int n = find(fd, path, NOFOLLOW, 0, asked, &last);
+	int n = find_entry(fd, path, AT_SYMLINK_NOFOLLOW, asked);
 	if (n < 0) return n;
 	const struct payload_entry *e = entries + n;
 	if (e->kind != PAYLOAD_LINK) return -EINVAL;
@@ -397,8 +399,7 @@ int __vfs_readlink(int fd, const char *path, char *buf, size_t size, int asked)
 
 int __vfs_xattr(const char *path, int follow, int answer)
 {
-	struct last last;
-	int n = find(AT_FDCWD, path, follow ? FOLLOW : NOFOLLOW, 0, 1, &last);
+	int n = find_entry(AT_FDCWD, path, follow ? 0 : AT_SYMLINK_NOFOLLOW, 1);
 	return n < 0 ? n : answer;
 }
 
@@ -630,8 +631,7 @@ static int exec_entry(int n, const char *path, char *const *argv, char *const *e
 
 int __vfs_exec(const char *path, char *const *argv, char *const *envp)
 {
-	struct last last;
-	int n = find(AT_FDCWD, path, FOLLOW, 0, 1, &last);
+	int n = find_entry(AT_FDCWD, path, 0, 1);
 	return n < 0 ? n : exec_entry(n, path, argv, envp);
 }
 
@@ -735,8 +735,7 @@ static int open_program(const char *path)
  * program cannot be read, as any file. */
 int __vfs_library(const char *path, off_t *at, struct stat *st, int asked)
 {
-	struct last last;
-	int n = find(AT_FDCWD, path, FOLLOW, 0, asked, &last);
+	int n = find_entry(AT_FDCWD, path, 0, asked);
 	if (n < 0) return n;
 	const struct payload_entry *e = entries + n;
 	if (e->kind == PAYLOAD_FOLDER) return -EACCES;
