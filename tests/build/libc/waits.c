@@ -174,8 +174,8 @@ static void signals(void)
 		for (int i=0; i<2; i++)
 			for (int forever=0; forever<=kinds[k].forever; forever++) {
 				pending();
-				signal_in(times[i], 0);
 				double start = seconds();
+				signal_in(times[i], 0);
 				CHECK(kinds[k].wait(forever ? -1 : 3000)==-1 && errno==EINTR);
 				double took = seconds()-start;
 				CHECK(got>=1 && !setitimer(ITIMER_REAL, &(struct itimerval){0}, 0));
