@@ -395,7 +395,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--downloads", type=Path, required=True, help="folder of the files")
     parser.add_argument("--record", type=Path, required=True, help="folder of the records of what was fetched")
     parser.add_argument("--mirror", default="", help="folder or URL asked first")
-    parser.add_argument("--release", help="only this version")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--release", help="only this version")
+    which.add_argument("--every-release", action="store_true", help="all versions, not the first that can be had")
     options = parser.parse_args(arguments)
 
     def body() -> int:
@@ -405,7 +407,9 @@ def main(arguments: list[str] | None = None) -> int:
             pick("package", name, list(facts.packages))
             chosen = choose_releases(facts, (f"{name}={options.release}",)) if options.release else facts
             package = chosen.packages[name]
-            record(package, *fetch(package, places), options.record / f"{name}.json")
+            for releases in [[r] for r in package.releases] if options.every_release else [package.releases]:
+                wanted = dataclasses.replace(package, releases=releases)
+                record(wanted, *fetch(wanted, places), options.record / f"{name}.json")
         return 0
 
     return run_main(body)
