@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _imp
 import argparse
 import importlib.util
 import marshal
@@ -9,9 +10,13 @@ import os
 import re
 import sys
 import sysconfig
+import types
+import warnings
 from collections.abc import Iterator
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
+from _staticpython import modules
 from _staticpython.payload import Payload, PayloadError
 
 DESCRIPTION = """\
@@ -33,6 +38,7 @@ class Bundler:
     def __init__(self, tree: Path) -> None:
         self.tree = tree
         self.library = f"python/lib/python{_series()}"
+        self._sources: list[tuple[str, Path]] = []
         stdlib = tree / f"lib/python{_series()}"
         # By this time the interpreter knows the files of its library.
         self.payload = Payload(time=int((stdlib / "os.py").stat().st_mtime))
@@ -68,12 +74,48 @@ class Bundler:
             self.payload.add_folder(name)
             return
         self.payload.add_file(name, path, program=os.access(path, os.X_OK))
-        if name.endswith(".py"):
-            code = _bytecode(path)
-            if code is not None:
+        if name.endswith(".py") and name.startswith(self.library):
+            self._sources.append((name, path))
+
+    def _add_code(self) -> None:
+        """Add the code of all modules: nothing is compiled, and little read, when they are imported."""
+        known = modules.Modules() if modules.is_known() else None
+        for name, path in self._sources:
+            source = path.read_bytes()
+            code = _compiled(source, path)
+            if code is None:
+                continue
+            module, place = self._module(name)
+            if known and module:
+                if not self._in_executable(module, place):
+                    known.add(module, code, place)
+            else:
                 folder, _, last = name.rpartition("/")
                 cached = f"{folder}/__pycache__/{last[:-3]}.{sys.implementation.cache_tag}.pyc"
-                self.payload.add_file(cached, code)
+                self.payload.add_file(cached, _bytecode(source, code))
+        if known:
+            self.payload.add_file(modules.PLACE, known.file())
+
+    def _module(self, name: str) -> tuple[str, int]:
+        """The module that a file is imported as, and where it is; no name if that is not certain."""
+        base, place = name[len(self.library) + 1 : -3], 0
+        if base.startswith("site-packages/"):
+            base, place = base.partition("/")[2], modules.SITE
+        folder, _, last = base.rpartition("/")
+        start = name[: -len(base) - 3]
+        rivals = [start + base + suffix for suffix in EXTENSION_SUFFIXES]
+        if last == "__init__":
+            base, place = folder, place | modules.PACKAGE
+        else:
+            rivals += [f"{start}{base}/__init__{suffix}" for suffix in [".py", *EXTENSION_SUFFIXES]]
+        parts = base.split("/")
+        if not base or any("." in part for part in parts) or any(rival in self.payload for rival in rivals):
+            return "", 0
+        return ".".join(parts), place
+
+    @staticmethod
+    def _in_executable(module: str, place: int) -> bool:
+        return not place & modules.SITE and _imp.library_find(module) is not None  # type: ignore[attr-defined]
 
     def add_packages(self, folder: Path) -> None:
         """Add all that is in a folder as `pip install --target` or a virtual environment makes it."""
@@ -95,20 +137,26 @@ class Bundler:
         for key, value in config.items():
             if "\0" in value:
                 raise PayloadError(f"{key}: {value!r} has a zero in it")
+        self._add_code()
         self.payload.config = b"".join(f"{k}={v}\0".encode() for k, v in config.items())
         return self.payload.write(self.tree / f"bin/python{_series()}", output)
 
 
-def _bytecode(path: Path) -> bytes | None:
-    """What an import would write, and take without a look at the source; None if it is no Python of this version."""
-    source = path.read_bytes()
+def _compiled(source: bytes, path: Path) -> types.CodeType | None:
+    """The code of a module; None if it is no Python of this version."""
     try:
-        code = compile(source, path.name, "exec", dont_inherit=True, optimize=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return compile(source, path.name, "exec", dont_inherit=True, optimize=0)
     except (SyntaxError, ValueError):
         return None
-    digest = importlib.util.source_hash(source)
-    # Flags: by hash, and not checked.
-    return importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + digest + marshal.dumps(code)
+
+
+def _bytecode(source: bytes, code: types.CodeType) -> bytes:
+    """What an import would write, and take without a look at the source."""
+    by_hash_unchecked = (1).to_bytes(4, "little")
+    head = importlib.util.MAGIC_NUMBER + by_hash_unchecked + importlib.util.source_hash(source)
+    return head + marshal.dumps(code)
 
 
 def entry_code(entry: str) -> str:
