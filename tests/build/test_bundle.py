@@ -287,10 +287,42 @@ def test_set_user_id_is_no_python(target: BuiltTarget, tmp_path: Path) -> None:
     become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
     for name in (str(program), "python3", f"/{program}"):
         call = ["bash", "-c", 'exec -a "$1" "$0" -c "print(1)"', str(program), name]
-        run = subprocess.run([*become, *call], capture_output=True, text=True, env={"PYTHONPATH": "/none"})
+        run = subprocess.run(
+            [*become, *call], capture_output=True, text=True, env={"PYTHONPATH": "/none", "STATICPYTHON": "python"}
+        )
         if run.stdout.startswith("65534"):
             pytest.skip("the tests' folder is mounted nosuid")
         assert (run.stdout, run.stderr) == ("0 65534 [''] 1\n", "")
+
+
+def test_it_tells_of_itself(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
+    program = bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages)
+
+    def ask(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return start(target, program, *arguments, env={"STATICPYTHON": command}, cwd=tmp_path)
+
+    told = output_of(ask("info"))
+    assert "runs module app\n" in told and "packages: app 1.5\n" in told and target.triple in told
+    listed = output_of(ask("list", "*/app/*"))
+    assert " 10 python/lib/" in listed and listed.splitlines()[-1].endswith("/app/plugins/two.py")
+    assert "python/bin/tool" in output_of(ask("list"))
+    output_of(ask("extract", "out", "*/app/*", "python/bin/*"))
+    (core,) = (tmp_path / "out").rglob("core.py")
+    assert core.read_text() == CORE and os.access(tmp_path / "out/python/bin/tool", os.X_OK)
+    again = ask("extract", "out", "*/app/*")
+    assert again.returncode == 1 and "File exists" in again.stderr and "Traceback" not in again.stderr
+    assert ask("extract", "out", "none").returncode == 1
+    assert output_of(ask("python", "-c", "import app, os; print('STATICPYTHON' in os.environ)")) == "False"
+    unknown = ask("nonsense")
+    assert unknown.returncode == 2 and "usage: STATICPYTHON=" in unknown.stderr
+    assert "usage: STATICPYTHON=" in output_of(ask("help"))
+
+    assert ": well, " in output_of(ask("verify"))
+    data = bytearray(program.read_bytes())
+    data[data.rindex(b"some text")] ^= 1
+    program.write_bytes(data)
+    damaged = ask("verify")
+    assert damaged.returncode == 1 and "it is damaged" in damaged.stderr
 
 
 def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
