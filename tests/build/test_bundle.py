@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import shutil
@@ -10,6 +12,7 @@ import struct
 import subprocess
 import tempfile
 import textwrap
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -287,9 +290,8 @@ def test_set_user_id_is_no_python(target: BuiltTarget, tmp_path: Path) -> None:
     become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
     for name in (str(program), "python3", f"/{program}"):
         call = ["bash", "-c", 'exec -a "$1" "$0" -c "print(1)"', str(program), name]
-        run = subprocess.run(
-            [*become, *call], capture_output=True, text=True, env={"PYTHONPATH": "/none", "STATICPYTHON": "python"}
-        )
+        noise = {"PYTHONPATH": "/none", "STATICPYTHON": "python"}
+        run = subprocess.run([*become, *call], capture_output=True, text=True, env=noise)
         if run.stdout.startswith("65534"):
             pytest.skip("the tests' folder is mounted nosuid")
         assert (run.stdout, run.stderr) == ("0 65534 [''] 1\n", "")
@@ -325,6 +327,74 @@ def test_it_tells_of_itself(target: BuiltTarget, packages: Path, tmp_path: Path)
     assert damaged.returncode == 1 and "it is damaged" in damaged.stderr
 
 
+DEMO = {
+    "demo/__init__.py": "import sys\ndef main():\n    print('demo', *sys.argv[1:])\n",
+    "demo-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n",
+    "demo-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "demo-1.0.dist-info/entry_points.txt": "[console_scripts]\ndemo = demo:main\nother = demo:main\n",
+}
+BACKEND = """\
+import shutil
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    return shutil.copy("../demo-1.0-py3-none-any.whl", folder).rpartition("/")[2]
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of its own project, whose folder is beside it."""
+    path = tmp_path_factory.mktemp("wheels") / "demo-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in DEMO.items():
+            archive.writestr(name, text)
+        record = "".join(f"{name},,\n" for name in [*DEMO, "demo-1.0.dist-info/RECORD"])
+        archive.writestr("demo-1.0.dist-info/RECORD", record)
+    project = path.parent / "project"
+    project.mkdir()
+    (project / "backend.py").write_text(BACKEND)
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "demo"\nversion = "1.0"\n'
+    )
+    return path
+
+
+OFFLINE = ["--", "--no-index", "--find-links"]
+
+
+@pytest.mark.usefixtures("programs")
+@pytest.mark.parametrize("kind", ["wheel", "project", "requirement", "file", "script"])
+def test_inputs(target: BuiltTarget, wheel: Path, tmp_path: Path, kind: str) -> None:
+    """Whatever names it, the same is in the bundle, and nothing of this machine."""
+    script, requirements = tmp_path / "run.py", tmp_path / "requirements.txt"
+    script.write_text('# /// script\n# dependencies = ["demo>=1"]\n# requires-python = ">=3.10"\n# ///\n'
+                      "import demo, sys\ndemo.main()\n")  # fmt: skip
+    requirements.write_text("demo==1.0\n")
+    kinds: dict[str, list[str | Path]] = {
+        "wheel": [wheel],
+        "project": [wheel.parent / "project"],
+        "requirement": ["demo==1.0", "-c", "other"],
+        "file": ["-r", requirements, "-m", "demo.__init__"],
+        "script": [script],
+    }
+    words = kinds[kind]
+    report = tmp_path / "report.json"
+    program = bundle(target, tmp_path / "app", *words, "--report", report, *OFFLINE, wheel.parent)
+    expected = "" if kind == "file" else "demo a b"
+    assert output_of(start(target, program, "a", "b")) == expected
+    told = json.loads(report.read_text())
+    assert told["packages"] == [{"name": "demo", "version": "1.0"}] and told["target"] == target.triple
+    assert told["size"] == program.stat().st_size and told["sizes"]["standard library"] > 1000000
+    assert hashlib.sha256(program.read_bytes()).hexdigest() == told["sha256"]
+    code = "from importlib.metadata import *; print(version('demo'), {f.locate().exists() for f in files('demo')})"
+    assert output_of(start(target, program, "-c", code, name="python3")) == "1.0 {True}"
+    carried = program.read_bytes()
+    assert str(wheel.parent).encode() not in carried
+    assert str(target.binary.parent).encode() not in carried.replace(str(program).encode(), b"")
+    again = bundle(target, tmp_path / "again", *words, *OFFLINE, wheel.parent, PYTHONHASHSEED="3")
+    assert again.read_bytes() == carried
+
+
 def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
     first, second = (
         bundle(target, tmp_path / seed, "-m", "app", "--site-packages", packages, PYTHONHASHSEED=seed) for seed in "12"
@@ -336,15 +406,24 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
     ("arguments", "message"),
     [
         ([], "say what to run"),
-        (["-m", "app", "-e", "app:x"], "say what to run"),
+        (["-m", "app", "-e", "app:x"], "say one thing to run"),
+        (["-c", "none", "--site-packages", "{packages}", "{wheel}", "--", "--no-index"], "there are: demo, other"),
+        (["."], "neither pyproject.toml nor setup.py"),
+        (["none.whl"], "none.whl: no such file"),
+        (["-r", "none.txt"], "none.txt: no such file"),
+        (["-m", "app", "--arch", "vax"], "has no tree for vax"),
+        (["-m", "app", "--interpreter", "."], "no tree of this project's"),
+        (["demo==7", "--", "--no-index"], "pip could not install demo==7"),
         (["-e", "app"], "an entry point is MODULE:FUNCTION"),
         (["none.py"], "none.py: no such file"),
         (["-m", "app", "--site-packages", "none"], "none: no such folder"),
         (["-m", "app", "--site-packages", "{packages}", "--site-packages", "{packages}"], "another folder has a file"),
     ],
 )
-def test_mistakes(target: BuiltTarget, packages: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
-    words = [a.format(packages=packages) for a in arguments]
+def test_mistakes(
+    target: BuiltTarget, packages: Path, wheel: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    words = [a.format(packages=packages, wheel=wheel) for a in arguments]
     command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", "-o", "x", *words]
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=clean_environment())
     assert run.returncode in {1, 2}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import _imp
 import argparse
+import hashlib
+import importlib.metadata
 import importlib.util
+import json
 import marshal
 import os
 import re
@@ -16,13 +19,14 @@ from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-from _staticpython import modules
+from _staticpython import inputs, modules
 from _staticpython.payload import Payload, PayloadError
 
 DESCRIPTION = """\
-Write one executable file with this Python, its standard library, the packages of a folder and what is to run. It needs
-nothing else on the machine, not even /proc, and writes nothing anywhere.
+Write one executable file with this Python, its standard library, packages and what is to run. It needs nothing else on
+the machine, not even /proc, and writes nothing anywhere.
 """
+EPILOG = "What follows -- goes to pip."
 
 # Folders of the standard library that no application needs to run.
 _LEFT_OUT = {"test", "idlelib", "turtledemo", "ensurepip", "site-packages", "__pycache__"}
@@ -39,6 +43,9 @@ class Bundler:
         self.tree = tree
         self.library = f"python/lib/python{_series()}"
         self._sources: list[tuple[str, Path]] = []
+        self._machine = _machine_of(tree / f"bin/python{_series()}")
+        self.sizes: dict[str, int] = {}
+        self.distributions: list[importlib.metadata.Distribution] = []
         stdlib = tree / f"lib/python{_series()}"
         # By this time the interpreter knows the files of its library.
         self.payload = Payload(time=int((stdlib / "os.py").stat().st_mtime))
@@ -73,7 +80,12 @@ class Bundler:
         if path.is_dir():
             self.payload.add_folder(name)
             return
+        if ".so" in path.name and _machine_of(path) not in {b"", self._machine}:
+            raise PayloadError(f"{path}: a library for another CPU")
         self.payload.add_file(name, path, program=os.access(path, os.X_OK))
+        part = name[len(self.library) + 1 :].split("/") if name.startswith(self.library) else ["programs"]
+        whose = part[1] if part[0] == "site-packages" else "standard library"
+        self.sizes[whose] = self.sizes.get(whose, 0) + path.stat().st_size
         if name.endswith(".py") and name.startswith(self.library):
             self._sources.append((name, path))
 
@@ -94,7 +106,9 @@ class Bundler:
                 cached = f"{folder}/__pycache__/{last[:-3]}.{sys.implementation.cache_tag}.pyc"
                 self.payload.add_file(cached, _bytecode(source, code))
         if known:
-            self.payload.add_file(modules.PLACE, known.file())
+            file = known.file()
+            self.sizes["code"] = len(file)
+            self.payload.add_file(modules.PLACE, file)
 
     def _module(self, name: str) -> tuple[str, int]:
         """The module that a file is imported as, and where it is; no name if that is not certain."""
@@ -119,6 +133,7 @@ class Bundler:
 
     def add_packages(self, folder: Path) -> None:
         """Add all that is in a folder as `pip install --target` or a virtual environment makes it."""
+        self.distributions += inputs.distributions([folder])
         for path in self._files(folder):
             name = str(path.relative_to(folder))
             place = "python/" if name.startswith("bin/") else f"{self.library}/site-packages/"
@@ -140,6 +155,13 @@ class Bundler:
         self._add_code()
         self.payload.config = b"".join(f"{k}={v}\0".encode() for k, v in config.items())
         return self.payload.write(self.tree / f"bin/python{_series()}", output)
+
+
+def _machine_of(path: Path) -> bytes:
+    """Class, byte order and CPU of an ELF file; nothing for other files."""
+    with path.open("rb") as file:
+        head = file.read(20)
+    return head[4:6] + head[18:20] if head[:4] == b"\x7fELF" else b""
 
 
 def _compiled(source: bytes, path: Path) -> types.CodeType | None:
@@ -170,40 +192,91 @@ def entry_code(entry: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python3 -m _staticpython bundle", description=DESCRIPTION)
-    parser.add_argument("script", nargs="?", type=Path, help="a script to run")
+    parser = argparse.ArgumentParser(prog="python3 -m _staticpython bundle", description=DESCRIPTION, epilog=EPILOG)
+    parser.add_argument(
+        "inputs", nargs="*", metavar="INPUT",
+        help="a script to run (and what its block `# /// script` asks for), a requirement, a wheel, a project's folder",
+    )  # fmt: skip
+    parser.add_argument("-c", dest="console_script", metavar="NAME", help="a console script to run")
     parser.add_argument("-m", dest="module", help="a module to run, as python3 -m does")
     parser.add_argument("-e", dest="entry", metavar="MODULE:FUNCTION", help="a function to call, as console scripts do")
+    parser.add_argument(
+        "-r", dest="files", type=Path, action="append", default=[], metavar="FILE", help="requirements, as for pip"
+    )
     parser.add_argument(
         "--site-packages", type=Path, action="append", default=[], metavar="FOLDER",
         help="packages, as pip install --target makes them; more than once",
     )  # fmt: skip
+    parser.add_argument("--arch", default="", help="the CPU to bundle for: that of a tree beside this one")
+    parser.add_argument("--interpreter", type=Path, metavar="TREE", help="the tree to bundle with")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write what is in it, and how large, as JSON")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the executable to write")
     return parser
+
+
+def _what_runs(
+    options: argparse.Namespace, bundler: Bundler, script: Path | None, folders: list[Path]
+) -> dict[str, str]:
+    if options.entry:
+        return {"code": entry_code(options.entry)}
+    if options.module:
+        return {"module": options.module}
+    if script:
+        return {"script": bundler.add_script(script)}
+    return {"code": entry_code(inputs.console_script(folders, options.console_script))}
+
+
+def _report(options: argparse.Namespace, target: inputs.Target, bundler: Bundler, config: dict[str, str]) -> None:
+    data = options.output.read_bytes()
+    sizes = dict(sorted(bundler.sizes.items()))
+    report = {
+        "output": options.output.name,
+        "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "python": sys.version.split()[0],
+        "target": target.triple,
+        "runs": config,
+        "packages": [{"name": d.metadata["Name"], "version": d.version} for d in bundler.distributions],
+        "sizes": sizes,
+    }
+    options.report.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def main(arguments: list[str]) -> int:
     """Bundle; return the exit code."""
     parser = _parser()
+    pip_options: list[str] = []
+    if "--" in arguments:
+        at = arguments.index("--")
+        arguments, pip_options = arguments[:at], arguments[at + 1 :]
     options = parser.parse_args(arguments)
-    if sum(x is not None for x in (options.script, options.module, options.entry)) != 1:
-        parser.error("say what to run: a script, -m MODULE or -e MODULE:FUNCTION")
     try:
         # What is wrong with it is said at once.
-        code = entry_code(options.entry) if options.entry else ""
+        if options.entry:
+            entry_code(options.entry)
         for folder in options.site_packages:
             if not folder.is_dir():
                 raise PayloadError(f"{folder}: no such folder")
-        if options.script and not options.script.is_file():
-            raise PayloadError(f"{options.script}: no such file")
-        bundler = Bundler(Path(sysconfig.get_config_var("installed_base") or sys.base_prefix))
-        for folder in options.site_packages:
-            bundler.add_packages(folder)
-        if options.script:
-            config = {"script": bundler.add_script(options.script)}
-        else:
-            config = {"code": code} if code else {"module": options.module}
-        bundler.write(options.output, config)
+        wanted = inputs.Inputs.of(options.inputs, options.files)
+        ways = [options.console_script, options.module, options.entry, wanted.script]
+        if sum(x is not None for x in ways) > 1:
+            parser.error("say one thing to run: a script, -c NAME, -m MODULE or -e MODULE:FUNCTION")
+        if not any(ways) and not wanted.is_installed:
+            parser.error("say what to run: a script, -c NAME, -m MODULE or -e MODULE:FUNCTION")
+        own = inputs.Target(Path(sysconfig.get_config_var("installed_base") or sys.base_prefix))
+        target = inputs.Target.find(own.tree, options.arch, options.interpreter)
+        with inputs.temporary() as temporary:
+            folders = list(options.site_packages)
+            if wanted.is_installed:
+                folders.append(Path(temporary))
+                inputs.install(wanted, target, own, folders[-1], pip_options)
+            bundler = Bundler(target.tree)
+            for folder in folders:
+                bundler.add_packages(folder)
+            config = _what_runs(options, bundler, wanted.script, folders)
+            bundler.write(options.output, config)
+            if options.report:
+                _report(options, target, bundler, config)
     except (PayloadError, OSError) as error:
         print(f"bundle: {error}", file=sys.stderr)
         return 1
