@@ -307,7 +307,7 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
         replaced={n: r for n, r in replaced.items() if r},
         malloc=ALLOCATORS[options.allocator],
         speedups=options.speedups,
-        # The library's code is written for processors that have the low byte first (runtime/library/freeze.py).
+        # The library's code is written for processors that have the low byte first (_staticpython/freeze.py).
         kind=kind if arch.byte_order == "little" and series.library else dataclasses.replace(kind, library=False),
         profile=profile,
         order=order,

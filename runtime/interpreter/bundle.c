@@ -134,6 +134,27 @@ bundle_main(const struct bundle *bundle, int argc, char **argv)
         as_python = 0;
         argc--, argv++;
     }
+    const char *command = as_python || secure ? NULL : getenv("STATICPYTHON");
+    char **words = NULL;
+    if (command != NULL && !strcmp(command, "python")) {
+        as_python = 1;
+    }
+    else if (command != NULL) {
+        words = PyMem_RawMalloc((argc + 3) * sizeof(*words));
+        if (words == NULL) {
+            bundle_check(PyStatus_NoMemory());
+        }
+        words[0] = argc > 0 ? argv[0] : "";
+        words[1] = "carried";
+        words[2] = (char *)command;
+        for (int i = 1; i < argc; i++) {
+            words[i + 2] = argv[i];
+        }
+        argv = words;
+        argc = (argc > 0 ? argc : 1) + 2;
+        code = script = NULL;
+        module = "_staticpython";
+    }
     if (code == NULL && module == NULL && script == NULL) {
         as_python = 1;
     }
@@ -168,6 +189,9 @@ bundle_main(const struct bundle *bundle, int argc, char **argv)
     }
     else if (!as_python) {
         bundle_set(&config, &config.run_filename, bundle->program, "/", script);
+    }
+    if (command != NULL) {
+        unsetenv("STATICPYTHON");
     }
     bundle_check(Py_InitializeFromConfig(&config));
     PyConfig_Clear(&config);

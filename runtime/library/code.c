@@ -17,10 +17,18 @@
 
 struct library_reader {
     const unsigned char *at;
+    const struct _library *library;
     PyInterpreterState *interp;
     PyObject *filename;
     PyObject **objects;
 };
+
+static PyObject *
+library_is_damaged(void)
+{
+    PyErr_SetString(PyExc_ImportError, "the code of modules in the executable is damaged");
+    return NULL;
+}
 
 static size_t
 read_number(struct library_reader *r)
@@ -41,17 +49,25 @@ read_ref(struct library_reader *r)
 static PyObject *
 read_string(struct library_reader *r)
 {
+    const struct _library *library = r->library;
     size_t place = read_number(r);
+    if (place >= library->strings_count) {
+        return library_is_damaged();
+    }
     /* Another interpreter may have a dict of interned strings of its own. */
     PyObject **interned = _Py_IsMainInterpreter(r->interp)
-        ? &_PyLibrary.interned[place] : NULL;
+        ? &library->interned[place] : NULL;
     if (interned != NULL && *interned != NULL) {
         return Py_NewRef(*interned);
     }
-    uint32_t entry = _PyLibrary.strings[place];
-    const char *text = _PyLibrary.text + LIBRARY_START(entry);
-    Py_ssize_t size = LIBRARY_START(_PyLibrary.strings[place + 1])
-        - LIBRARY_START(entry);
+    uint32_t entry = library->strings[place];
+    size_t start = LIBRARY_START(entry);
+    size_t end = LIBRARY_START(library->strings[place + 1]);
+    if (end < start || end > library->text_size) {
+        return library_is_damaged();
+    }
+    const char *text = library->text + start;
+    Py_ssize_t size = end - start;
     PyObject *string = (entry & LIBRARY_NOT_ASCII)
         ? PyUnicode_DecodeUTF8(text, size, "surrogatepass")
         : _PyUnicode_FromASCII(text, size);
@@ -199,25 +215,25 @@ read_library_object(struct library_reader *r)
 /* A new reference to the code of a module, with that file name. */
 static PyObject *
 read_module_code(PyInterpreterState *interp,
-                 const struct _library_module *module, PyObject *filename)
+                 struct _library_code from, PyObject *filename)
 {
-    PyObject **objects = PyMem_New(PyObject *, module->count);
+    PyObject **objects = PyMem_New(PyObject *, from.count);
     if (objects == NULL) {
         return PyErr_NoMemory();
     }
     struct library_reader reader = {
-        _PyLibrary.objects + module->objects, interp, Py_NewRef(filename), objects
+        from.objects, from.library, interp, Py_NewRef(filename), objects
     };
     _PyUnicode_InternMortal(interp, &reader.filename);
     objects[0] = Py_None;
     objects[1] = Py_False;
     objects[2] = Py_True;
     objects[3] = Py_Ellipsis;
-    int count = 4;
-    while (count < module->count && (objects[count] = read_library_object(&reader)) != NULL) {
+    size_t count = 4;
+    while (count < from.count && (objects[count] = read_library_object(&reader)) != NULL) {
         count++;
     }
-    PyObject *code = count == module->count ? Py_NewRef(objects[count - 1]) : NULL;
+    PyObject *code = count == from.count ? Py_NewRef(objects[count - 1]) : NULL;
     while (count > 4) {
         Py_DECREF(objects[--count]);
     }

@@ -1,4 +1,4 @@
-/* The code of modules of the standard library, out of the executable, by two
+/* The code of modules of the standard library, out of the executable, by a few
  * functions of _imp and for what is frozen anyway. To import such a module
  * takes no look into its folder and reads no file; otherwise all is as if it
  * had come out of its .pyc: found where its folder is in sys.path, with the
@@ -8,6 +8,9 @@
  * A file that was changed is read: one whose size and time are those of the
  * tree as built is not opened, what another one holds is compared (cp -r gives
  * files another time). The .pyc of this tree are checked in the same way.
+ *
+ * An executable that carries files (runtime/musl/payload.h) may have the code
+ * of any of their modules in them, in the same form. Nobody changes those.
  */
 
 #include "pycore_library.h"
@@ -19,11 +22,12 @@ compare_with_module(const void *name, const void *module)
     return strcmp(name, ((const struct _library_module *)module)->name);
 }
 
-/* Nothing where another library, other code or the files themselves are
-   asked for: PYTHONHOME, -O, -X frozen_modules=off, -X no_debug_ranges,
-   --check-hash-based-pycs always; or where somebody watches code being made. */
-static const struct _library_module *
-find_in_library(PyObject *fullname)
+/* The name of a module to look for. None where another library, other code or
+   the files themselves are asked for: PYTHONHOME, -O, -X frozen_modules=off,
+   -X no_debug_ranges, --check-hash-based-pycs always; or where somebody watches
+   code being made. */
+static const char *
+name_for_library(PyObject *fullname)
 {
     const PyConfig *config = _Py_GetConfig();
     if (&_PyLibrary == NULL || !use_frozen() || config->home != NULL
@@ -39,8 +43,137 @@ find_in_library(PyObject *fullname)
         PyErr_Clear();
         return NULL;
     }
-    return bsearch(name, _PyLibrary.modules, _PyLibrary.count,
-                   sizeof(*_PyLibrary.modules), compare_with_module);
+    return name;
+}
+
+static const struct _library_module *
+find_in_library(PyObject *fullname)
+{
+    const char *name = name_for_library(fullname);
+    return name == NULL ? NULL
+        : bsearch(name, _PyLibrary.modules, _PyLibrary.count,
+                  sizeof(*_PyLibrary.modules), compare_with_module);
+}
+
+/* What is carried. The C library's; the programs that CPython is built with
+   may have another one. */
+extern const void *__payload_config(size_t *, const char **) __attribute__((__weak__));
+extern const void *__payload_file(const char *, size_t *) __attribute__((__weak__));
+
+static struct {
+    enum { NOT_LOOKED_FOR, NOT_THERE, THERE } state;
+    const struct _carried_head *head;
+    const struct _carried_module *modules;
+    const char *names;
+    struct _library library;
+} carried;
+
+static int
+carries_files(const char **program)
+{
+    size_t size;
+    return __payload_config != NULL && __payload_config(&size, program) != NULL;
+}
+
+/* Is there an array of so many items at that place? */
+static int
+is_within(uint64_t at, uint64_t count, size_t item, size_t size)
+{
+    return at % item == 0 && at <= size && count <= (size - at) / item;
+}
+
+static int
+look_for_carried(void)
+{
+    static const char place[] = "/python/modules";
+    const char *program;
+#ifdef Py_GIL_DISABLED
+    return NOT_THERE;       /* read_code() does not make what that wants */
+#endif
+    if (&_PyLibrary == NULL || !carries_files(&program)) {
+        return NOT_THERE;
+    }
+    size_t size = strlen(program);
+    char *path = PyMem_RawMalloc(size + sizeof(place));
+    if (path == NULL) {
+        return NOT_THERE;
+    }
+    memcpy(path, program, size);
+    memcpy(path + size, place, sizeof(place));
+    const char *file = __payload_file(path, &size);
+    PyMem_RawFree(path);
+    const struct _carried_head *head = (const struct _carried_head *)file;
+    if (file == NULL || size < sizeof(*head)
+        || memcmp(head->magic, CARRIED_MAGIC, sizeof(head->magic)) != 0
+        || !is_within(head->at_modules, head->modules, 8, size)
+        || head->modules > (size - head->at_modules) / sizeof(*carried.modules)
+        || !is_within(head->at_names, head->names_size, 1, size)
+        || !is_within(head->at_strings, (uint64_t)head->strings + 1, 4, size)
+        || !is_within(head->at_text, head->text_size, 1, size)
+        || !is_within(head->at_objects, head->objects_size, 1, size))
+    {
+        return NOT_THERE;
+    }
+    carried.library.interned_size = sizeof(PyObject *) * (size_t)head->strings;
+    carried.library.interned = PyMem_RawCalloc(head->strings, sizeof(PyObject *));
+    if (carried.library.interned == NULL) {
+        return NOT_THERE;
+    }
+    carried.head = head;
+    carried.modules = (const void *)(file + head->at_modules);
+    carried.names = file + head->at_names;
+    carried.library.strings = (const void *)(file + head->at_strings);
+    carried.library.strings_count = head->strings;
+    carried.library.text = file + head->at_text;
+    carried.library.text_size = head->text_size;
+    carried.library.objects = (const unsigned char *)file + head->at_objects;
+    return THERE;
+}
+
+static int
+compare_with_carried(const void *name, const void *module)
+{
+    const struct _carried_module *m = module;
+    if (!is_within(m->name, m->name_size, 1, carried.head->names_size)) {
+        return 1;
+    }
+    int order = strncmp(name, carried.names + m->name, m->name_size);
+    return order != 0 ? order : ((const char *)name)[m->name_size] != 0;
+}
+
+static const struct _carried_module *
+find_in_carried(PyObject *fullname)
+{
+    if (carried.state == NOT_LOOKED_FOR) {
+        carried.state = look_for_carried();
+    }
+    const char *name = carried.state == THERE ? name_for_library(fullname) : NULL;
+    return name == NULL ? NULL
+        : bsearch(name, carried.modules, carried.head->modules,
+                  sizeof(*carried.modules), compare_with_carried);
+}
+
+static PyObject *
+read_carried_code(const struct _carried_module *found, PyObject *path)
+{
+    struct _library_code from = {
+        &carried.library, carried.library.objects + found->objects, found->count
+    };
+    if (!is_within(found->objects, found->size, 1, carried.head->objects_size)
+        || _Py_KeyedHash(found->count, (const char *)from.objects, found->size) != found->hash)
+    {
+        return library_is_damaged();
+    }
+    return read_module_code(_PyInterpreterState_GET(), from, path);
+}
+
+static PyObject *
+read_library_code(const struct _library_module *found, PyObject *filename)
+{
+    struct _library_code from = {
+        &_PyLibrary, _PyLibrary.objects + found->objects, found->count
+    };
+    return read_module_code(_PyInterpreterState_GET(), from, filename);
 }
 
 /* Does the file hold what the code was made of? */
@@ -71,16 +204,21 @@ is_unchanged(const struct _library_module *found, PyObject *path)
 }
 
 PyDoc_STRVAR(library_find_doc,
-"library_find(fullname) -> is it a package? None when it is not in the library");
+"library_find(fullname) -> 1 for a package, plus 2 for what is in site-packages\n\
+None when it is not in the library");
 
 static PyObject *
 library_find(PyObject *Py_UNUSED(module), PyObject *fullname)
 {
     const struct _library_module *found = find_in_library(fullname);
-    if (found == NULL) {
-        Py_RETURN_NONE;
+    if (found != NULL) {
+        return PyLong_FromLong(found->is_package);
     }
-    return PyBool_FromLong(found->is_package);
+    const struct _carried_module *other = find_in_carried(fullname);
+    if (other != NULL) {
+        return PyLong_FromLong(other->place & (CARRIED_PACKAGE | CARRIED_SITE));
+    }
+    Py_RETURN_NONE;
 }
 
 PyDoc_STRVAR(library_check_doc,
@@ -95,7 +233,7 @@ library_check(PyObject *Py_UNUSED(module), PyObject *args)
     }
     const struct _library_module *found = find_in_library(fullname);
     if (found == NULL) {
-        Py_RETURN_FALSE;
+        return PyBool_FromLong(find_in_carried(fullname) != NULL);
     }
     int same = is_unchanged(found, path);
     _PyLibrary.unchanged[found - _PyLibrary.modules] = same;
@@ -121,8 +259,14 @@ library_code(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "UU:library_code", &fullname, &path)) {
         return NULL;
     }
+    PyInterpreterState *interp = _PyInterpreterState_GET();
     const struct _library_module *found = find_in_library(fullname);
     if (found == NULL) {
+        const struct _carried_module *other = find_in_carried(fullname);
+        if (other != NULL) {
+            interp->gc.generations[0].count = 0;    /* see below */
+            return read_carried_code(other, path);
+        }
         PyErr_SetImportError(fullname, fullname, path);
         return NULL;
     }
@@ -132,19 +276,18 @@ library_code(PyObject *Py_UNUSED(module), PyObject *args)
         Py_RETURN_NONE;
     }
     *unchanged = 0;
-    PyInterpreterState *interp = _PyInterpreterState_GET();
 #ifndef Py_GIL_DISABLED
     /* What modules make, they keep. Some more of it than usual is made before
        a collection looks at it in vain. */
-    interp->gc.generations[0].count = 0;
+    _PyInterpreterState_GET()->gc.generations[0].count = 0;
 #endif
-    return read_module_code(interp, found, path);
+    return read_library_code(found, path);
 }
 
 /* The code of a frozen module. One that has origname was found by its name,
    among CPython's own if nobody has set others. */
 static PyObject *
-library_frozen_code(PyInterpreterState *interp, struct frozen_info *info)
+library_frozen_code(PyInterpreterState *Py_UNUSED(interp), struct frozen_info *info)
 {
     const struct _library_module *found = NULL;
     if (info->origname != NULL && PyImport_FrozenModules == NULL) {
@@ -157,9 +300,39 @@ library_frozen_code(PyInterpreterState *interp, struct frozen_info *info)
     if (filename == NULL) {
         return NULL;
     }
-    PyObject *code = read_module_code(interp, found, filename);
+    PyObject *code = read_library_code(found, filename);
     Py_DECREF(filename);
     return code;
+}
+
+PyDoc_STRVAR(library_data_doc,
+"library_data(path) -> what a file that is carried holds; None for others");
+
+/* As what opens and reads it, but there is no descriptor. */
+static PyObject *
+library_data(PyObject *Py_UNUSED(module), PyObject *path)
+{
+    const char *program;
+    if (!carries_files(&program) || !PyUnicode_CheckExact(path)
+        || _PyRuntime.open_code_hook != NULL)
+    {
+        Py_RETURN_NONE;
+    }
+    PyObject *name = PyUnicode_EncodeFSDefault(path);
+    if (name == NULL) {
+        return NULL;
+    }
+    size_t size;
+    const char *data = strlen(PyBytes_AS_STRING(name)) == (size_t)PyBytes_GET_SIZE(name)
+        ? __payload_file(PyBytes_AS_STRING(name), &size) : NULL;
+    Py_DECREF(name);
+    if (data == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (PySys_Audit("open", "Osi", path, "rb", O_RDONLY | O_CLOEXEC) < 0) {
+        return NULL;
+    }
+    return PyBytes_FromStringAndSize(data, size);
 }
 
 /* The next interpreter interns its own strings. */
@@ -168,5 +341,8 @@ library_fini(void)
 {
     if (&_PyLibrary != NULL) {
         memset(_PyLibrary.interned, 0, _PyLibrary.interned_size);
+    }
+    if (carried.state == THERE) {
+        memset(carried.library.interned, 0, carried.library.interned_size);
     }
 }

@@ -837,3 +837,13 @@ const void *__payload_config(size_t *size, const char **path)
 	*path = __vfs_program;
 	return (char *)__vfs + __vfs->at_config;
 }
+
+/* A file that it carries, in its memory; or null. */
+const void *__payload_file(const char *path, size_t *size)
+{
+	struct last last;
+	int n = vfs_is_below(path) ? find(AT_FDCWD, path, FOLLOW, 0, 0, &last) : -ENOENT;
+	if (n < 0 || (entries[n].kind != PAYLOAD_FILE && entries[n].kind != PAYLOAD_PROGRAM)) return 0;
+	*size = entries[n].size;
+	return data_of(entries + n);
+}

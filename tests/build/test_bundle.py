@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import random
 import shutil
+import signal
+import struct
 import subprocess
+import tempfile
 import textwrap
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +20,7 @@ import pytest
 from _staticpython.payload import Program
 
 from tests.build.conftest import BuiltTarget, clean_environment, compile_program, network_environment
-from tests.build.test_vfs import private_mounts
+from tests.build.test_vfs import damage, private_mounts
 
 HELLO = 'import sys; print("hello", *sys.argv[1:]); sys.exit(7)\n'
 
@@ -160,7 +167,7 @@ def test_libraries_find_their_files(as_python: Callable[..., str]) -> None:
         assert sorted(m.name for m in pkgutil.iter_modules(app.plugins.__path__)) == ["one", "two"]
         assert inspect.getsource(app.core.fail).endswith("# on purpose\\n")
         folder = os.path.dirname(app.__file__)
-        assert sorted(os.listdir(folder)) == ["__init__.py", "__main__.py", "__pycache__", "core.py", "data", "plugins"]
+        assert {"__init__.py", "core.py", "data", "plugins"} < set(os.listdir(folder))
         assert len(list(os.walk(sys.prefix))) > 50 and os.path.isdir(sys.prefix)
         assert os.path.realpath(app.__file__) == app.__file__
         assert zoneinfo.ZoneInfo("Europe/Berlin") and ssl.create_default_context().get_ca_certs()
@@ -170,6 +177,82 @@ def test_libraries_find_their_files(as_python: Callable[..., str]) -> None:
             print("well", error.strerror)
     """
     assert as_python(code) == "well Read-only file system"
+
+
+def takes_code(target: BuiltTarget) -> None:
+    if target.run("-c", "from _staticpython import modules; print(modules.is_known())") != "True":
+        pytest.skip("this interpreter takes the code of modules from files only (--no-speedups, or without a GIL)")
+
+
+def test_code_is_carried(target: BuiltTarget, as_python: Callable[..., str]) -> None:
+    """No file is opened to import, and what is there is as it is from files."""
+    takes_code(target)
+    code = """
+        import sys
+        seen = []
+        sys.addaudithook(lambda event, args: seen.append(args) if event == "open" else None)
+        import app.core, app.plugins.one, email.charset
+        assert not seen, seen
+        import _imp, importlib.util
+        for name in ("app.core", "app", "app.plugins.one", "email.charset", "json"):
+            spec = importlib.util.find_spec(name)
+            assert type(spec.loader).__name__ == "SourceFileLoader" and spec.has_location and spec.cached
+            with open(spec.origin, "rb") as file:
+                source = file.read()
+            assert spec.loader.get_data(spec.origin) == source
+            assert spec.loader.get_code(name) == compile(source, spec.origin, "exec", dont_inherit=True), name
+            assert spec.loader.get_code(name).co_filename == spec.origin
+            assert (spec.submodule_search_locations is not None) == spec.origin.endswith("__init__.py")
+        assert [args for args in seen if args[0] == spec.origin and args[1] == "rb"]
+        assert _imp.library_data(sys.prefix) is None and _imp.library_data("/etc/passwd") is None
+        assert _imp.library_data(spec.origin + "\\0") is None and _imp.library_data(b"x") is None
+        # What comes first in sys.path wins.
+        import os
+        os.mkdir(sys.argv[1] + "/app")
+        with open(sys.argv[1] + "/app/__init__.py", "w") as file:
+            file.write("name = 'mine'")
+        for name in [n for n in sys.modules if n.startswith("app")]:
+            del sys.modules[name]
+        sys.path.insert(0, sys.argv[1])
+        import app
+        print(app.name)
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        assert as_python(code, folder) == "mine"
+
+
+@pytest.mark.parametrize("options", [["-O"], ["-X", "frozen_modules=off"], ["-X", "no_debug_ranges"]])
+def test_other_code_is_made_of_the_source(
+    target: BuiltTarget, packages: Path, tmp_path: Path, options: list[str]
+) -> None:
+    program = bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages)
+    code = "import app.core, email.charset; print(app.core.__cached__, __debug__)"
+    run = start(target, program, *options, "-c", code, name="python3")
+    assert output_of(run).endswith(f"core.{target.tag}{'.opt-1' * (options == ['-O'])}.pyc {options != ['-O']}")
+
+
+def test_damaged_code_is_an_error(target: BuiltTarget, packages: Path, tmp_path: Path, seed: int) -> None:
+    """Code, its tables and what is to run: whatever they say, the program ends by itself."""
+    takes_code(target)
+    random_ = random.Random(seed)
+    program = Program(bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages))
+    whole = bytes(program.data)
+    start_of = program.segment.values["offset"]
+    at_config, config_size = struct.unpack_from("<2Q", whole, start_of + 40)
+    modules = whole.index(b"PYMODS\0\1", start_of)
+    at_objects = modules + struct.unpack_from("<Q", whole, modules + 64)[0]
+    objects = at_objects + struct.unpack_from("<Q", whole, modules + 72)[0]
+    places = [(start_of + at_config, start_of + at_config + config_size), (modules, modules + 80)]
+    places += [(modules + 80, at_objects), (at_objects, objects)]
+    for number in range(4 if target.emulator else 40):
+        data = bytearray(whole)
+        for _ in range(200 if number % 4 > 1 else 1):
+            damage(random_, data, *places[number % 4])
+        program.path.write_bytes(data)
+        run = start(target, program.path)
+        # fatal_error() of Python/pylifecycle.c ends so when there is no standard library.
+        fatal = run.returncode == -signal.SIGABRT and run.stderr.startswith("Fatal Python error")
+        assert fatal or run.returncode in {0, 1, 2}, f"{number}: {run.returncode} {run.stderr[-300:]}"
 
 
 def test_library_is_mapped_from_the_program(target: BuiltTarget, as_python: Callable[..., str]) -> None:
@@ -216,10 +299,109 @@ def test_set_user_id_is_no_python(target: BuiltTarget, tmp_path: Path) -> None:
     become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
     for name in (str(program), "python3", f"/{program}"):
         call = ["bash", "-c", 'exec -a "$1" "$0" -c "print(1)"', str(program), name]
-        run = subprocess.run([*become, *call], capture_output=True, text=True, env={"PYTHONPATH": "/none"})
+        noise = {"PYTHONPATH": "/none", "STATICPYTHON": "python"}
+        run = subprocess.run([*become, *call], capture_output=True, text=True, env=noise)
         if run.stdout.startswith("65534"):
             pytest.skip("the tests' folder is mounted nosuid")
         assert (run.stdout, run.stderr) == ("0 65534 [''] 1\n", "")
+
+
+def test_it_tells_of_itself(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
+    program = bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages)
+
+    def ask(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return start(target, program, *arguments, env={"STATICPYTHON": command}, cwd=tmp_path)
+
+    told = output_of(ask("info"))
+    assert "runs module app\n" in told and "packages: app 1.5\n" in told and target.triple in told
+    listed = output_of(ask("list", "*/app/*"))
+    assert " 10 python/lib/" in listed and listed.splitlines()[-1].endswith("/app/plugins/two.py")
+    assert "python/bin/tool" in output_of(ask("list"))
+    output_of(ask("extract", "out", "*/app/*", "python/bin/*"))
+    (core,) = (tmp_path / "out").rglob("core.py")
+    assert core.read_text() == CORE and os.access(tmp_path / "out/python/bin/tool", os.X_OK)
+    again = ask("extract", "out", "*/app/*")
+    assert again.returncode == 1 and "File exists" in again.stderr and "Traceback" not in again.stderr
+    assert ask("extract", "out", "none").returncode == 1
+    assert output_of(ask("python", "-c", "import app, os; print('STATICPYTHON' in os.environ)")) == "False"
+    unknown = ask("nonsense")
+    assert unknown.returncode == 2 and "usage: STATICPYTHON=" in unknown.stderr
+    assert "usage: STATICPYTHON=" in output_of(ask("help"))
+
+    assert ": well, " in output_of(ask("verify"))
+    data = bytearray(program.read_bytes())
+    data[data.rindex(b"some text")] ^= 1
+    program.write_bytes(data)
+    damaged = ask("verify")
+    assert damaged.returncode == 1 and "it is damaged" in damaged.stderr
+
+
+DEMO = {
+    "demo/__init__.py": "import sys\ndef main():\n    print('demo', *sys.argv[1:])\n",
+    "demo-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n",
+    "demo-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "demo-1.0.dist-info/entry_points.txt": "[console_scripts]\ndemo = demo:main\nother = demo:main\n",
+}
+BACKEND = """\
+import shutil
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    return shutil.copy("../demo-1.0-py3-none-any.whl", folder).rpartition("/")[2]
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of its own project, whose folder is beside it."""
+    path = tmp_path_factory.mktemp("wheels") / "demo-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in DEMO.items():
+            archive.writestr(name, text)
+        record = "".join(f"{name},,\n" for name in [*DEMO, "demo-1.0.dist-info/RECORD"])
+        archive.writestr("demo-1.0.dist-info/RECORD", record)
+    project = path.parent / "project"
+    project.mkdir()
+    (project / "backend.py").write_text(BACKEND)
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "demo"\nversion = "1.0"\n'
+    )
+    return path
+
+
+OFFLINE = ["--", "--no-index", "--find-links"]
+
+
+@pytest.mark.usefixtures("programs")
+@pytest.mark.parametrize("kind", ["wheel", "project", "requirement", "file", "script"])
+def test_inputs(target: BuiltTarget, wheel: Path, tmp_path: Path, kind: str) -> None:
+    """Whatever names it, the same is in the bundle, and nothing of this machine."""
+    script, requirements = tmp_path / "run.py", tmp_path / "requirements.txt"
+    script.write_text('# /// script\n# dependencies = ["demo>=1"]\n# requires-python = ">=3.10"\n# ///\n'
+                      "import demo, sys\ndemo.main()\n")  # fmt: skip
+    requirements.write_text("demo==1.0\n")
+    kinds: dict[str, list[str | Path]] = {
+        "wheel": [wheel],
+        "project": [wheel.parent / "project"],
+        "requirement": ["demo==1.0", "-c", "other"],
+        "file": ["-r", requirements, "-m", "demo.__init__"],
+        "script": [script],
+    }
+    words = kinds[kind]
+    report = tmp_path / "report.json"
+    program = bundle(target, tmp_path / "app", *words, "--report", report, *OFFLINE, wheel.parent)
+    expected = "" if kind == "file" else "demo a b"
+    assert output_of(start(target, program, "a", "b")) == expected
+    told = json.loads(report.read_text())
+    assert told["packages"] == [{"name": "demo", "version": "1.0"}] and told["target"] == target.triple
+    assert told["size"] == program.stat().st_size and told["sizes"]["standard library"] > 1000000
+    assert hashlib.sha256(program.read_bytes()).hexdigest() == told["sha256"]
+    code = "from importlib.metadata import *; print(version('demo'), {f.locate().exists() for f in files('demo')})"
+    assert output_of(start(target, program, "-c", code, name="python3")) == "1.0 {True}"
+    carried = program.read_bytes()
+    assert str(wheel.parent).encode() not in carried
+    assert str(target.binary.parent).encode() not in carried.replace(str(program).encode(), b"")
+    again = bundle(target, tmp_path / "again", *words, *OFFLINE, wheel.parent, PYTHONHASHSEED="3")
+    assert again.read_bytes() == carried
 
 
 def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
@@ -233,11 +415,17 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "say one thing to run"),
+        ([], "say what to run"),
         (["-m", "app", "-e", "app:x"], "say one thing to run"),
+        (["-c", "none", "--site-packages", "{packages}", "{wheel}", "--", "--no-index"], "there are: demo, other"),
+        (["."], "neither pyproject.toml nor setup.py"),
+        (["none.whl"], "none.whl: no such file"),
+        (["-r", "none.txt"], "none.txt: no such file"),
+        (["-m", "app", "--arch", "vax"], "has no tree for vax"),
+        (["-m", "app", "--interpreter", "."], "no tree of this project's"),
+        (["demo==7", "--", "--no-index"], "pip could not install demo==7"),
         (["-e", "app"], "an entry point is MODULE:FUNCTION"),
         (["none.py"], "none.py: no such file"),
-        (["."], ".: not a file"),
         (["-m", "app", "--site-packages", "none"], "none: no such folder"),
         (["-m", "app", "--site-packages", "{packages}/app/core.py"], "core.py: not a folder"),
         (["-m", "none", "--site-packages", "{packages}"], "none: no module none in"),
@@ -257,9 +445,9 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
     ],
 )
 def test_mistakes(
-    target: BuiltTarget, packages: Path, odd: Path, tmp_path: Path, arguments: list[str], message: str
+    target: BuiltTarget, packages: Path, wheel: Path, odd: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    words = [a.format(packages=packages, odd=odd) for a in arguments]
+    words = [a.format(packages=packages, wheel=wheel, odd=odd) for a in arguments]
     command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", "-o", "x", *words]
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=clean_environment())
     assert run.returncode in {1, 2}

@@ -133,7 +133,8 @@ def test_random_code_is_that_of_the_source(target: BuiltTarget, seed: int, tmp_p
     lib.mkdir()
     (tmp_path / "Include").symlink_to(target.build.parent / "sources/cpython/Include")
     target.run(PROGRAMS / "random_modules.py", str(seed), lib, count)
-    target.run(ROOT / "runtime/library/freeze.py", lib / "modules.txt", lib, tmp_path / "library_modules.h")
+    freeze = ROOT / "runtime/python/_staticpython/freeze.py"
+    target.run(freeze, lib / "modules.txt", lib, tmp_path / "library_modules.h")
     include = target.tree / f"include/python{target.plan['series']}"
     folders = [tmp_path, ROOT / "runtime/library", include, include / "internal"]
     flags = ["-shared", "-fPIC", *(f"-I{folder}" for folder in folders)]

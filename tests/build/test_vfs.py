@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import stat
+import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -331,6 +332,50 @@ def test_random_calls_answer_as_on_disk(target: BuiltTarget, tmp_path: Path, dri
         ]
         assert sum(e.startswith("ok") for e in expected) > len(expected) / 12
     assert not different, "\n".join([f"{len(different)} answers differ", *different[:40]])
+
+
+def damage(random_: random.Random, data: bytearray, start: int, end: int) -> None:
+    """Change a few bytes, or a number, between two places."""
+    extreme = [0, 1, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 63, (1 << 64) - 1, end - start, end - start + 1]
+    for _ in range(random_.choice([1, 1, 1, 2, 5])):
+        size = random_.choice([1, 1, 2, 4, 8])
+        at = random_.randrange(start, end - size + 1)
+        if random_.random() < 0.5:
+            at -= (at - start) % size
+        if random_.random() < 0.5:
+            old = int.from_bytes(data[at : at + size], "little")
+            number = random_.choice([*extreme, old + 1, old - 1, old ^ 1 << random_.randrange(8 * size)])
+            data[at : at + size] = (number % (1 << 8 * size)).to_bytes(size, "little")
+        else:
+            data[at : at + size] = random_.randbytes(size)
+
+
+def test_what_is_damaged_is_an_error(target: BuiltTarget, tmp_path: Path, driver: Path, seed: int) -> None:
+    """Head, entries, names and links: whatever they say, calls end, and no call takes the program down."""
+    random_ = random.Random(seed)
+    carried, plain = make_pair(tmp_path, driver, random_)
+    calls = Calls(random_, plain / "app", starts_programs=False)
+    lines = "\n".join(
+        [calls.line() for _ in range(300)] + [f"{c}\t0\t@/{p}\t" for p in calls.known for c in ("stat", "open")]
+    )
+    program = Program(carried / "app")
+    whole = bytes(program.data)
+    start = program.segment.values["offset"]
+    at_names, names_size = struct.unpack_from("<2Q", whole, start + 24)
+    ends = []
+    for _ in range(8 if target.emulator else 150):
+        data = bytearray(whole)
+        damage(random_, data, start + 16, start + at_names + names_size)
+        (carried / "app").write_bytes(data)
+        run = subprocess.run(
+            [*target.emulator, str(carried / "app"), str(carried / "app")],
+            input=lines + "\n", capture_output=True, encoding="utf-8", errors="surrogateescape", cwd=carried,
+            timeout=120, env={},
+        )  # fmt: skip
+        ends.append((run.returncode, run.stderr[-60:]))
+    wrong = [e for e in ends if e[0] != 0 and not (e[0] == 127 and e[1].endswith("is damaged\n"))]
+    assert not wrong, f"{len(wrong)} of {len(ends)}: {wrong[:3]}"
+    assert any(code == 0 for code, _ in ends)
 
 
 CHECKS = {

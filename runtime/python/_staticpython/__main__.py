@@ -30,6 +30,10 @@ def main(arguments: "list[str]") -> int:
         from _staticpython import bundle
 
         return bundle.main(arguments[1:])
+    if arguments[:1] == ["carried"]:
+        from _staticpython import carried
+
+        return carried.main(arguments[1:])
     if len(arguments) == 1 and arguments[0] in TOOLS:
         print(command(arguments[0]))
         return 0

@@ -20,7 +20,9 @@ code(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "iU", &i, &filename)) {
         return NULL;
     }
-    return read_module_code(PyInterpreterState_Get(), &_PyLibrary.modules[i], filename);
+    const struct _library_module *module = &_PyLibrary.modules[i];
+    struct _library_code from = {&_PyLibrary, _PyLibrary.objects + module->objects, module->count};
+    return read_module_code(PyInterpreterState_Get(), from, filename);
 }
 
 static PyMethodDef methods[] = {{"code", code, METH_VARARGS, NULL}, {0}};

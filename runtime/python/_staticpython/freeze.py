@@ -1,9 +1,9 @@
-"""Put modules of the standard library into a C header: `freeze_library.py MODULES LIB HEADER`.
+"""Modules' code as lists of objects; the standard library's into a C header: `freeze_library.py MODULES LIB HEADER`.
 
 MODULES is a file with their names, and behind a name that of the file where it is another; LIB is the folder with their
 source. What stands together in MODULES is together in memory, so what start-up imports comes first. Run by CPython's
 Makefile with the Python that freezes its other modules, which may lack every C extension (so no struct, no opcode), and
-included by Python/frozen.c (patch 0014).
+included by Python/frozen.c (patch 0014). modules.py makes the same of what an application in one file carries.
 
 A module's code becomes a list of objects, each of which refers only to those before it; the last is the code itself.
 code.c reads that in two fifths of the instructions that marshal takes. Numbers are LEB128. A string is a number too:
@@ -88,16 +88,27 @@ class Strings:
         """Return a string's place; text is UTF-8."""
         return self._places.setdefault((text, interned), len(self._places))
 
-    def header(self) -> str:
-        """Return C: one text, where in it each string begins (times four, plus LIBRARY_...), room for the objects."""
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._places)
+
+    def text(self) -> bytes:
+        """Return all of them, one after the other."""
+        return b"".join(text for text, _ in self._places)
+
+    def starts(self) -> list[int]:
+        """Return where in the text each begins, times four, plus LIBRARY_...; and where the last one ends."""
         starts, size = [], 0
         for text, interned in self._places:
             starts.append(size << 2 | (not text.isascii()) << 1 | interned)
             size += len(text)
-        starts.append(size << 2)
+        return [*starts, size << 2]
+
+    def header(self) -> str:
+        """Return C: the text, where in it each string begins, room for the objects."""
         return (
-            f"static const char library_text[] =\n{literal(b''.join(text for text, _ in self._places))};\n\n"
-            "static const uint32_t library_strings[] = {\n" + ",\n".join(map(str, starts)) + "};\n\n"
+            f"static const char library_text[] =\n{literal(self.text())};\n\n"
+            "static const uint32_t library_strings[] = {\n" + ",\n".join(map(str, self.starts())) + "};\n\n"
             f"static PyObject *library_interned[{len(self._places)}];\n\n"
         )
 
@@ -227,8 +238,10 @@ def main(modules: str, lib: str, header: str) -> None:
         out.write(f"static const unsigned char library_objects[] =\n{literal(objects)};\n\n")
         out.write(f"static unsigned char library_unchanged[{len(entries)}];\n\n")
         out.write(f"const struct _library _PyLibrary = {{{len(entries)}, library_modules, library_objects,\n")
-        out.write("library_text, library_strings, library_interned, sizeof(library_interned),\n")
+        out.write(f"library_text, library_strings, {len(strings)}, sizeof(library_text) - 1,\n")
+        out.write("library_interned, sizeof(library_interned),\n")
         out.write(f"{os.environ.get('SOURCE_DATE_EPOCH', '-1')}, library_unchanged}};\n")
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

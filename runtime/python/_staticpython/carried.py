@@ -1,0 +1,136 @@
+"""What an application in one file says of itself: `STATICPYTHON=info APPLICATION`."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from _staticpython.payload import AT_DIGEST, HEAD, PayloadError, Program
+
+USAGE = """\
+usage: STATICPYTHON=info APPLICATION              what it is
+       STATICPYTHON=list APPLICATION [GLOB]...    its files, with their sizes
+       STATICPYTHON=extract APPLICATION FOLDER [GLOB]...
+                                                  write its files into a folder
+       STATICPYTHON=verify APPLICATION            whether all of it is as it was made
+       STATICPYTHON=python APPLICATION ...        a Python with all that it carries
+"""
+
+
+def _program() -> str:
+    return sys.executable[1:] if sys.executable.startswith("//") else sys.executable
+
+
+def _head(program: Program) -> dict[str, object]:
+    payload = memoryview(program.data)[program.segment.values["offset"] :][: program.payload_size]
+    names = "magic size at_entries at_names names_size at_config config_size time entries page sha256 build_id"
+    head = dict(zip(names.split(), HEAD.unpack_from(payload), strict=True))
+    at, size = int(head["at_config"]), int(head["config_size"])
+    head["config"] = bytes(payload[at : at + size]).decode("utf-8", "replace").rstrip("\0").split("\0")
+    digest = hashlib.sha256(payload[:AT_DIGEST])
+    digest.update(bytes(32))
+    digest.update(payload[AT_DIGEST + 32 :])
+    head["computed"] = digest.digest()
+    return head
+
+
+def _files(patterns: list[str]) -> Iterator[tuple[str, os.stat_result]]:
+    """Paths below the program, of files and links, sorted."""
+    root = _program()
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        links = [f for f in folders if os.path.islink(os.path.join(folder, f))]
+        for name in sorted([*names, *links]):
+            path = os.path.join(folder, name)
+            below = path[len(root) + 1 :]
+            if not patterns or any(fnmatch.fnmatch(below, p) for p in patterns):
+                yield below, os.lstat(path)
+
+
+def info() -> int:
+    """Say what it is."""
+    program = Program(Path(_program()))
+    head = _head(program)
+    print(f"{_program()}: {len(program.data) / 1e6:.1f} MB, {head['entries']} files and folders")
+    print(f"CPython {sys.version.split()[0]} for {sys.implementation._multiarch}")
+    for line in head["config"]:  # type: ignore[attr-defined]
+        key, _, value = line.partition("=")
+        if key in {"code", "module", "script"}:
+            print(f"runs {key} {value}" if key != "code" else "runs " + value.replace("\n", "; "))
+    import importlib.metadata
+
+    found = {(d.metadata["Name"], d.version) for d in importlib.metadata.distributions()}
+    print("packages: " + (", ".join(f"{name} {version}" for name, version in sorted(found)) or "none"))
+    print(f"sha256 of what it carries: {head['sha256'].hex()}")  # type: ignore[attr-defined]
+    return 0
+
+
+def show(patterns: list[str]) -> int:
+    """List files."""
+    for path, status in _files(patterns):
+        target = f" -> {os.readlink(f'{_program()}/{path}')}" if stat.S_ISLNK(status.st_mode) else ""
+        print(f"{stat.filemode(status.st_mode)} {status.st_size:>9} {path}{target}")
+    return 0
+
+
+def extract(folder: str, patterns: list[str]) -> int:
+    """Write files; none that is there is overwritten."""
+    count = 0
+    for path, status in _files(patterns):
+        source, target = f"{_program()}/{path}", os.path.join(folder, path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if stat.S_ISLNK(status.st_mode):
+            os.symlink(os.readlink(source), target)
+        else:
+            with open(source, "rb") as file, open(target, "xb") as out:
+                while data := file.read(1 << 20):
+                    out.write(data)
+            if status.st_mode & 0o111:
+                os.chmod(target, os.stat(target).st_mode | 0o111 & ~_umask())
+        count += 1
+    if not count:
+        raise PayloadError("it carries no such file; STATICPYTHON=list shows all")
+    print(f"{folder}: {count} files")
+    return 0
+
+
+def _umask() -> int:
+    mask = os.umask(0o77)
+    os.umask(mask)
+    return mask
+
+
+def verify() -> int:
+    """Compare what is carried with its checksum."""
+    head = _head(Program(Path(_program())))
+    if head["sha256"] != head["computed"]:
+        raise PayloadError("it is damaged: what it carries has another SHA-256 than it was made with")
+    print(f"{_program()}: well, {head['sha256'].hex()}")  # type: ignore[attr-defined]
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Do what STATICPYTHON says; return the exit code."""
+    command, *rest = arguments or [""]
+    try:
+        if command == "info" and not rest:
+            return info()
+        if command == "list":
+            return show(rest)
+        if command == "extract" and rest:
+            return extract(rest[0], rest[1:])
+        if command == "verify" and not rest:
+            return verify()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except (PayloadError, OSError) as error:
+        print(f"{_program()}: {error}", file=sys.stderr)
+        return 1
+    print(USAGE, end="", file=sys.stdout if command == "help" else sys.stderr)
+    return 0 if command == "help" else 2

@@ -1,0 +1,202 @@
+"""What is to be bundled, put into a folder by this tree's pip: requirements, wheels, projects, what scripts ask for."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import runpy
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from _staticpython.payload import PayloadError
+
+_ARCHIVES = (".whl", ".tar.gz", ".tar.bz2", ".tar.xz", ".zip")
+# PEP 723.
+_BLOCK = re.compile(r"(?m)^# /// script\s*$\n((?:^#(?:| .*)$\n)+?)^# ///\s*$")
+# pip, as it is on another CPU: wheels are chosen by what it is told, markers ask platform.
+_PIP = "import platform, runpy, sys; m = sys.argv.pop(1)\nif m: platform.machine = lambda: m\n"
+_PIP += "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
+
+
+@dataclass
+class Inputs:
+    """What the command line names."""
+
+    script: Path | None = None
+    requirements: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, words: list[str], files: list[Path]) -> Inputs:
+        """Tell scripts, archives, folders and requirements from each other."""
+        inputs = cls(files=files)
+        for word in words:
+            path = Path(word)
+            if path.is_dir():
+                if not any((path / name).is_file() for name in ("pyproject.toml", "setup.py")):
+                    raise PayloadError(f"{word}: neither pyproject.toml nor setup.py is there: no project's folder")
+                inputs.requirements.append(str(path.resolve()))
+            elif word.endswith(_ARCHIVES) and "://" not in word:
+                inputs.requirements.append(str(_existing(path).resolve()))
+            elif word.endswith(".py") or path.is_file():
+                if inputs.script:
+                    raise PayloadError(f"{word}: {inputs.script} is to run already: name one script")
+                inputs.script = _existing(path)
+                inputs.requirements += script_requirements(path)
+            else:
+                inputs.requirements.append(word)
+        for path in files:
+            _existing(path)
+        return inputs
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether pip has anything to do."""
+        return bool(self.requirements or self.files)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise PayloadError(f"{path}: no such file")
+    return path
+
+
+def script_requirements(script: Path) -> list[str]:
+    """Return what a script asks for in a block `# /// script` (PEP 723)."""
+    import tomllib  # type: ignore[import-not-found,unused-ignore]
+
+    match = _BLOCK.search(script.read_text(encoding="utf-8", errors="replace").replace("\r\n", "\n"))
+    if not match:
+        return []
+    try:
+        asked = tomllib.loads("".join(line[2:] or "\n" for line in match[1].splitlines(keepends=True)))
+    except tomllib.TOMLDecodeError as error:
+        raise PayloadError(f"{script}: in its block `# /// script`: {error}") from None
+    wanted = asked.get("requires-python", "")
+    if wanted:
+        from pip._vendor.packaging.specifiers import SpecifierSet
+
+        version = "{}.{}.{}".format(*sys.version_info)
+        if not SpecifierSet(wanted).contains(version, prereleases=True):
+            raise PayloadError(f"{script}: it wants Python {wanted}, and this one is {version}")
+    dependencies = asked.get("dependencies", [])
+    if not isinstance(dependencies, list) or not all(isinstance(d, str) for d in dependencies):
+        raise PayloadError(f"{script}: `dependencies` of its block `# /// script` is no list of strings")
+    return list(dependencies)
+
+
+class Target:
+    """The tree whose interpreter is to carry all."""
+
+    def __init__(self, tree: Path) -> None:
+        series = "{}.{}".format(*sys.version_info)
+        facts = tree / f"lib/python{series}/_staticpython/facts.py"
+        if not facts.is_file() or not (tree / f"bin/python{series}").is_file():
+            raise PayloadError(f"{tree}: no tree of this project's with Python {series}, as this one is")
+        self.tree = tree
+        known = runpy.run_path(str(facts))
+        self.triple, self.musl = str(known["TRIPLE"]), str(known["MUSL_VERSION"])
+        self.machine = self.triple.partition("-")[0]
+
+    @classmethod
+    def find(cls, own: Path, arch: str, tree: Path | None) -> Target:
+        """The tree that is named; or the one for an arch beside this tree, which may be that."""
+        if tree:
+            return cls(tree)
+        target = cls(own)
+        if not arch or target.triple.startswith(arch + "-"):
+            return target
+        for other in sorted(own.resolve().parent.glob(f"cpython-*-{arch}-linux-musl*")):
+            if (other / "bin/python{}.{}".format(*sys.version_info)).is_file():
+                return cls(other)
+        raise PayloadError(f"{own.resolve().parent} has no tree for {arch}: name one by --interpreter")
+
+    def pip_options(self) -> list[str]:
+        """What pip is told to choose wheels for it."""
+        minor = int(self.musl.split(".")[1])
+        machine = {"i386": "i686"}.get(self.machine, self.machine)
+        platforms = [f"musllinux_1_{n}_{machine}" for n in range(minor, -1, -1)] + [f"linux_{machine}"]
+        series = "{}.{}".format(*sys.version_info)
+        tag = "cp{}{}".format(*sys.version_info)
+        options = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", series]
+        options += [word for abi in (tag, "abi3", "none") for word in ("--abi", abi)]
+        return options + [word for p in platforms for word in ("--platform", p)]
+
+
+def install(inputs: Inputs, target: Target, own: Target, folder: Path, options: list[str]) -> None:
+    """Put what is asked for, and what that needs, into a folder."""
+    words = [word for path in inputs.files for word in ("-r", str(path))] + inputs.requirements
+    foreign = target.triple != own.triple
+    machine = {"i386": "i686"}.get(target.machine, target.machine) if foreign else ""
+    command = [sys.executable, "-c", _PIP, machine, "--disable-pip-version-check", "-q", "install", "--no-compile"]
+    command += ["--root-user-action", "ignore", "--target", str(folder), *(target.pip_options() if foreign else [])]
+    done = subprocess.run([*command, *options, *words], check=False)
+    if done.returncode:
+        what = " ".join(os.path.relpath(w) if w.startswith("/") else w for w in words)
+        raise PayloadError(f"pip could not install {what} for {target.triple}: it says above why")
+    _tidy(folder)
+
+
+def _tidy(folder: Path) -> None:
+    """Take out what is of this machine: paths of projects and wheels, and of the Python that scripts begin with."""
+    gone = set()
+    for path in folder.glob("*.dist-info/direct_url.json"):
+        if b'"file:' in path.read_bytes():
+            path.unlink()
+            gone.add(path.relative_to(folder).as_posix())
+    changed = set()
+    for path in (folder / "bin").glob("*"):
+        text = path.read_bytes()
+        first, newline, rest = text.partition(b"\n")
+        if first.startswith(b"#!") and b"python" in first:
+            path.write_bytes(b"#!/usr/bin/env python3" + newline + rest)
+            changed.add(path.name)
+    for record in folder.glob("*.dist-info/RECORD"):
+        lines = []
+        for line in record.read_text(encoding="utf-8").splitlines():
+            name = line.partition(",")[0]
+            if name in gone:
+                continue
+            is_script = name.rpartition("/")[2] in changed and name.rpartition("/")[0].endswith("bin")
+            lines.append(f"{name},," if is_script else line)
+        record.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def distributions(folders: list[Path]) -> Iterator[importlib.metadata.Distribution]:
+    """The distributions that are in folders."""
+    return iter(
+        sorted(
+            importlib.metadata.distributions(path=[str(folder) for folder in folders]),
+            key=lambda d: d.metadata["Name"].lower(),
+        )
+    )
+
+
+def console_script(folders: list[Path], name: str | None) -> str:
+    """Return the entry point of a console script; without a name, of the one that what was asked for has."""
+    found = {
+        e.name: (e.value, d) for d in distributions(folders) for e in d.entry_points if e.group == "console_scripts"
+    }
+    if name is not None:
+        if name not in found:
+            known = ", ".join(sorted(found)) or "none"
+            raise PayloadError(f"{name}: no package has such a console script; there are: {known}")
+        return found[name][0].partition("[")[0].strip()
+    asked = {n: v for n, (v, d) in found.items() if d.read_text("REQUESTED") is not None}
+    names = {d.metadata["Name"].lower() for d in distributions(folders) if d.read_text("REQUESTED") is not None}
+    named = {n: v for n, v in asked.items() if n.lower() in names}
+    for choice in (named, asked):
+        if len(choice) == 1:
+            return next(iter(choice.values())).partition("[")[0].strip()
+    known = ", ".join(sorted(asked)) or "no console script"
+    raise PayloadError(f"say what to run: -c NAME, -m MODULE, -e MODULE:FUNCTION or a script; there are: {known}")
+
+
+def temporary() -> tempfile.TemporaryDirectory[str]:
+    """A folder that is gone afterwards."""
+    return tempfile.TemporaryDirectory(prefix="bundle-")
