@@ -122,79 +122,149 @@ bundle_set_search_paths(PyConfig *config, const char *program)
     bundle_append(config, program, BUNDLE_STDLIB "/site-packages");
 }
 
-static int
-bundle_main(const struct bundle *bundle, int argc, char **argv)
-{
-    const char *code = bundle_get(bundle, "code"), *module = bundle_get(bundle, "module");
-    const char *script = bundle_get(bundle, "script");
-    /* Whoever calls a set-user-ID program chooses its name, and may not choose what it does. */
-    int secure = getauxval(AT_SECURE) != 0;
-    int as_python = !secure && argc > 0 && is_python_name(argv[0]);
-    if (as_python && argc > 1 && argv[1][0] != '-' && is_the_program(bundle, argv[1])) {
-        as_python = 0;
-        argc--, argv++;
-    }
-    const char *command = as_python || secure ? NULL : getenv("STATICPYTHON");
-    char **words = NULL;
-    if (command != NULL && !strcmp(command, "python")) {
-        as_python = 1;
-    }
-    else if (command != NULL) {
-        words = PyMem_RawMalloc((argc + 3) * sizeof(*words));
-        if (words == NULL) {
-            bundle_check(PyStatus_NoMemory());
-        }
-        words[0] = argc > 0 ? argv[0] : "";
-        words[1] = "carried";
-        words[2] = (char *)command;
-        for (int i = 1; i < argc; i++) {
-            words[i + 2] = argv[i];
-        }
-        argv = words;
-        argc = (argc > 0 ? argc : 1) + 2;
-        code = script = NULL;
-        module = "_staticpython";
-    }
-    if (code == NULL && module == NULL && script == NULL) {
-        as_python = 1;
-    }
+/* What this start is to do. */
+struct start {
+    enum { APPLICATION, ABOUT_ITSELF, PYTHON } kind;
+    int argc;
+    char **argv;
+    const char *code, *module, *script;     /* at most one */
+    const char *wish;                       /* the value of STATICPYTHON, if that decided */
+};
 
+static int
+is_configured(const struct start *start)
+{
+    return start->code != NULL || start->module != NULL || start->script != NULL;
+}
+
+static struct start
+choose_start(const struct bundle *bundle, int argc, char **argv, int secure)
+{
+    struct start start = {
+        APPLICATION, argc, argv,
+        bundle_get(bundle, "code"), bundle_get(bundle, "module"), bundle_get(bundle, "script"), NULL
+    };
+    /* Whoever calls a set-user-ID program chooses its name and its environment, and may not choose what it does. */
+    const char *wish = secure ? NULL : getenv("STATICPYTHON");
+    if (!is_configured(&start)) {
+        start.kind = PYTHON;
+    }
+    else if (!secure && argc > 0 && is_python_name(argv[0])) {
+        if (argc > 1 && argv[1][0] != '-' && is_the_program(bundle, argv[1])) {
+            start.argc--, start.argv++;
+        }
+        else {
+            start.kind = PYTHON;
+        }
+    }
+    else if (wish != NULL) {
+        start.kind = !strcmp(wish, "python") ? PYTHON : ABOUT_ITSELF;
+        start.wish = wish;
+    }
+    if (start.kind == ABOUT_ITSELF) {
+        start.code = start.script = NULL;
+        start.module = "_staticpython";
+    }
+    return start;
+}
+
+static void
+bundle_append_word(PyWideStringList *list, const char *word)
+{
+    size_t size;
+    wchar_t *text = Py_DecodeLocale(word, &size);
+    if (text == NULL) {
+        bundle_check(size == (size_t)-2 ? PyStatus_Error("an argument cannot be decoded") : PyStatus_NoMemory());
+    }
+    bundle_check(PyWideStringList_Append(list, text));
+    PyMem_RawFree(text);
+}
+
+static void
+bundle_set_arguments(PyConfig *config, const struct bundle *bundle, const struct start *start)
+{
+    const char *name = start->argc > 0 ? start->argv[0] : "";
+    bundle_append_word(&config->argv, name);
+    if (start->kind == ABOUT_ITSELF) {
+        bundle_append_word(&config->argv, "carried");
+        bundle_append_word(&config->argv, start->wish);
+    }
+    /* As a Python's: [sys.executable, *sys.orig_argv[1:]] is the application again. */
+    wchar_t *path = NULL;
+    bundle_set(config, &path, "/", bundle->program, "");
+    bundle_check(PyWideStringList_Append(&config->orig_argv, path));
+    PyMem_RawFree(path);
+    bundle_append_word(&config->orig_argv, bundle->program);
+    for (int i = 1; i < start->argc; i++) {
+        bundle_append_word(&config->argv, start->argv[i]);
+        bundle_append_word(&config->orig_argv, start->argv[i]);
+    }
+}
+
+static void
+set_up_python(const struct bundle *bundle, const struct start *start)
+{
     PyPreConfig before;
     PyPreConfig_InitPythonConfig(&before);
-    if (!as_python) {
-        before.parse_argv = 0;
-        before.isolated = 1;
-        before.use_environment = 0;
-    }
     before.utf8_mode = 1;
-    bundle_check(as_python ? Py_PreInitializeFromBytesArgs(&before, argc, argv) : Py_PreInitialize(&before));
-
+    bundle_check(Py_PreInitializeFromBytesArgs(&before, start->argc, start->argv));
     PyConfig config;
     PyConfig_InitPythonConfig(&config);
-    if (!as_python) {
-        config.parse_argv = 0;
-        config.isolated = 1;
-        config.use_environment = 0;
-        config.user_site_directory = 0;
-        config.safe_path = 1;
-        bundle_set_search_paths(&config, bundle->program);
-    }
-    bundle_check(PyConfig_SetBytesArgv(&config, argc, argv));
+    bundle_check(PyConfig_SetBytesArgv(&config, start->argc, start->argv));
     bundle_set_paths(&config, bundle->program);
-    if (!as_python && code != NULL) {
-        bundle_check(PyConfig_SetBytesString(&config, &config.run_command, code));
+    bundle_check(Py_InitializeFromConfig(&config));
+    PyConfig_Clear(&config);
+}
+
+/* No variable of the environment and no folder of the user's counts. */
+static void
+set_up_application(const struct bundle *bundle, const struct start *start)
+{
+    PyPreConfig before;
+    PyPreConfig_InitPythonConfig(&before);
+    before.parse_argv = 0;
+    before.isolated = 1;
+    before.use_environment = 0;
+    before.utf8_mode = 1;
+    bundle_check(Py_PreInitialize(&before));
+    PyConfig config;
+    PyConfig_InitPythonConfig(&config);
+    config.parse_argv = 0;
+    config.isolated = 1;
+    config.use_environment = 0;
+    config.user_site_directory = 0;
+    config.safe_path = 1;
+    bundle_set_search_paths(&config, bundle->program);
+    bundle_set_arguments(&config, bundle, start);
+    bundle_set_paths(&config, bundle->program);
+    if (start->code != NULL) {
+        bundle_check(PyConfig_SetBytesString(&config, &config.run_command, start->code));
     }
-    else if (!as_python && module != NULL) {
-        bundle_check(PyConfig_SetBytesString(&config, &config.run_module, module));
+    else if (start->module != NULL) {
+        bundle_check(PyConfig_SetBytesString(&config, &config.run_module, start->module));
     }
-    else if (!as_python) {
-        bundle_set(&config, &config.run_filename, bundle->program, "/", script);
-    }
-    if (command != NULL) {
-        unsetenv("STATICPYTHON");
+    else {
+        bundle_set(&config, &config.run_filename, bundle->program, "/", start->script);
     }
     bundle_check(Py_InitializeFromConfig(&config));
     PyConfig_Clear(&config);
+}
+
+static int
+bundle_main(const struct bundle *bundle, int argc, char **argv)
+{
+    int secure = getauxval(AT_SECURE) != 0;
+    struct start start = choose_start(bundle, argc, argv, secure);
+    if (start.wish != NULL) {
+        /* Nothing that is started sees it. start.wish is the kernel's copy, which stays. */
+        unsetenv("STATICPYTHON");
+    }
+    if (start.kind == PYTHON) {
+        set_up_python(bundle, &start);
+    }
+    else {
+        set_up_application(bundle, &start);
+    }
     if (secure) {
         /* There is no Python to be called: whoever tries is told so, and does not start the application again. */
         PyObject *none = PyUnicode_FromString("");

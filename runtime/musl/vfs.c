@@ -782,6 +782,8 @@ static void find_program(const char *execfn)
 	const char *const tries[] = { execfn, __progname_full };
 	for (int i=0; i<2; i++) {
 		if (!tries[i] || !realpath(tries[i], __vfs_program)) continue;
+		/* It may keep two slashes at the beginning, which are one to the kernel. */
+		if (__vfs_program[1] == '/') memmove(__vfs_program, __vfs_program + 1, strlen(__vfs_program));
 		program_len = strlen(__vfs_program);
 		if (__kernel_fstatat(AT_FDCWD, __vfs_program, &program_stat, 0) || !S_ISREG(program_stat.st_mode)) continue;
 		int fd = open_program(__vfs_program);
@@ -814,9 +816,14 @@ void __vfs_init(const size_t *aux)
 		size = ph->p_filesz;
 		payload_offset = ph->p_offset;
 	}
-	if (size < sizeof *head || size < note.size || memcmp(head->magic, PAYLOAD_MAGIC, sizeof head->magic))
-		die(": what this program carried was removed (by strip?): take it as it was made\n");
+	static const char removed[] = ": what this program carried was removed (by strip?): take it as it was made\n";
+	if (size < sizeof *head || size < note.size) die(removed);
 	size = note.size;
+	/* What is mapped and not in the file cannot be looked at. */
+	find_program((char *)aux[AT_EXECFN]);
+	if (program_stat.st_ino && program_stat.st_size < payload_offset + (off_t)size)
+		die(": this program was cut off (a copy that did not end?): copy it again\n");
+	if (memcmp(head->magic, PAYLOAD_MAGIC, sizeof head->magic)) die(removed);
 	if (head->size != size || head->at_entries > size || head->at_entries % 8 || !head->entries
 	    || head->entries >= 999999999 || head->entries > (size - head->at_entries) / sizeof *entries
 	    || head->at_names > size || head->names_size > size - head->at_names
@@ -825,7 +832,6 @@ void __vfs_init(const size_t *aux)
 		die(": what this program carries is damaged\n");
 	entries = (void *)((char *)head + head->at_entries);
 	names = (char *)head + head->at_names;
-	find_program((char *)aux[AT_EXECFN]);
 	__vfs = head;
 }
 

@@ -126,9 +126,15 @@ def test_hello_in_an_empty_root(target: BuiltTarget, tmp_path: Path) -> None:
         assert emulator
         shutil.copy(emulator, root / "emulator")
     enter = 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; root=$1; shift; set -- chroot "$root" "$@"'
-    command = [*private_mounts(enter, root), *(["/emulator"] if target.emulator else []), "/hello", "you"]
-    run = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/sbin:/usr/bin"}, timeout=120)
-    assert (run.returncode, run.stdout, run.stderr) == (7, "hello you\n", "")
+
+    def inside(*words: str) -> tuple[int, str, str]:
+        command = [*private_mounts(enter, root), *(["/emulator"] if target.emulator else []), *words]
+        run = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/sbin:/usr/bin"}, timeout=120)
+        return run.returncode, run.stdout, run.stderr
+
+    assert inside("/hello", "you") == (7, "hello you\n", "")
+    # As a Python it has the same name again, and not one slash more each time.
+    assert inside("//hello", "-c", "import sys; print(sys.executable)") == (0, "//hello\n", "")
 
 
 @pytest.mark.parametrize(
@@ -482,6 +488,34 @@ def test_removed_application_is_an_error(target: BuiltTarget, tmp_path: Path) ->
     run = start(target, program.path)
     assert run.returncode == 127
     assert "what this program carried was removed" in run.stderr
+
+
+def test_copy_that_did_not_end_is_an_error(target: BuiltTarget, tmp_path: Path) -> None:
+    whole = Program(bundle(target, tmp_path / "whole", "-m", "this"))
+    begin, size = whole.segment.values["offset"], whole.payload_size
+    program = tmp_path / "program"
+    for length in (begin + 1, begin + 5000, begin + size // 2, begin + size - 1):
+        program.write_bytes(whole.data[:length])
+        program.chmod(0o755)
+        run = start(target, program)
+        assert run.returncode == 127, length
+        assert f"{program}: this program was cut off" in run.stderr
+
+
+@pytest.mark.usefixtures("programs")
+def test_starts_itself_again(target: BuiltTarget, tmp_path: Path) -> None:
+    """As reloaders do: by sys.executable and sys.orig_argv, whatever name the program was called by."""
+    script = tmp_path / "again.py"
+    script.write_text("""if True:
+        import os, sys
+        if "DONE" in os.environ:
+            sys.exit(print(sys.argv, sys.flags.isolated, sys.orig_argv == [sys.executable, *sys.orig_argv[1:]]))
+        os.environ["DONE"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    """)
+    program = bundle(target, tmp_path / "again", script)
+    run = start(target, "./again" if not target.emulator else program, "--debug", "é x", cwd=tmp_path)
+    assert output_of(run) == f"[{str(program)!r}, '--debug', 'é x'] 1 True"
 
 
 def install(target: BuiltTarget, folder: Path, project: str) -> None:
