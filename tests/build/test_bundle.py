@@ -59,7 +59,7 @@ def start(
     if name and not target.emulator:
         options["executable"], first[0] = str(program), name
     options.setdefault("env", {})
-    return subprocess.run(first, capture_output=True, text=True, timeout=120, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(first, capture_output=True, text=True, errors="backslashreplace", timeout=120, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def output_of(run: subprocess.CompletedProcess[str]) -> str:

@@ -328,7 +328,7 @@ def test_random_calls_answer_as_on_disk(target: BuiltTarget, tmp_path: Path, dri
             f"tree {tree}: {line}\n  on disk: {e[:300]}\n  carried: {g[:300]}"
             for line, e, g in zip(lines, expected, got, strict=True)
             # A link and what follows it are one path here, to the kernel two.
-            if e != g and not (len(line) > 3500 and g == "Filename too long")
+            if e != g and not (len(line) > 3500 and g == "File name too long")
         ]
         assert sum(e.startswith("ok") for e in expected) > len(expected) / 12
     assert not different, "\n".join([f"{len(different)} answers differ", *different[:40]])
