@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def test_bundled_when_the_machine_has_none(machine: Path) -> None:
     (machine / "certs" / "ca-certificates.crt").touch()  # a folder without hashed names is none
     assert certificates.default_locations() == (str(machine / "bundled.pem"), None)
     assert load_into_context() == [("cafile", str(machine / "bundled.pem"))]
+
+
+def test_what_cannot_be_read_is_none(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (machine / "one.pem").mkdir()
+    (machine / "two.pem").write_text("two", encoding="ascii")
+    assert certificates.default_locations() == (str(machine / "two.pem"), None)
+    access = os.access  # root may read all
+    monkeypatch.setattr(os, "access", lambda path, mode: "two" not in str(path) and access(path, mode))
+    assert certificates.default_locations() == (str(machine / "bundled.pem"), None)
 
 
 def test_first_file_of_the_machine(machine: Path) -> None:
