@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,14 @@ def test_order(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cc.build_command("c++", []) is None  # musl-gcc has no C++
     expected = write_program(machine / "bin" / "x86_64-linux-musl-gcc")
     assert chosen() == expected
+    expected = write_program(machine / "bin" / "python-zig")
+    assert chosen() == expected
     expected = write_program(machine / "bin" / "zig")
     assert chosen() == expected
     expected = write_program(site_packages(machine / "home" / ".local") / "ziglang" / "zig")
+    assert chosen() == expected
+    expected = write_program(site_packages(machine / "user") / "ziglang" / "zig")
+    monkeypatch.setenv("PYTHONUSERBASE", str(machine / "user"))
     assert chosen() == expected
     expected = write_program(site_packages(machine / "tree") / "ziglang" / "zig")
     assert chosen() == expected
@@ -90,6 +96,36 @@ def test_system_compiler_must_be_for_musl(machine: Path, machine_name: str, acce
     assert cc._says_musl(program) is accepted
 
 
+def test_the_systems_own_compiler_where_the_system_is_musl(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = write_program(machine / "bin" / "cc", "#!/bin/sh\necho x86_64-alpine-linux-musl\n")
+    monkeypatch.setattr(cc.path, "exists", lambda _: False)
+    assert cc.build_command("cc", []) is None
+    monkeypatch.setattr(cc.path, "exists", lambda name: name == "/lib/ld-musl-x86_64.so.1")
+    assert cc.build_command("cc", ["x.c"]) == [program, "x.c"]
+    assert cc.build_command("ar", []) is None
+    for text in ("#!/bin/sh\necho x86_64-linux-gnu\n", "#!/bin/sh\necho x86_64-linux-musl; exit 1\n", "#!/nowhere\n"):
+        write_program(machine / "bin" / "cc", text)
+        assert cc.build_command("cc", []) is None, text
+    (machine / "bin" / "cc").unlink()
+    assert cc.build_command("cc", []) is None
+
+
+def test_what_is_no_program(machine: Path) -> None:
+    (machine / "bin" / "zig").mkdir(parents=True)
+    (machine / "bin" / "python-zig").touch(0o644)
+    assert cc.build_command("cc", []) is None
+
+
+def test_a_program_that_cannot_be_run_is_named(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["-c", "cc", "x.c"])
+    monkeypatch.setenv("STATIC_PYTHON_CC", str(machine / "gone"))
+    with pytest.raises(SystemExit, match=f"x86_64-linux-musl-cc: error: cannot run {machine}/gone: No such file"):
+        cc.main()
+    monkeypatch.delenv("STATIC_PYTHON_CC")
+    with pytest.raises(SystemExit, match="pip install ziglang"):
+        cc.main()
+
+
 def test_any_ar_will_do(machine: Path) -> None:
     expected = write_program(machine / "bin" / "ar")
     assert cc.build_command("ar", ["rcs", "x.a"]) == [expected, "rcs", "x.a"]
@@ -111,6 +147,7 @@ def test_zig_gets_target_and_no_sanitizer() -> None:
     [
         ("-Wl,--exclude-libs,ALL", None),
         ("-Wl,--exclude-libs=ALL", None),
+        ("-Wl,--exclude-libs=ALL,-z,now", "-Wl,-z,now"),
         ("-Wl,-exclude-libs,ALL,-z,now", "-Wl,-z,now"),
         ("-Wl,-O1,--as-needed,-z,separate-code", "-Wl,--as-needed"),
         ("-Wl,-R,/x", "-Wl,-rpath,/x"),
@@ -146,6 +183,7 @@ def config_vars(prefix: str) -> dict[str, object]:
         "CC": f"{quote}{script}{quote}",
         "LDSHARED": f"{quote}{script}{quote} -shared",
         "AR": "ar",
+        "RANLIB": 0,
         "X": 1,
     }
 
@@ -177,9 +215,19 @@ def test_zig_of_the_tree_needs_no_naming(machine: Path, monkeypatch: pytest.Monk
     assert values == config_vars(sys.base_prefix)
 
 
-def test_main(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main_module.main(["cc"]) == 0
-    assert capsys.readouterr().out.strip()
+def test_main(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for values, words in (
+        ({"CC": "my cc", "CXX": "my c++", "AR": "my ar"}, "my {}"),
+        ({}, "/tree/bin/x86_64-linux-musl-{}"),
+    ):
+        monkeypatch.setattr(sysconfig, "get_config_var", values.get)
+        monkeypatch.setattr(sys, "base_prefix", "/tree")
+        for tool in ("cc", "c++", "ar"):
+            assert main_module.main([tool]) == 0
+            assert capsys.readouterr().out == words.format(tool) + "\n"
+    for wrong in (["ld"], ["cc", "ar"]):
+        assert main_module.main(wrong) == 2
+        assert "usage" in capsys.readouterr().err
     assert main_module.main(["--help"]) == 0
     assert "usage" in capsys.readouterr().out
     assert main_module.main([]) == 2

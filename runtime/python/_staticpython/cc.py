@@ -101,7 +101,7 @@ def _filter_linker_options(options: "list[str]") -> "list[str]":
     words = iter(options)
     for word in words:
         name, joined, _ = word.partition("=")
-        if not name.startswith("--") and "-" + name in IGNORED_BY_ZIG:
+        if "-" + name in IGNORED_BY_ZIG:
             name = "-" + name  # -exclude-libs is --exclude-libs: ld(1)
         if name in IGNORED_BY_ZIG:
             if IGNORED_BY_ZIG[name] and not joined:

@@ -19,7 +19,7 @@ VARIABLES = ("CC", "CXX", "AR", "LDSHARED", "LDCXXSHARED", "BLDSHARED", "LINKCC"
 def find_ziglang(folders: "Iterable[str]") -> "str | None":
     """Return the zig program of a `ziglang` package (PyPI) in one of the folders, or None."""
     for folder in folders:
-        program = path.join(folder or ".", "ziglang", "zig")
+        program = path.join(folder, "ziglang", "zig")
         if path.isfile(program):
             return path.abspath(program)
     return None
