@@ -23,22 +23,38 @@ from _staticpython.payload import (
 )
 
 BUILD_ID = bytes(range(20))
-NOTES = struct.pack("<3I4s20s", 4, 20, 3, b"GNU\0", BUILD_ID) + struct.pack("<3I16sQ", 14, 8, 1, b"static-python", 0)
 
 
-def make_elf(path: Path, bits: int = 64, flags: int = 4, notes: bytes = NOTES) -> Path:
-    """A program of headers only: a segment with code, the one that is reserved, its section, and notes."""
+def note(name: bytes, kind: int, content: bytes) -> bytes:
+    name += b"\0"
+    return struct.pack("<3I", len(name), len(content), kind) + name.ljust(-(-len(name) // 4) * 4, b"\0") + content
+
+
+NOTES = note(b"GNU", 3, BUILD_ID) + note(b"static-python", 1, bytes(8))
+# Of the same names or kinds, and not meant.
+OTHERS = note(b"GNU", 1, bytes(16)) + note(b"other", 3, bytes(20)) + note(b"other", 1, bytes(8))
+OTHERS += note(b"static-python", 2, bytes(8)) + note(b"static-python", 1, bytes(4))
+
+
+def make_elf(path: Path, bits: int = 64, flags: int = 4, notes: bytes = NOTES + OTHERS, load: int = 1) -> Path:
+    """A program of headers only: segments with code, reserved and of threads' data, a section, and notes."""
     at_notes, at_sections = 512, 1024
     code, place = (5, 0, 0x1000, 0x1000, 0x100, 0x100, 0x1000), (flags, 0x700, 0x9000, 0x9000, 128, 128, 0x10000)
+    threads = (4, 0x700, 0xA000, 0xA000, 0, 64, 16)
     if bits == 64:
         ident, header, program, section = 2, "<HHIQQQIHHHHHH", "<IIQQQQQQ", "<IIQQQQIIQQ"
-        phdrs = [(1, *code), (1, *place), (4, 4, at_notes, at_notes, at_notes, len(notes), len(notes), 4)]
+        phdrs = [
+            (load, *code),
+            (load, *place),
+            (7, *threads),
+            (4, 4, at_notes, at_notes, at_notes, len(notes), len(notes), 4),
+        ]
     else:
         ident, header, program, section = 1, "<HHIIIIIHHHHHH", "<8I", "<10I"
-        phdrs = [(1, *s[1:6], s[0], s[6]) for s in (code, place)]
+        phdrs = [(kind, *s[1:6], s[0], s[6]) for kind, s in ((load, code), (load, place), (7, threads))]
         phdrs.append((4, at_notes, at_notes, at_notes, len(notes), len(notes), 4, 4))
     size = 64 if bits == 64 else 52
-    data = bytearray(0x800)
+    data = bytearray(at_sections + struct.calcsize(section))  # their table is a linker's last
     data[:7] = b"\x7fELF" + bytes([ident, 1, 1])
     struct.pack_into(
         header, data, 16, 3, 62, 1, 0, size, at_sections, 0, size, struct.calcsize(program), len(phdrs),
@@ -90,7 +106,8 @@ def test_what_is_written_is_found(tmp_path: Path, bits: int) -> None:
     payload.add_file("b/two.so", source)
     payload.add_file("b/one", b"1")
     payload.add_file("a", b"", program=True)
-    payload.add_link("b/c/link", "../one")
+    payload.add_file("b/three", b"\x7fELF", program=True)
+    payload.add_link("b/c/link.so", "../one")
     payload.add_folder("b/empty")
     payload.add_folder("b")
     program = make_elf(tmp_path / "program", bits)
@@ -100,9 +117,10 @@ def test_what_is_written_is_found(tmp_path: Path, bits: int) -> None:
         "a": (PROGRAM, b""),
         "b": (FOLDER, b""),
         "b/c": (FOLDER, b""),
-        "b/c/link": (LINK, b"../one"),
+        "b/c/link.so": (LINK, b"../one"),
         "b/empty": (FOLDER, b""),
         "b/one": (FILE, b"1"),
+        "b/three": (PROGRAM, b"\x7fELF"),
         "b/two.so": (FILE, b"\x7fELF and more"),
     }
     assert "b/one" in payload and "b/none" not in payload
@@ -110,13 +128,21 @@ def test_what_is_written_is_found(tmp_path: Path, bits: int) -> None:
     place = {"offset": 0x10000, "filesz": size, "memsz": size, "vaddr": 0x9000}
     assert {k: elf.segment.values[k] for k in place} == place
     assert (elf.sections[0].values["offset"], elf.sections[0].values["size"]) == (0x10000, size)
-    assert elf.payload_size == size and size % 0x10000 == 0
+    # What is mapped has pages of its own, here one and one; all else shares them, and those of the tables.
+    assert elf.payload_size == size == 3 * 0x10000
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o755
     assert sum(a != b for a, b in zip(program.read_bytes(), elf.data, strict=False)) < 40
     # No other file is left, and no program carries twice.
     assert {p.name for p in tmp_path.iterdir()} == {"source", "program", "out"}
     with pytest.raises(PayloadError, match="carries something already"):
         payload.write(tmp_path / "out", tmp_path / "again")
+
+
+def test_no_more_than_fits_into_32_bits(tmp_path: Path) -> None:
+    assert Program(make_elf(tmp_path / "program")).reserve(1 << 31) == 0x10000
+    assert Program(make_elf(tmp_path / "program", 32)).reserve((1 << 31) - 0x9001) == 0x10000
+    with pytest.raises(PayloadError, match="too much for a program of 32 bits"):
+        Program(make_elf(tmp_path / "program", 32)).reserve((1 << 31) - 0x9000)
 
 
 @pytest.mark.parametrize(
@@ -129,25 +155,49 @@ def test_names_that_cannot_be(path: str, message: str) -> None:
     payload.add_file("file", b"")
     with pytest.raises(PayloadError, match=message):
         payload.add_file(path, b"")
+    with pytest.raises(PayloadError, match="no name|is a file, too"):
+        payload.add_folder(path)
+    payload.add_file("n" * 255, b"")
 
 
-@pytest.mark.parametrize("target", ["", "/etc/passwd", "a\0b"])
+@pytest.mark.parametrize("target", ["", "/etc/passwd", "a\0b", "n" * 4096])
 def test_links_out_of_it_are_refused(target: str) -> None:
     with pytest.raises(PayloadError, match="a link out of the program"):
         Payload().add_link("link", target)
+    Payload().add_link("link", "n" * 4095)
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    payload = Payload()
+    payload.add_file("file", tmp_path / "source")
+    (tmp_path / "source").touch()
+    program = make_elf(tmp_path / "program")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(IsADirectoryError):
+        payload.write(program, tmp_path / "out")
+    assert {p.name for p in tmp_path.iterdir()} == {"source", "program", "out"}
 
 
 def test_programs_without_a_place(tmp_path: Path) -> None:
     for name, elf, message in (
         ("script", None, "not a program for a little-endian CPU"),
-        ("notes", make_elf(tmp_path / "notes", notes=NOTES[:36]), "no place for what it is to carry"),
+        ("notes", make_elf(tmp_path / "notes", notes=NOTES[:36] + OTHERS), "no place for what it is to carry"),
         ("writable", make_elf(tmp_path / "writable", flags=6), "not the one that the link reserves"),
+        ("loads", make_elf(tmp_path / "loads", load=2), "no place for what it is to carry"),
     ):
         if elf is None:
             (tmp_path / name).write_text("#!/bin/sh\n")
         with pytest.raises(PayloadError, match=f"{name}: .*{message}"):
             Payload().write(tmp_path / name, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_programs_of_another_kind(tmp_path: Path) -> None:
+    good = make_elf(tmp_path / "program").read_bytes()
+    for data in (b"\x7fOLD" + good[4:], good[:63], good[:4] + b"\3" + good[5:], good[:5] + b"\2" + good[6:], b""):
+        (tmp_path / "program").write_bytes(data)
+        with pytest.raises(PayloadError, match="program: not a program for a little-endian CPU"):
+            Program(tmp_path / "program")
 
 
 def test_damaged_programs_are_refused(tmp_path: Path) -> None:

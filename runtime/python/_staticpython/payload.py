@@ -47,7 +47,7 @@ class _Fields(NamedTuple):
     @classmethod
     def read(cls, data: bytes | bytearray, at: int, layout: str, names: str) -> _Fields:
         form = struct.Struct(layout)
-        if at < 0 or at + form.size > len(data):
+        if at + form.size > len(data):
             raise PayloadError("the program is truncated: its headers are not all there")
         fields = tuple(names.split())
         return cls(at, form, fields, dict(zip(fields, form.unpack_from(data, at), strict=True)))
