@@ -40,8 +40,6 @@ def unpack(archive: Path, into: Path) -> None:
 
 
 def _checked(member: tarfile.TarInfo, archive: Path) -> tarfile.TarInfo:
-    if not (member.isfile() or member.isdir() or member.islnk() or member.issym()):
-        raise UnpackError(f"{archive}: {member.name}: neither file, folder nor link")
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts:
         raise UnpackError(f"{archive}: {member.name}: leads outside the folder")
@@ -80,7 +78,7 @@ def apply_patch(patch: Path, tree: Path) -> None:
         str(patch.resolve()),
     ]
     run = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
-    if run.returncode or "fuzz" in run.stdout:
+    if run.returncode:
         raise UnpackError(f"{patch}: does not apply cleanly:\n{run.stdout}{run.stderr}")
 
 

@@ -31,8 +31,35 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
 
 
 def test_single_top_folder_is_left_out(tmp_path: Path) -> None:
-    unpack(tarball(tmp_path / "a.tgz", member("top/a"), member("top/sub/b")), tmp_path / "out")
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "sub"]
+    members = [
+        member("top", tarfile.DIRTYPE),
+        member("top/a"),
+        member("top/sub/b"),
+        member("top/empty", tarfile.DIRTYPE),
+    ]
+    members += [member("top/sub/link", tarfile.SYMTYPE, "../a"), member("top/hard", tarfile.LNKTYPE, "top/a")]
+    for one in members:
+        one.mode = 0o755
+    unpack(tarball(tmp_path / "a.tgz", *members), tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "empty", "hard", "sub"]
+    assert (tmp_path / "out/sub/link").readlink() == Path("../a") and (tmp_path / "out/hard").read_bytes() == b"xxx"
+
+
+@pytest.mark.parametrize("names", [["a"], ["a/b", "c"]])
+def test_what_is_no_single_top_folder_stays(names: list[str], tmp_path: Path) -> None:
+    unpack(tarball(tmp_path / "a.tgz", *map(member, names)), tmp_path / "out")
+    assert sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file()) == names
+
+
+def test_wheel(tmp_path: Path) -> None:
+    """Its only folder is a package; programs stay programs."""
+    with zipfile.ZipFile(tmp_path / "a-1-py3-none-any.whl", "w") as archive:
+        for name, mode in (("a/program", 0o100755), ("a/data", 0o100644)):
+            info = zipfile.ZipInfo(name)
+            info.external_attr = mode << 16
+            archive.writestr(info, "x")
+    unpack(tmp_path / "a-1-py3-none-any.whl", tmp_path / "out")
+    assert [(tmp_path / "out/a" / name).stat().st_mode & 0o111 for name in ("program", "data")] == [0o111, 0]
 
 
 @pytest.mark.parametrize(
@@ -41,6 +68,7 @@ def test_single_top_folder_is_left_out(tmp_path: Path) -> None:
         member("../evil"),
         member("/etc/evil"),
         member("top/../../evil"),
+        member("top/../evil"),
         member("top/link", tarfile.SYMTYPE, "../../../etc/passwd"),
         member("top/hard", tarfile.LNKTYPE, "../../etc/passwd"),
         member("top/device", tarfile.CHRTYPE),
@@ -54,10 +82,13 @@ def test_unsafe_members_are_refused(bad: tarfile.TarInfo, tmp_path: Path) -> Non
     assert not list(tmp_path.rglob("evil"))
 
 
-def test_unsafe_wheel_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "mode"), [("../evil", 0o100644), ("/evil", 0o100644), ("link", 0o120777)])
+def test_unsafe_wheel_is_refused(tmp_path: Path, name: str, mode: int) -> None:
     wheel = tmp_path / "a-1-py3-none-any.whl"
+    info = zipfile.ZipInfo(name)
+    info.external_attr = mode << 16
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("../evil", "x")
+        archive.writestr(info, "x")
     with pytest.raises(UnpackError, match="leads outside"):
         unpack(wheel, tmp_path / "out")
 
@@ -117,6 +148,41 @@ def test_only_what_is_wanted_of_a_release(tmp_path: Path) -> None:
     found = [str(p.relative_to(tmp_path / "into")) for p in (tmp_path / "into").rglob("*") if p.is_file()]
     assert sorted(found) == ["thing/LICENSE", "thing/lib/a", "thing/lib/sub/b"]
     assert [p.name for p in (tmp_path / "into").iterdir()] == ["thing"]
+
+
+def test_part_of_another_tree_with_ours_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("into/other/lib/sub/a", "into/other/lib/b", "into/other/LICENSE", "ours/x.c"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr("staticpython.unpack.ROOT", tmp_path)
+    package, _ = thing(tarball(tmp_path / "a.tgz"))
+    package = dataclasses.replace(package, source_of="other", subset=["lib/sub", "LICENSE"])
+    package = dataclasses.replace(package, overlay={"ours/x.c": "new/x.c"}, trees={"lib/tree": "third"})
+    prepare(package, None, tmp_path, tmp_path / "into")
+    tree = tmp_path / "into/thing"
+    found = {str(p.relative_to(tree)): p.read_text() for p in tree.rglob("*") if p.is_file()}
+    expected = {"lib/sub/a": "into/other/lib/sub/a", "LICENSE": "into/other/LICENSE", "new/x.c": "ours/x.c"}
+    assert found == expected and (tree / "lib/tree").readlink() == Path("../third")
+
+
+def test_autoreconf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, release = thing(tarball(tmp_path / "a.tgz", member("top/a")))
+    package = dataclasses.replace(package, autoreconf=True)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(UnpackError, match="thing: needs autoreconf: install"):
+        prepare(package, release, tmp_path, tmp_path / "into")
+    program = tmp_path / "bin/autoreconf"
+    program.parent.mkdir()
+    for text in ("echo no libtoolize >&2; exit 1", 'echo "$@" >configure; /bin/mkdir autom4te.cache'):
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+        if "exit 1" in text:
+            with pytest.raises(UnpackError, match="thing: autoreconf failed .*\nno libtoolize"):
+                prepare(package, release, tmp_path, tmp_path / "into")
+            assert not (tmp_path / "into/thing").exists()
+    prepare(package, release, tmp_path, tmp_path / "into")
+    assert (tmp_path / "into/thing/configure").read_text() == "-fi\n"
+    assert not (tmp_path / "into/thing/autom4te.cache").exists()
 
 
 def test_prepare_checks_again(tmp_path: Path) -> None:
