@@ -34,6 +34,8 @@ def x86_64_host(monkeypatch: pytest.MonkeyPatch) -> None:
         ("GPL-3.0-or-later WITH GCC-exception-3.1", False),
         ("GPL-2.0-only WITH Linux-syscall-note", False),
         ("GPL-3.0-or-later WITH Autoconf-exception-3.0", True),
+        ("Apache-2.0 WITH LLVM-exception", False),
+        ("LGPL-2.1-only AND MIT", True),
         ("GPL-3.0-or-later WITH GCC-exception-3.1 AND GPL-3.0-only", True),
     ],
 )
@@ -41,7 +43,9 @@ def test_expressions(expression: str, gpl: bool) -> None:
     assert is_gpl(expression) == gpl
 
 
-@pytest.mark.parametrize("expression", ["", "MIT OR", "(MIT", "MIT BSD-2-Clause", "AND MIT", "MIT WITH", "MIT)"])
+@pytest.mark.parametrize(
+    "expression", ["", "MIT OR", "(MIT", "MIT BSD-2-Clause", "AND MIT", "MIT WITH", "MIT WITH (", "MIT OR AND", "MIT)"]
+)
 def test_what_is_no_expression(expression: str) -> None:
     with pytest.raises(ValueError, match="no SPDX expression"):
         is_gpl(expression)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from staticpython.size import input_sections, sizes
+from pathlib import Path
+
+import pytest
+
+from staticpython.size import input_sections, report, sizes
 
 LLD = """\
              VMA              LMA     Size Align Out     In      Symbol
@@ -91,3 +95,17 @@ def test_packages() -> None:
         "openssl": {"code": 0x100},
         "musl": {"constants": 0x24, "zero": 0x80},
     }
+
+
+def test_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = tmp_path / "tree"
+    for name, size in (("bin/python3.13", 5000), ("lib/a/b", 3000), ("lib/a/c", 4000)):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(bytes(size))
+    (tree / "bin/python3").symlink_to("python3.13")
+    report(sizes(LLD.replace("     100    16", "    5000    16"), PLAN), tree)
+    said = [line.split() for line in capsys.readouterr().out.splitlines()]
+    for row in ("tree, KiB code constants data zero in the file", "openssl 20 0 0 0 20", "cpython 4 0 0 0 4",
+                "musl 0 0 0 0 0", "together 24 0 0 0 24", "python3.13: 5, padding and headers included",
+                "bin 5", "lib 7"):  # fmt: skip
+        assert row.split() in said, row
