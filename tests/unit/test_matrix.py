@@ -38,6 +38,20 @@ def test_commands(tmp_path: Path) -> None:
     assert "--plain" not in commands(Variant([]), tmp_path, "i386", 3, plain=False)[0]
 
 
+def test_sources_that_are_there_are_not_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix, "ROOT", tmp_path)
+    for mirror in ([], [f"--mirror={tmp_path}/downloads"]):
+        words = commands(Variant([]), tmp_path, "i386", 3, plain=False)[0]
+        assert [word for word in words if word.startswith("--mirror")] == mirror
+        (tmp_path / "downloads").mkdir(exist_ok=True)
+
+
+def test_make_is_not_told_what_another_make_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "OTHER"):
+        monkeypatch.setenv(name, "x")
+    assert {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "OTHER"} & matrix.environment().keys() == {"OTHER"}
+
+
 @pytest.fixture
 def options() -> argparse.Namespace:
     return argparse.Namespace(arch="x86_64", jobs=1, optimised=False)
@@ -48,15 +62,16 @@ def test_ends_at_the_first_fault(tmp_path: Path, options: argparse.Namespace, mo
     steps = [["true"], ["sh", "-c", "exit 7"], ["touch", str(ran)]]
     monkeypatch.setattr(matrix, "commands", lambda *_, **__: steps)
     assert matrix.build(FACTS, "small", tmp_path, options) == "sh -c exit 7: exit code 7"
-    assert not ran.exists()
+    assert not ran.exists() and [p.name for p in tmp_path.iterdir()] == ["small"]
 
 
+@pytest.mark.parametrize("near", ["", "near"])
 @pytest.mark.parametrize("same", [True, False])
 def test_bytes_are_compared(
-    tmp_path: Path, options: argparse.Namespace, monkeypatch: pytest.MonkeyPatch, same: bool
+    tmp_path: Path, options: argparse.Namespace, monkeypatch: pytest.MonkeyPatch, same: bool, near: str
 ) -> None:
-    facts = Matrix({"a": Variant([]), "b": Variant([], folder="far/away", same_as="a")})
-    for folder, text in (("a", "x"), ("far/away", "x" if same else "y")):
+    facts = Matrix({"a": Variant([], folder=near), "b": Variant([], folder="far/away", same_as="a")})
+    for folder, text in ((near or "a", "x"), ("far/away", "x" if same else "y")):
         (tmp_path / folder / "dist/tree").mkdir(parents=True)
         (tmp_path / folder / "dist/tree/file").write_text(text)
     monkeypatch.setattr(matrix, "commands", lambda *_, **__: [])

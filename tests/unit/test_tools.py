@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import subprocess
 import sys
+import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -14,8 +16,8 @@ import pytest
 from staticpython import stdlib_tests
 from staticpython.archive import archive
 from staticpython.config import ROOT, Series, load_facts
-from staticpython.emulate import rule_of
-from staticpython.errors import FactsError, UsageError
+from staticpython.emulate import prefix_of, rule_of
+from staticpython.errors import FactsError, UsageError, VerifyError
 from staticpython.setup_local import check_complete, render_setup_local
 from staticpython.stdlib_tests import (
     Expectation,
@@ -26,7 +28,9 @@ from staticpython.stdlib_tests import (
     in_series,
     judge,
     load_expectations,
+    prepare_tree,
     read_junit,
+    run_suite,
     settle,
 )
 from staticpython.verify import binary_faults, module_faults, path_faults
@@ -68,11 +72,32 @@ def test_kernel_is_told_what_the_emulator_runs() -> None:
     assert not fits(b"\x7fELF\x01\x01\x01\x00" + bytes(8) + b"\x03\x00\xf3\x00")
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_kernel_is_told_only_where_it_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], allowed: bool
+) -> None:
+    for name in ("unshare", "qemu-riscv64-static"):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {int(not allowed)}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    plan = {"arch": dataclasses.asdict(load_facts().arches["riscv64"]), "native": False, "tree": "tree"}
+    prefix = prefix_of(plan)
+    assert bool(prefix) == allowed
+    assert not prefix or (prefix[0], prefix[-1]) == (
+        "unshare",
+        rule_of(plan["arch"], f"{tmp_path}/qemu-riscv64-static"),
+    )
+    assert ("no binfmt_misc in a user namespace: riscv64" in capsys.readouterr().err) == (not allowed)
+    assert prefix_of(plan | {"native": True}) == []
+
+
 def test_setup_local_has_static_and_disabled() -> None:
     facts = load_facts()
     modules = facts.series[facts.default_series].modules
     text = render_setup_local({"math": modules["math"], "array": modules["array"]}, ("_ssl",), "by a test")
     assert text == "# by a test\n*static*\narray arraymodule.c\nmath mathmodule.c\n\n*disabled*\n_ssl\n"
+    text = render_setup_local({"math": modules["math"]}, (), "by a test", {"array": modules["array"]})
+    assert text == "# by a test\n*static*\nmath mathmodule.c\n\n*shared*\narray arraymodule.c\n\n*disabled*\n"
 
 
 @pytest.mark.parametrize("series", load_facts().series.values(), ids=lambda s: s.name)
@@ -91,30 +116,97 @@ def test_module_table_and_cpython_must_agree(tmp_path: Path, series: Series) -> 
 
 def test_archive_is_reproducible(tmp_path: Path) -> None:
     digests = []
-    for name in ("one", "two"):
+    for time, name in enumerate(("one", "two")):
         tree = tmp_path / name / "tree"
         (tree / "bin").mkdir(parents=True)
         (tree / "bin/python3").symlink_to("python3.13")
         (tree / "bin/python3.13").write_text("x")
+        os.utime(tree / "bin/python3.13", (time, time))
         digests.append(archive(tree).read_bytes())
+        assert {p.name for p in tree.parent.iterdir()} == {"tree", "tree.tar.xz"}
     assert digests[0] == digests[1]
+    with tarfile.open(tmp_path / "two/tree.tar.xz") as tar:
+        assert tar.getnames() == ["tree", "tree/bin", "tree/bin/python3", "tree/bin/python3.13"]
+        assert {(m.uid, m.gid, m.uname, m.gname) for m in tar} == {(0, 0, "", "")}
+        file = tar.extractfile("tree/bin/python3")
+        assert file and file.read() == b"x"
 
 
 def test_junit_is_counted(tmp_path: Path) -> None:
     xml = tmp_path / "junit.xml"
     xml.write_text(
         "<testsuites><testsuite><testcase name='test.test_a.T.good'/><testcase name='test.test_a.T.bad'><failure/>"
-        "</testcase><testcase name='test.test_a.T.no'><skipped>no display</skipped></testcase></testsuite></testsuites>"
+        "</testcase><testcase name='test.test_a.T.no'><skipped>no display</skipped></testcase></testsuite><testsuite>"
+        "<testcase name='test.test_a.T.worse'><error/></testcase>"
+        "<testcase name='test.test_a.T.none'><skipped/></testcase>"
+        "<testcase name='test.test_a.T.old' result='skipped'/></testsuite></testsuites>"
     )
     outcome = read_junit(xml)
-    assert outcome.counts == Counter(passed=1, failed=1, skipped=1)
-    assert outcome.failed == {"test.test_a.T.bad"}
-    assert outcome.skips == Counter({"no display": 1})
+    assert outcome.counts == Counter(passed=1, failed=2, skipped=3)
+    assert outcome.failed == {"test.test_a.T.bad", "test.test_a.T.worse"}
+    assert outcome.passed == {"test.test_a.T.good"}
+    assert outcome.skips == Counter({"no display": 1, "": 2})
 
 
 def test_crashed_files_are_found() -> None:
     output = "3 tests OK.\n\n2 tests failed:\n    test_a test_b\n\n1 test skipped:\n    test_c\n"
     assert failed_files(output) == {"test_a", "test_b"}
+    output = "    no list\n1 test crashed:\n    test_a\n\n    no list either\n"
+    assert failed_files(output) == {"test_a"}
+
+
+SUITE = """\
+#!/bin/sh
+env >environment; echo "$@" >arguments
+echo "FAIL: test_sub (test.test_a.T.test_sub) (i=1)"
+printf "2 tests failed:\\n    test_a test_crashed\\n"
+[ -e ../ends ] && cat >junit.xml <<END
+<testsuites><testsuite>
+<testcase name='test.test_a.T.test_sub'/><testcase name='test.test_a.T.good'/>
+</testsuite></testsuites>
+END
+"""
+
+
+def test_suite_is_run_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JUnit's file knows neither of subtests that failed nor of a file that crashed."""
+    work, python = tmp_path / "x/stdlib-tests", tmp_path / "tree/bin/python3.13"
+    for folder in (work, python.parent):
+        folder.mkdir(parents=True)
+    python.write_text(SUITE)
+    python.chmod(0o755)
+    for name in ("PYTHONPATH", "LC_ALL", "SOURCE_DATE_EPOCH"):
+        monkeypatch.setenv(name, "foreign")
+    plan = {"series": "3.13", "native": True, "arch": {"emulator": "none"}, "tree": "tree"}
+    with pytest.raises(VerifyError, match="the test suite did not finish"):
+        run_suite(tmp_path / "tree", plan, work, ["test_a"], 2)
+    (tmp_path / "x/ends").touch()
+    outcome = run_suite(tmp_path / "tree", plan, work, ["test_a"], 2)
+    assert outcome.failed == {"test.test_a.T.test_sub", "test_crashed"} and outcome.passed == {"test.test_a.T.good"}
+    assert outcome.counts == Counter(passed=1, failed=2)
+    words = (work / "arguments").read_text().split()
+    assert words[:3] == ["-m", "test", "-j2"] and words[-3:] == ["--junit-xml", str(work / "junit.xml"), "test_a"]
+    environment = (work / "environment").read_text()
+    assert "foreign" not in environment and f"HOME={work}\n" in environment
+    assert "test_crashed" in (work / "output.txt").read_text()
+
+
+def test_suite_has_a_tree_of_its_own(tmp_path: Path) -> None:
+    config = "lib/python3.13/_sysconfigdata_x.py"
+    for name in (
+        *(f"tree/{config}", "tree/lib/python3.13/__pycache__/_sysconfigdata_x.pyc", "tree/bin/python3"),
+        *("tree/lib/python3.13/lib-dynload/README", "sources/Lib/test/test_a.py", "work/tree/old"),
+        *("build/Modules/_test.so", "build/Modules/other.o", "build/Programs/_testembed"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{'TEST_MODULES': 'no'}")
+    before = {*(tmp_path / "tree").rglob("*")}
+    copy = prepare_tree(tmp_path / "tree", tmp_path / "sources", tmp_path / "build", tmp_path / "work", "3.13")
+    found = {str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file()}
+    library = {f"lib/python3.13/{name}" for name in ("lib-dynload/README", "lib-dynload/_test.so", "test/test_a.py")}
+    assert found == {config, "bin/python3", "bin/Programs/_testembed", *library}
+    assert (copy / config).read_text() == "{'TEST_MODULES': 'yes'}"
+    assert {*(tmp_path / "tree").rglob("*")} == before
 
 
 def test_lists_of_tests_have_names() -> None:
@@ -141,7 +233,9 @@ def test_expected_failure_that_passes_is_a_fault() -> None:
     outcome = Outcome(failed={"test.test_a.T.x1"}, passed={"test.test_a.T.x2", "test.test_a.T.y"})
     faults = judge(outcome, [reason], "x86_64", complete=False)
     assert faults == ["expected to fail, but passed: test.test_a.T.x2 (because)"]
-    assert judge(outcome, [dataclasses.replace(reason, sometimes=True)], "x86_64", complete=False) == []
+    for complete in (False, True):
+        assert judge(outcome, [dataclasses.replace(reason, sometimes=True)], "x86_64", complete=complete) == []
+    assert judge(Outcome(), [dataclasses.replace(reason, sometimes=True)], "x86_64", complete=True) == []
     assert judge(outcome, [dataclasses.replace(reason, arches=["i386"])], "x86_64", complete=False) != faults
 
 
@@ -169,7 +263,10 @@ def test_second_run_decides() -> None:
     settle(crowd, Outcome(failed={"test.test_a.T.broken"}), files_of(sorted(crowd.failed)))
     assert crowd.failed == {"test.test_a.T.broken"}
     assert crowd.recovered == {"test.test_a.T.slow"}
-    assert crowd.counts == Counter(passed=11, failed=1)
+    assert crowd.counts == Counter(passed=11, failed=1) and crowd.passed == {"test.test_a.T.slow"}
+    other = Outcome(failed={"test.test_b.T.x"})
+    settle(other, Outcome(), ["test_a"])
+    assert other.failed == {"test.test_b.T.x"}, "its file did not run again"
 
 
 def step(cwd: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
