@@ -19,7 +19,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from staticpython.config import ROOT
+from staticpython.config import ROOT, load_facts
 from staticpython.stdlib_tests import starts_programs
 from staticpython.verify import emulator_of
 
@@ -64,6 +64,7 @@ class BuiltTarget:
 
     def needs_patch(self, name: str) -> None:
         """Skip a test of what only that patch of the interpreter, one for speed, makes so."""
+        assert [*(ROOT / "patches").glob(f"cpython*/{name}.patch")], f"no series has {name}"
         (cpython,) = (p for p in self.plan["packages"] if p["kind"] == "cpython")
         if name not in {Path(file).stem for files in cpython["patches"].values() for file in files}:
             pytest.skip(f"CPython {self.plan['series']} is built without {name}")
@@ -150,6 +151,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     needs = item.get_closest_marker("needs_modules")
     missing = set(needs.args) - set(target.plan["modules"]) if needs and target else set()
     if missing:
+        known = {name for series in load_facts().series.values() for name in series.modules}
+        assert missing <= known, f"{item.nodeid}: no series has {', '.join(sorted(missing - known))}"
         pytest.skip(f"this interpreter has no {', '.join(sorted(missing))}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import lzma
 import struct
 import subprocess
@@ -13,7 +12,7 @@ import pytest
 
 from staticpython import plan as plan_module
 from staticpython import profile
-from staticpython.config import ROOT, Arch, load_facts
+from staticpython.config import ROOT, load_facts
 from staticpython.errors import StaticPythonError
 from staticpython.plan import Options, Target, make_plan
 
@@ -106,7 +105,7 @@ def test_an_arch_has_its_own_link_flags(monkeypatch: pytest.MonkeyPatch) -> None
     for arch in arches.values():
         flags = target(monkeypatch, arch.name).ldflags_core
         assert list(flags[len(flags) - len(arch.lto_ldflags) :]) == arch.lto_ldflags
-    assert "lto_ldflags" in {f.name for f in dataclasses.fields(Arch)}
+    assert any(arch.lto_ldflags for arch in arches.values()), "else the key is not needed"
 
 
 def test_workload_names_its_parts() -> None:
