@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from staticpython import bump
 from staticpython.config import Licence, Package, PyPI, Release
 from staticpython.errors import ChecksumError, FetchError
 from staticpython.fetch import Places, UnavailableError, _find_in_listing, fetch
@@ -52,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[Server]:
     server = Server(("127.0.0.1", 0), Handler)
     server.ranges = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
@@ -75,11 +76,30 @@ def test_download(server: Server, tmp_path: Path) -> None:
     assert len(server.ranges) == 1, "what is there is not fetched again"
 
 
+def test_a_release_whose_size_nobody_knows(server: Server, tmp_path: Path) -> None:
+    wanted = dataclasses.replace(release(server), size=0)
+    assert fetch(package(wanted), Places(tmp_path)) == (wanted, wanted.urls[0])
+    with pytest.raises(ChecksumError, match=f"wanted  sha256 {'0' * 64}, any number of bytes"):
+        fetch(package(dataclasses.replace(wanted, sha256="0" * 64)), Places(tmp_path))
+
+
 def test_download_goes_on_where_it_was_cut_off(server: Server, tmp_path: Path) -> None:
     (tmp_path / "good.tar.part").write_bytes(CONTENT[:1234])
     fetch(package(release(server)), Places(tmp_path))
     assert server.ranges == ["bytes=1234-"]
     assert (tmp_path / "good.tar").read_bytes() == CONTENT
+
+
+def test_what_is_too_long_to_go_on_with_is_fetched_anew(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "good.tar.part").write_bytes(bytes(len(CONTENT)))
+    fetch(package(release(server)), Places(tmp_path))
+    assert server.ranges == [None]
+
+
+def test_more_than_the_file_has_is_not_waited_for(server: Server, tmp_path: Path) -> None:
+    short = dataclasses.replace(release(server), size=100)
+    with pytest.raises(FetchError, match="sends more bytes than the file has"):
+        fetch(package(short), Places(tmp_path))
 
 
 def test_flipped_byte_in_downloads(server: Server, tmp_path: Path) -> None:
@@ -119,6 +139,44 @@ def test_mirror_comes_first(server: Server, tmp_path: Path) -> None:
     _, origin = fetch(package(release(server)), Places(tmp_path / "downloads", str(mirror)))
     assert origin == f"mirror {mirror}"
     assert server.ranges == []
+
+
+def test_mirror_by_address_of_a_file_or_without_it(server: Server, tmp_path: Path) -> None:
+    wanted = release(server)
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    assert fetch(package(wanted), Places(tmp_path / "one", mirror.as_uri())) == (wanted, wanted.urls[0])
+    (mirror / "good.tar").write_bytes(CONTENT)
+    assert fetch(package(wanted), Places(tmp_path / "two", mirror.as_uri())) == (wanted, f"mirror {mirror.as_uri()}")
+
+
+PIP = """#!/bin/sh
+echo "$@" >>"$0.arguments"
+while [ $# -gt 0 ]; do [ "$1" != --dest ] || into=$2; shift; done
+cp "$0.whl" "$into/good.whl" || { echo "ERROR: first" >&2; echo "ERROR: no such wheel" >&2; exit 1; }
+"""
+
+
+@pytest.mark.parametrize(("platform", "option"), [("any", ""), ("linux_x", " --platform linux_x")])
+def test_a_wheel_comes_by_pip(server: Server, tmp_path: Path, platform: str, option: str) -> None:
+    python = tmp_path / "python"
+    python.write_text(PIP)
+    python.chmod(0o755)
+    wanted = dataclasses.replace(release(server, "good.whl"), urls=[], pypi=PyPI("thing", platform))
+    places = Places(tmp_path / "downloads", python=str(python))
+    with pytest.raises(FetchError, match="PyPI thing: ERROR: no such wheel"):
+        fetch(package(wanted), places)
+    (tmp_path / "python.whl").write_bytes(CONTENT)
+    assert fetch(package(wanted), places) == (wanted, "PyPI thing")
+    words = (tmp_path / "python.arguments").read_text().splitlines()[-1]
+    assert words.startswith("-m pip download -q --no-deps ") and words.endswith(f"{option} thing==1")
+    assert "--only-binary :all:" in words and ("--platform" in words) == bool(option)
+
+
+def test_a_new_release_is_downloaded_whole_or_not_at_all(server: Server, tmp_path: Path) -> None:
+    assert bump.download(release(server).urls[0], tmp_path).read_bytes() == CONTENT
+    with pytest.raises(FetchError, match=r"gone.tar: 404"):
+        bump.download(release(server, "gone.tar").urls[0], tmp_path)
 
 
 def test_mirror_by_url(server: Server, tmp_path: Path) -> None:

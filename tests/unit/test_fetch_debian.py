@@ -44,7 +44,7 @@ def mirror(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         write_lists(root, suite, NEWER)
     handler = functools.partial(Quiet, directory=str(root.parent))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}/debian" if request.param == "http" else root.as_uri()
     (tmp_path / "system.list").write_text(f"deb {url} trixie main\n")
     # Unsigned, so that the test needs no key: the bytes are checked by the pinned hash.

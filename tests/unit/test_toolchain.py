@@ -62,7 +62,7 @@ def test_toolchain_by_address(tmp_path: Path) -> None:
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "served"))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     address = f"http://127.0.0.1:{server.server_address[1]}/cross.tgz#sha256="
     try:
         with pytest.raises(FetchError, match="not the pinned bytes"):
