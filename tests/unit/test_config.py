@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import re
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from staticpython import cli
-from staticpython.config import ROOT, Facts, load_facts, patches
+from staticpython import cli, config
+from staticpython.config import ROOT, Facts, Release, Series, load_facts, patches
 from staticpython.errors import FactsError
 from staticpython.keys import SECTIONS, render_keys
 from staticpython.patch_headers import read_header
 from staticpython.plan import Options, make_plan
 from staticpython.render import render
-from staticpython.schema import is_derived
+from staticpython.schema import is_derived, load
 
-SERIES = sorted(load_facts().series)
+FACTS = load_facts()
+SERIES = sorted(FACTS.series)
 # Those that have facts of their own, and those that are other builds of them.
-BASES = [name for name in SERIES if not load_facts().series[name].variant_of]
+BASES = [name for name in SERIES if not FACTS.series[name].variant_of]
 VARIANTS = [name for name in SERIES if name not in BASES]
 
 
@@ -97,6 +99,108 @@ def test_mistakes_are_named(project: Path, file: str, old: str, new: str, words:
         load_facts(project)
     for word in words:
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "changes", "words"),
+    [
+        (
+            "packages",
+            "zlib",
+            {"replaced_by": "redline"},
+            "zlib.yml: replaced_by: no package 'redline', did you mean 'rea",
+        ),
+        (
+            "packages",
+            "zlib",
+            {"source_of": "cpyton"},
+            "zlib.yml: source_of: no package 'cpyton', did you mean 'cpython'",
+        ),
+        ("packages", "zlib", {"trees": {"x": "none"}}, "zlib.yml: trees: no package 'none'"),
+        ("packages", "zlib", {"source_of": "cpython"}, "zlib.yml: releases: give either releases or source_of"),
+        ("packages", "zlib", {"releases": []}, "zlib.yml: releases: give either releases or source_of"),
+        ("toolchains", "zig", {"builds": ["gc"]}, "zig.yml: builds: no package 'gc', did you mean 'gcc'"),
+        ("toolchains", "zig", {"package": "zlang"}, "zig.yml: package: no package 'zlang', did you mean 'ziglang'"),
+        ("series", BASES[0], {"profile": "profiles/none"}, "profile: no file profiles/none"),
+        ("series", BASES[0], {"order": "profiles/none"}, "order: no file profiles/none"),
+    ],
+)
+def test_what_is_named_is_there(kind: str, name: str, changes: dict[str, object], words: str) -> None:
+    known = getattr(FACTS, kind)
+    facts = dataclasses.replace(FACTS, **{kind: known | {name: dataclasses.replace(known[name], **changes)}})
+
+    def check() -> None:
+        config._check_references(facts, ROOT)
+        config._check_sources(facts, ROOT)
+
+    with pytest.raises(FactsError) as error:
+        check()
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"urls": [], "debian": None, "pypi": None}, "releases[0]: give at least one of urls, debian and pypi"),
+        ({"file": "folder/file"}, "releases[0].file: must be a plain file name"),
+        ({"file": ".hidden"}, "releases[0].file: must be a plain file name"),
+    ],
+)
+def test_mistakes_of_releases_are_named(changes: dict[str, object], words: str) -> None:
+    release = Release("1", "file", 1, "0" * 64, ["http://host.invalid/file"])
+    config._check_releases(Path("x.yml"), [release])
+    with pytest.raises(FactsError) as error:
+        config._check_releases(Path("x.yml"), [dataclasses.replace(release, **changes)])  # type: ignore[arg-type]
+    assert f"x.yml: {words}" in str(error.value)
+
+
+def test_mistakes_of_series_are_named() -> None:
+    with pytest.raises(FactsError, match=r"releases: give one at least"):
+        config._load_series(Path(f"{BASES[0]}.yml"), Series(BASES[0], {}, date="2026-01-01"), ROOT)
+    with pytest.raises(FactsError, match=r"cpython.yml: releases: each series has its own"):
+        config._check_series(FACTS, ROOT)
+    fewer = {name: series for name, series in FACTS.series.items() if name != BASES[-1]}
+    with pytest.raises(FactsError, match=rf"a series without configs/series/{BASES[-1]}.yml"):
+        config._check_series(dataclasses.replace(FACTS, series=fewer), ROOT)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("x86_64-linux-musl zigg by hand", ":1: unknown toolchain 'zigg', did you mean 'zig'"),
+        ("x86_64-linux-musl zig", ":1: say what the pair is tested by"),
+        ("", ":1: unknown triple ''"),
+    ],
+)
+def test_mistakes_of_supported_pairs_are_named(tmp_path: Path, line: str, words: str) -> None:
+    (tmp_path / "supported.txt").write_text(f"{line}\n")
+    with pytest.raises(FactsError) as error:
+        list(config._load_supported(tmp_path / "supported.txt", FACTS))
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new", "words"),
+    [
+        ("(?s).+", "- a list", "the file: must be a mapping, not a list"),
+        ("(?s).+", "", "the file: must be a mapping, not nothing"),
+        ("elf_class: 64", "elf_class: true", "elf_class: must be a whole number, not true or false (True)"),
+        ("elf_class: 64", "elf_class:", "elf_class: must be a whole number, not nothing"),
+        (r"cpus:\n(  .*\n)+", "cpus: {}\n", "cpus: name one at least"),
+    ],
+)
+def test_mistakes_of_arches_are_named(tmp_path: Path, pattern: str, new: str, words: str) -> None:
+    text, count = re.subn(pattern, new, (ROOT / "configs/x86_64.yml").read_text())
+    assert count == 1
+    (tmp_path / "x.yml").write_text(text)
+    with pytest.raises(FactsError) as error:
+        config._load_arch(tmp_path / "x.yml", {})
+    assert words in str(error.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FactsError, match=r"none.yml: No such file"):
+        load(tmp_path / "none.yml", Release)
 
 
 def test_cycle_is_shown(project: Path) -> None:

@@ -10,7 +10,7 @@ from staticpython import plan as plan_module
 from staticpython.config import ROOT, load_facts
 from staticpython.errors import UsageError
 from staticpython.patch_headers import read_header
-from staticpython.plan import Options, Plan, host_arch, make_plan
+from staticpython.plan import Options, Plan, _make_source, fitting_releases, host_arch, make_plan
 
 FACTS = load_facts()
 PYTHONS = sorted([*FACTS.series, *(r.version + s.abi_flags for s in FACTS.series.values() for r in s.releases)])
@@ -120,14 +120,26 @@ def test_packages_come_after_what_they_need() -> None:
             f"Python {PYTHONS[-1]}: --release asks for another one",
         ),
         ({"arches": ("x86_64",), "toolchain": "zigg"}, "unknown toolchain 'zigg', did you mean 'zig'"),
+        ({"arches": ("x86_64",), "allocator": "mimaloc"}, "unknown allocator 'mimaloc', did you mean 'mimalloc'"),
+        ({"arches": ("x86_64",), "launcher": "cache"}, "unknown launcher 'cache', did you mean 'ccache'"),
+        ({"arches": ("x86_64",), "profile": "smal"}, "unknown profile 'smal', did you mean 'small'"),
+        ({"arches": ("x86_64",), "releases": ("zlip=2",)}, "unknown package 'zlip', did you mean 'zlib'"),
         ({"arches": ("x86_64",), "releases": ("xz=5.8.2",)}, "unknown release of xz '5.8.2', did you mean '5.8"),
         ({"arches": ("x86_64",), "without": ("sqlit",)}, "unknown module or feature 'sqlit', did you mean 'sqlite'"),
     ],
 )
 def test_unknown_names(options: dict[str, tuple[str, ...]], words: str) -> None:
     with pytest.raises(UsageError) as error:
-        make_plan(load_facts(), Options(**options))  # type: ignore[arg-type]
+        make_plan(FACTS, Options(**options))  # type: ignore[arg-type]
     assert words in str(error.value)
+
+
+def test_a_release_is_for_this_machine() -> None:
+    package = FACTS.packages["xz"]
+    own, other, any_ = (dataclasses.replace(package.releases[0], host=host) for host in ("x86_64", "s390x", None))
+    assert fitting_releases(dataclasses.replace(package, releases=[other, own, any_])) == [own, any_]
+    with pytest.raises(UsageError, match=r"package xz: no release for this machine \(x86_64\)"):
+        _make_source(dataclasses.replace(package, releases=[other]))
 
 
 def test_host_arch(monkeypatch: pytest.MonkeyPatch) -> None:
