@@ -5,10 +5,13 @@ After a wanted change: UPDATE_GOLDEN=1 pytest tests/unit/test_render.py, and rea
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import jinja2
@@ -17,6 +20,7 @@ import pytest
 from staticpython import cli
 from staticpython import plan as plan_module
 from staticpython.config import ROOT, load_facts
+from staticpython.errors import UsageError
 from staticpython.plan import Options, make_plan
 from staticpython.render import quote, render, write
 
@@ -135,6 +139,71 @@ def test_list_and_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert "x86_64-linux-musl" in capsys.readouterr().out
     assert cli.main(["--check"]) == 0
     assert "all well" in capsys.readouterr().out
+
+
+def test_what_would_be_written_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = load_facts()
+    monkeypatch.setattr(cli, "load_facts", lambda: facts)
+
+    def said(*options: str) -> list[str]:
+        assert cli.main([f"--output={tmp_path}", "--arch=x86_64", *options]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    named = said("--dry-run")
+    assert "Makefile" in named and list(tmp_path.iterdir()) == []
+    *written, summary, end = said("--verbose")
+    assert written == named and all((tmp_path / name).is_file() for name in named)
+    version = facts.cpython.releases[0].version
+    assert f"dist/cpython-{version}-x86_64-linux-musl" in summary and "modules linked, toolchain zig" in summary
+    assert end == "Makefile written; now run: make"
+    assert said("--dry-run") == [] and said()[-1] == "Makefile unchanged; now run: make"
+
+
+def test_a_pair_that_nothing_tests_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = load_facts()
+    some = [pair for pair in facts.supported if pair.arch != "riscv64"]
+    monkeypatch.setattr(cli, "load_facts", lambda: dataclasses.replace(facts, supported=some))
+    assert cli.main(["--check", "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert said.err == "warning: configs/riscv64.yml: no line of supported.txt says what it is tested by\n"
+    assert said.out == ""
+
+
+def test_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--list", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert {"arch": "x86_64", "toolchain": "zig", "debian": ""} in data["matrix"]
+    assert "gcc" not in {pair["toolchain"] for pair in data["matrix"]}, "who has its prefix must say where"
+    assert "_sqlite3" in data["features"]["sqlite"].split() and "xz" in data["packages"]
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "words"),
+    [
+        (cli._toolchain_prefix, "/nowhere", "no folder bin/ in it"),
+        (cli._toolchain_prefix, "https://host.invalid/x.tgz", "ends with #sha256= and 64 hexadecimal digits"),
+        (cli._toolchain_prefix, f"https://host.invalid/x'.tgz#sha256={'0' * 64}", "ends with #sha256="),
+        (cli._toolchain_prefix, "TMP/a b", "make cannot work with a path that has spaces"),
+        (cli._mirror, "/nowhere", "no such folder"),
+    ],
+)
+def test_places_that_are_not_there(tmp_path: Path, function: Callable[[str], str], given: str, words: str) -> None:
+    (tmp_path / "a b/bin").mkdir(parents=True)
+    with pytest.raises(UsageError, match=words):
+        function(given.replace("TMP", str(tmp_path)))
+
+
+def test_places_by_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = f"https://host.invalid/x.tgz#sha256={'0' * 64}"
+    assert (cli._toolchain_prefix(address), cli._toolchain_prefix("")) == (address, "")
+    monkeypatch.chdir(tmp_path)
+    assert (cli._mirror("https://host.invalid/x"), cli._mirror(""), cli._mirror(".")) == (
+        "https://host.invalid/x",
+        "",
+        str(tmp_path),
+    )
 
 
 def test_unknown_python_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
