@@ -112,7 +112,7 @@ def _first_fault(lines: list[str]) -> tuple[int, str]:
         places += at
     if places != sorted(places):
         return places[0], f"the order is {', '.join(FIELDS)}"
-    if len(lines) > 1 and lines[1]:
+    if lines[1]:
         return 2, "an empty line belongs after the first"
     if lines[places[0] - 2]:
         return places[0], "an empty line belongs before 'Upstream:'"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from staticpython import cli, matrix
+from staticpython.assemble import tree_digest
 from staticpython.errors import FactsError
 from staticpython.matrix import Matrix, Variant, commands, load_matrix
 from staticpython.stdlib_tests import named
@@ -76,3 +77,17 @@ def test_bytes_are_compared(
         (tmp_path / folder / "dist/tree/file").write_text(text)
     monkeypatch.setattr(matrix, "commands", lambda *_, **__: [])
     assert bool(matrix.build(facts, "b", tmp_path, options)) != same
+
+
+def test_a_digest_is_of_all_that_a_tree_has(tmp_path: Path) -> None:
+    def change(name: str, mode: int = 0o644, link: str = "file") -> str:
+        tree = tmp_path / str(len([*tmp_path.iterdir()]))
+        (tree / "folder").mkdir(parents=True)
+        (tree / name).write_text("text")
+        (tree / name).chmod(mode)
+        (tree / "link").symlink_to(link)
+        return tree_digest(tree)
+
+    same = change("file")
+    assert change("file") == same
+    assert len({same, change("other"), change("file", 0o755), change("file", link="folder")}) == 4

@@ -10,6 +10,7 @@ import sys
 import tarfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from staticpython.archive import archive
 from staticpython.config import ROOT, Series, load_facts
 from staticpython.emulate import prefix_of, rule_of
 from staticpython.errors import FactsError, UsageError, VerifyError
+from staticpython.report import seconds_by_package
 from staticpython.setup_local import check_complete, render_setup_local
 from staticpython.stdlib_tests import (
     Expectation,
@@ -80,7 +82,7 @@ def test_the_kernel_is_told_only_where_it_may_be(
         (tmp_path / name).write_text(f"#!/bin/sh\nexit {int(not allowed)}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    plan = {"arch": dataclasses.asdict(load_facts().arches["riscv64"]), "native": False, "tree": "tree"}
+    plan: dict[str, Any] = {"arch": dataclasses.asdict(load_facts().arches["riscv64"]), "native": False, "tree": "tree"}
     prefix = prefix_of(plan)
     assert bool(prefix) == allowed
     assert not prefix or (prefix[0], prefix[-1]) == (
@@ -307,3 +309,8 @@ def test_expectations_of_a_series() -> None:
     assert in_series("3.2", [every, old]) == [every]
     known = set(load_facts().series)
     assert {name for e in load_expectations() for name in e.series} <= known, "a series that there is not"
+
+
+def test_times_of_the_last_run(tmp_path: Path) -> None:
+    (tmp_path / "times.tsv").write_text("zlib\tcopy\t9\nzlib\tbuild\t7\nxz\tbuild\t3\nzlib\tempty\t1\nzlib\tbuild\t2\n")
+    assert seconds_by_package(tmp_path / "times.tsv") == {"zlib": {"build": 2}, "xz": {"build": 3}}
