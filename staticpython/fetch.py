@@ -176,7 +176,6 @@ def _download(url: str, release: Release, part: Path) -> None:
     """Fetch a URL, going on where an earlier try was cut off (RFC 9110, Range)."""
     have = part.stat().st_size if part.exists() else 0
     if release.size and have >= release.size:
-        part.unlink()
         have = 0
     try:
         reply = _session().get(

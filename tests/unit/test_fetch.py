@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from staticpython import bump
 from staticpython.config import Licence, Package, PyPI, Release
 from staticpython.errors import ChecksumError, FetchError
-from staticpython.fetch import Places, UnavailableError, _find_in_listing, fetch
+from staticpython.fetch import Places, UnavailableError, _find_in_listing, _locked, fetch
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -23,6 +24,7 @@ class Server(ThreadingHTTPServer):
     """Serves CONTENT at any path that ends in `good.tar`, and an index with one; notes the ranges asked for."""
 
     ranges: list[str | None]
+    busy = 0  # how many are told to come again
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -30,6 +32,10 @@ class Handler(BaseHTTPRequestHandler):
         assert isinstance(self.server, Server)
         wanted = self.headers.get("Range")
         self.server.ranges.append(wanted)
+        if self.server.busy:
+            self.server.busy -= 1
+            self.send_error(503)
+            return
         if self.path.endswith("/simple/thing/"):
             page = b'<a href="/other.tar">other.tar</a> <a href="../../files/a&amp;b/good.tar#sha256=0">good.tar</a>'
             self.send_response(200)
@@ -68,12 +74,24 @@ def release(server: Server, name: str = "good.tar", version: str = "1") -> Relea
     return Release(version, name, len(CONTENT), hashlib.sha256(CONTENT).hexdigest(), [url])
 
 
-def test_download(server: Server, tmp_path: Path) -> None:
+def test_download(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wanted = release(server)
     assert fetch(package(wanted), Places(tmp_path)) == (wanted, wanted.urls[0])
+    assert capsys.readouterr().err.split() == ["fetched", "thing", "good.tar", "from", wanted.urls[0]]
     assert (tmp_path / "good.tar").read_bytes() == CONTENT
     assert fetch(package(wanted), Places(tmp_path)) == (wanted, "downloads")
     assert len(server.ranges) == 1, "what is there is not fetched again"
+
+
+def test_who_is_busy_is_asked_again(server: Server, tmp_path: Path) -> None:
+    server.busy = 1
+    fetch(package(release(server)), Places(tmp_path))
+    assert len(server.ranges) == 2
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    with _locked(tmp_path / "new/lock"), (tmp_path / "new/lock").open() as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_release_whose_size_nobody_knows(server: Server, tmp_path: Path) -> None:
@@ -106,7 +124,7 @@ def test_flipped_byte_in_downloads(server: Server, tmp_path: Path) -> None:
     broken = bytearray(CONTENT)
     broken[1000] ^= 1
     (tmp_path / "good.tar").write_bytes(broken)
-    with pytest.raises(ChecksumError, match="not the pinned bytes"):
+    with pytest.raises(ChecksumError, match=f"(?s)not the pinned bytes.*wanted .* {len(CONTENT)} bytes"):
         fetch(package(release(server)), Places(tmp_path))
     assert not (tmp_path / "good.tar").exists(), "make would go on with it"
 
