@@ -153,6 +153,32 @@ def test_what_is_run(target: BuiltTarget, packages: Path, tmp_path: Path, argume
     assert (run.stdout.strip(), run.stderr) == (expected, "")
 
 
+@pytest.mark.usefixtures("programs")
+def test_files_beside_it_do_not_count(target: BuiltTarget, tmp_path: Path) -> None:
+    """Whoever may write to a folder of downloads must not decide what a program there runs."""
+    script = tmp_path / "hello.py"
+    script.write_text("""if True:
+        import subprocess, sys
+        print(sys.path, sys.prefix, sys.modules.get("planted"))
+        if sys.argv[1:]:
+            subprocess.run([sys.executable, "-I", sys.prefix + "/bin/hello.py"], check=True)
+    """)
+    (tmp_path / "folder").mkdir()
+    program = bundle(target, tmp_path / "folder/app", script)
+    expected = output_of(start(target, program, "again"))
+    library = f"lib/python{target.plan['series']}"
+    for place in (tmp_path, tmp_path / "folder"):
+        site = place / library / "site-packages"
+        site.mkdir(parents=True)
+        (site / "planted.py").touch()
+        (site / "planted.pth").write_text("import planted\n")
+        (place / "pyvenv.cfg").write_text(f"home = {place}\n")
+        (place / "app._pth").write_text(f"{site}\nimport site\n")
+        (place / "pybuilddir.txt").write_text(str(site))
+    assert output_of(start(target, program, "again")) == expected
+    assert "None" in expected and str(tmp_path / "lib") not in expected
+
+
 def test_traceback_has_its_source(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
     program = bundle(target, tmp_path / "program", "-e", "app.core:fail", "--site-packages", packages)
     run = start(target, program)
