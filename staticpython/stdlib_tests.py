@@ -16,6 +16,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ class Expectation:
     reason: str = key("Why they fail, and whose fault it is.")
     arches: list[str] = key("Arches it happens on; all when missing.", default=[])
     series: list[str] = key("Series of CPython it happens with; all when missing.", default=[])
+    due_to: str = key(
+        "A patch without which they pass, by the beginning of its path: `libedit/0005`. They fail where it is applied.",
+        default="",
+    )
     sometimes: bool = key("Does not always happen: depends on the machine or on timing.", default=False)
 
 
@@ -116,19 +121,21 @@ def failed_files(output: str) -> set[str]:
     return found
 
 
-def in_series(series: str, expectations: list[Expectation]) -> list[Expectation]:
-    """Return the expectations that hold for a series of CPython."""
-    return [e for e in expectations if not e.series or series in e.series]
+def expected_of(plan: Mapping[str, Any], expectations: list[Expectation]) -> list[Expectation]:
+    """Return the expectations that hold for a build: for its series, its arch and the patches in it."""
+    patches = [path for package in plan["packages"] for paths in package["patches"].values() for path in paths]
+    return [
+        e
+        for e in expectations
+        if (not e.series or plan["series"] in e.series)
+        and (not e.arches or plan["arch"]["name"] in e.arches)
+        and (not e.due_to or any(path.startswith(f"patches/{e.due_to}") for path in patches))
+    ]
 
 
-def expected_on(arch: str, expectations: list[Expectation]) -> list[Expectation]:
-    """Return the expectations that hold on an arch."""
-    return [e for e in expectations if not e.arches or arch in e.arches]
-
-
-def unexpected(outcome: Outcome, expectations: list[Expectation], arch: str) -> list[str]:
-    """Return the failures that no expectation for `arch` names."""
-    patterns = [p for e in expected_on(arch, expectations) for p in e.tests]
+def unexpected(outcome: Outcome, expectations: list[Expectation]) -> list[str]:
+    """Return the failures that no expectation names."""
+    patterns = [p for e in expectations for p in e.tests]
     return [name for name in sorted(outcome.failed) if not _matches(name, patterns)]
 
 
@@ -147,17 +154,17 @@ def settle(outcome: Outcome, again: Outcome, files: list[str]) -> None:
     outcome.counts["passed"] += len(outcome.recovered)
 
 
-def judge(outcome: Outcome, expectations: list[Expectation], arch: str, *, complete: bool) -> list[str]:
+def judge(outcome: Outcome, expectations: list[Expectation], *, complete: bool) -> list[str]:
     """Return what is unexpected: failures without a reason, and tests that pass although one is given.
 
     After a complete run, expectations that nothing met are unexpected as well.
     """
-    faults = [f"unexpected failure: {n}" for n in unexpected(outcome, expectations, arch)]
-    for expectation in (e for e in expected_on(arch, expectations) if not e.sometimes):
+    faults = [f"unexpected failure: {n}" for n in unexpected(outcome, expectations)]
+    for expectation in (e for e in expectations if not e.sometimes):
         passed = [name for name in sorted(outcome.passed) if _matches(name, expectation.tests)]
         faults += [f"expected to fail, but passed: {name} ({expectation.reason})" for name in passed]
     if complete:
-        for expectation in (e for e in expected_on(arch, expectations) if not e.sometimes):
+        for expectation in (e for e in expectations if not e.sometimes):
             for pattern in expectation.tests:
                 if not any(_matches(name, [pattern]) for name in outcome.failed):
                     faults.append(f"expected to fail, but did not: {pattern} ({expectation.reason})")
@@ -258,19 +265,18 @@ def main(arguments: list[str] | None = None) -> int:
 
     def body() -> int:
         plan = json.loads(options.plan.read_text(encoding="utf-8"))
-        expectations = in_series(str(plan["series"]), load_expectations())
+        expectations = expected_of(plan, load_expectations())
         if options.if_possible and not starts_programs(options.tree / f"bin/python{plan['series']}"):
             print("CPython's tests are left out: they start programs, and the kernel does not start the target's here")
             return 0
         work = options.plan.parent / "stdlib-tests"
         target = options.plan.parent
         tree = prepare_tree(options.tree, target.parent / "sources/cpython", target / "cpython", work, plan["series"])
-        arch = plan["arch"]["name"]
         outcome = run_suite(tree, plan, work, named(options.tests), options.jobs)
-        if files := files_of(unexpected(outcome, expectations, arch)):
+        if files := files_of(unexpected(outcome, expectations)):
             print(f"\nonce more, alone: {' '.join(files)}")
             settle(outcome, run_suite(tree, plan, work, files, jobs=1), files)
-        faults = judge(outcome, expectations, arch, complete=not options.tests)
+        faults = judge(outcome, expectations, complete=not options.tests)
         counts = outcome.counts
         print(f"\n{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped on {plan['tree']}")
         for reason, count in outcome.skips.most_common(15):

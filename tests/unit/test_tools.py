@@ -24,10 +24,10 @@ from staticpython.setup_local import check_complete, render_setup_local
 from staticpython.stdlib_tests import (
     Expectation,
     Outcome,
+    expected_of,
     failed_cases,
     failed_files,
     files_of,
-    in_series,
     judge,
     load_expectations,
     prepare_tree,
@@ -221,24 +221,23 @@ def test_lists_of_tests_have_names() -> None:
 
 def test_every_failure_needs_a_reason() -> None:
     outcome = Outcome(failed={"test.test_a.T.x", "test.test_b.T.y"})
-    reason = Expectation(tests=["*test_a.T.x"], reason="because", arches=["x86_64"])
-    assert judge(outcome, [reason], "x86_64", complete=True) == ["unexpected failure: test.test_b.T.y"]
-    assert len(judge(outcome, [reason], "i386", complete=True)) == 2
-    stale = judge(Outcome(), [reason], "x86_64", complete=True)
+    reason = Expectation(tests=["*test_a.T.x"], reason="because")
+    assert judge(outcome, [reason], complete=True) == ["unexpected failure: test.test_b.T.y"]
+    assert len(judge(outcome, [], complete=True)) == 2
+    stale = judge(Outcome(), [reason], complete=True)
     assert stale == ["expected to fail, but did not: *test_a.T.x (because)"]
-    assert judge(Outcome(), [reason], "x86_64", complete=False) == []
+    assert judge(Outcome(), [reason], complete=False) == []
 
 
 def test_expected_failure_that_passes_is_a_fault() -> None:
     """Also when only some tests are run, and for each test that a pattern names."""
     reason = Expectation(tests=["*test_a.T.x*"], reason="because")
     outcome = Outcome(failed={"test.test_a.T.x1"}, passed={"test.test_a.T.x2", "test.test_a.T.y"})
-    faults = judge(outcome, [reason], "x86_64", complete=False)
+    faults = judge(outcome, [reason], complete=False)
     assert faults == ["expected to fail, but passed: test.test_a.T.x2 (because)"]
     for complete in (False, True):
-        assert judge(outcome, [dataclasses.replace(reason, sometimes=True)], "x86_64", complete=complete) == []
-    assert judge(Outcome(), [dataclasses.replace(reason, sometimes=True)], "x86_64", complete=True) == []
-    assert judge(outcome, [dataclasses.replace(reason, arches=["i386"])], "x86_64", complete=False) != faults
+        assert judge(outcome, [dataclasses.replace(reason, sometimes=True)], complete=complete) == []
+    assert judge(Outcome(), [dataclasses.replace(reason, sometimes=True)], complete=True) == []
 
 
 def test_failed_subtests_are_found() -> None:
@@ -302,13 +301,31 @@ def test_step_changes_folder(tmp_path: Path) -> None:
     assert (tmp_path / "sub/here").exists()
 
 
-def test_expectations_of_a_series() -> None:
+def test_expectations_of_a_build() -> None:
+    plan = {"series": "3.1", "arch": {"name": "i386"}, "packages": [{"patches": {"1.0": ["patches/a/0001-b.patch"]}}]}
     every = Expectation(["*test_a.T.x"], "always")
-    old = Expectation(["*test_a.T.y"], "long ago", series=["3.1"])
-    assert in_series("3.1", [every, old]) == [every, old]
-    assert in_series("3.2", [every, old]) == [every]
-    known = set(load_facts().series)
-    assert {name for e in load_expectations() for name in e.series} <= known, "a series that there is not"
+    mine = [
+        every,
+        dataclasses.replace(every, series=["3.0", "3.1"]),
+        dataclasses.replace(every, arches=["i386"]),
+        dataclasses.replace(every, due_to="a/0001"),
+    ]
+    others = [
+        dataclasses.replace(every, series=["3.2"]),
+        dataclasses.replace(every, arches=["x86_64"]),
+        dataclasses.replace(every, due_to="a/0002"),
+        dataclasses.replace(every, series=["3.1"], due_to="b/0001"),
+    ]
+    assert expected_of(plan, [*mine, *others]) == mine
+
+
+def test_expectations_name_what_there_is() -> None:
+    facts = load_facts()
+    patches = [str(path.relative_to(ROOT / "patches")) for path in (ROOT / "patches").rglob("*.patch")]
+    for expectation in load_expectations():
+        assert set(expectation.series) <= set(facts.series)
+        assert set(expectation.arches) <= set(facts.arches)
+        assert any(path.startswith(expectation.due_to) for path in patches), expectation.due_to
 
 
 def test_times_of_the_last_run(tmp_path: Path) -> None:
