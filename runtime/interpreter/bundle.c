@@ -2,8 +2,7 @@
  *
  * The configuration is a row of strings, each ended by a zero, "key=value":
  *
- *	code=TEXT	what to run: this, as -c does
- *	module=NAME	a module, as -m does
+ *	module=NAME	what to run: a module, as -m does
  *	script=PATH	a file that is carried, by its path below the program
  *
  * All files are below python/, as in an installed tree. The application is isolated: no variable of the environment and
@@ -127,14 +126,14 @@ struct start {
     enum { APPLICATION, ABOUT_ITSELF, PYTHON } kind;
     int argc;
     char **argv;
-    const char *code, *module, *script;     /* at most one */
+    const char *module, *script;            /* at most one */
     const char *wish;                       /* the value of STATICPYTHON, if that decided */
 };
 
 static int
 is_configured(const struct start *start)
 {
-    return start->code != NULL || start->module != NULL || start->script != NULL;
+    return start->module != NULL || start->script != NULL;
 }
 
 static struct start
@@ -142,7 +141,7 @@ choose_start(const struct bundle *bundle, int argc, char **argv, int secure)
 {
     struct start start = {
         APPLICATION, argc, argv,
-        bundle_get(bundle, "code"), bundle_get(bundle, "module"), bundle_get(bundle, "script"), NULL
+        bundle_get(bundle, "module"), bundle_get(bundle, "script"), NULL
     };
     /* Whoever calls a set-user-ID program chooses its name and its environment, and may not choose what it does. */
     const char *wish = secure ? NULL : getenv("STATICPYTHON");
@@ -162,7 +161,7 @@ choose_start(const struct bundle *bundle, int argc, char **argv, int secure)
         start.wish = wish;
     }
     if (start.kind == ABOUT_ITSELF) {
-        start.code = start.script = NULL;
+        start.script = NULL;
         start.module = "_staticpython";
     }
     return start;
@@ -237,10 +236,7 @@ set_up_application(const struct bundle *bundle, const struct start *start)
     bundle_set_search_paths(&config, bundle->program);
     bundle_set_arguments(&config, bundle, start);
     bundle_set_paths(&config, bundle->program);
-    if (start->code != NULL) {
-        bundle_check(PyConfig_SetBytesString(&config, &config.run_command, start->code));
-    }
-    else if (start->module != NULL) {
+    if (start->module != NULL) {
         bundle_check(PyConfig_SetBytesString(&config, &config.run_module, start->module));
     }
     else {

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
@@ -49,6 +50,12 @@ def bundle(target: BuiltTarget, output: Path, *arguments: str | Path, **variable
     """Make a bundle with the built Python."""
     target.run("-m", "_staticpython", "bundle", "-o", output, *arguments, env=clean_environment(**variables))
     return output
+
+
+def run_bundler(target: BuiltTarget, folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the bundler in a folder, whatever comes of it."""
+    command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=clean_environment())
 
 
 def start(
@@ -100,6 +107,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what can be neither carried nor written."""
     folder = tmp_path_factory.mktemp("odd")
     os.mkfifo(folder / "pipe")
+    (folder / "venv").mkdir()
+    (folder / "venv/pyvenv.cfg").touch()
     return folder
 
 
@@ -290,7 +299,7 @@ def test_damaged_code_is_an_error(target: BuiltTarget, packages: Path, tmp_path:
 def test_library_is_mapped_from_the_program(target: BuiltTarget, as_python: Callable[..., str]) -> None:
     if target.emulator:
         pytest.skip("the emulator shows its own mappings")
-    code = "import fast; print(sorted({l.split()[-1] for l in open('/proc/self/maps') if '/' in l}))"
+    code = "import fast; print(sorted({l.split()[-1] for l in open('/proc/self/maps') if '/' in l and ' r-xp ' in l}))"
     (mapped,) = eval(as_python(code))
     assert mapped.endswith("/app")
 
@@ -345,7 +354,7 @@ def test_it_tells_of_itself(target: BuiltTarget, packages: Path, tmp_path: Path)
         return start(target, program, *arguments, env={"STATICPYTHON": command}, cwd=tmp_path)
 
     told = output_of(ask("info"))
-    assert "runs module app\n" in told and "packages: app 1.5\n" in told and target.triple in told
+    assert "module: app\n" in told and "packages: app 1.5\n" in told and target.triple in told
     listed = output_of(ask("list", "*/app/*"))
     assert " 10 python/lib/" in listed and listed.splitlines()[-1].endswith("/app/plugins/two.py")
     assert "python/bin/tool" in output_of(ask("list"))
@@ -353,8 +362,13 @@ def test_it_tells_of_itself(target: BuiltTarget, packages: Path, tmp_path: Path)
     (core,) = (tmp_path / "out").rglob("core.py")
     assert core.read_text() == CORE and os.access(tmp_path / "out/python/bin/tool", os.X_OK)
     again = ask("extract", "out", "*/app/*")
-    assert again.returncode == 1 and "File exists" in again.stderr and "Traceback" not in again.stderr
-    assert ask("extract", "out", "none").returncode == 1
+    assert again.returncode == 1 and "is there already" in again.stderr and "Traceback" not in again.stderr
+    for words in (("extract", "out", "none"), ("extract", ""), ("list", "none")):
+        assert ask(*words).returncode == 1
+    # A folder is all that is in it.
+    assert output_of(ask("list", "./python/bin/")).splitlines() == [
+        line for line in output_of(ask("list")).splitlines() if " python/bin/" in line
+    ]
     assert output_of(ask("python", "-c", "import app, os; print('STATICPYTHON' in os.environ)")) == "False"
     unknown = ask("nonsense")
     assert unknown.returncode == 2 and "usage: STATICPYTHON=" in unknown.stderr
@@ -366,13 +380,15 @@ def test_it_tells_of_itself(target: BuiltTarget, packages: Path, tmp_path: Path)
     program.write_bytes(data)
     damaged = ask("verify")
     assert damaged.returncode == 1 and "it is damaged" in damaged.stderr
+    damaged = ask("extract", "damaged")
+    assert damaged.returncode == 1 and "it is damaged" in damaged.stderr and not (tmp_path / "damaged").exists()
 
 
 DEMO = {
-    "demo/__init__.py": "import sys\ndef main():\n    print('demo', *sys.argv[1:])\n",
+    "demo/__init__.py": "import sys\ndef main():\n    print('demo', *sys.argv[1:])\ndef other():\n    print('other')\n",
     "demo-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n",
     "demo-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    "demo-1.0.dist-info/entry_points.txt": "[console_scripts]\ndemo = demo:main\nother = demo:main\n",
+    "demo-1.0.dist-info/entry_points.txt": "[console_scripts]\ndemo = demo:main\nother = demo:other\n",
 }
 BACKEND = """\
 import shutil
@@ -414,7 +430,7 @@ def test_inputs(target: BuiltTarget, wheel: Path, tmp_path: Path, kind: str) -> 
     kinds: dict[str, list[str | Path]] = {
         "wheel": [wheel],
         "project": [wheel.parent / "project"],
-        "requirement": ["demo==1.0", "-c", "other"],
+        "requirement": ["demo==1.0", "-c", "demo"],
         "file": ["-r", requirements, "-m", "demo.__init__"],
         "script": [script],
     }
@@ -436,6 +452,69 @@ def test_inputs(target: BuiltTarget, wheel: Path, tmp_path: Path, kind: str) -> 
     assert again.read_bytes() == carried
 
 
+@pytest.mark.any_cpu("Python code")
+def test_which_console_script(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
+    """The one that is named; else that with the name of the file to write, as http is httpie's."""
+    for name, words, expected in (("other", [], "other"), ("app", ["-c", "other"], "other"), ("x", [], "demo")):
+        run = run_bundler(target, tmp_path, wheel, *words, "-o", name, *OFFLINE, wheel.parent)
+        assert run.stdout.endswith(f"MB, runs demo:{expected.replace('demo', 'main')}\n")
+        assert output_of(start(target, tmp_path / name)) == expected
+
+
+@pytest.mark.usefixtures("programs")
+def test_entry_point_is_a_file(target: BuiltTarget, tmp_path: Path) -> None:
+    """__main__ has its path, and a process that is spawned does not run it again."""
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages/tool.py").write_text("""if True:
+        import __main__, multiprocessing, os
+        def main():
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                print(os.path.isfile(__main__.__file__), pool.map(abs, [-1]))
+    """)
+    program = bundle(target, tmp_path / "app", "-e", "tool:main", "--site-packages", tmp_path / "packages")
+    assert output_of(start(target, program)) == "True [1]"
+
+
+@pytest.mark.any_cpu("Python code")
+def test_neighbours_of_a_script_are_named(target: BuiltTarget, tmp_path: Path) -> None:
+    (tmp_path / "beside.py").touch()
+    (tmp_path / "script.py").write_text("import beside, json\n")
+    assert "script.py imports beside, which is" in run_bundler(target, tmp_path, "-o", "app", "script.py").stderr
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "beside.py").rename(tmp_path / "packages/beside.py")
+    run = run_bundler(target, tmp_path, "-o", "app", "script.py", "--site-packages", "packages")
+    assert run.stderr == "" and output_of(start(target, tmp_path / "app")) == ""
+
+
+@pytest.mark.any_cpu("Python code")
+def test_sigterm_cleans_up(target: BuiltTarget, tmp_path: Path) -> None:
+    """pip waits for an index that says nothing."""
+    (tmp_path / "temporary").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        index = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", "none", "-o", "app"]
+        environment = clean_environment(TMPDIR=str(tmp_path / "temporary"), PIP_CONFIG_FILE=os.devnull)
+        run = subprocess.Popen(
+            [*command, "--", "--index-url", index], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        silent.settimeout(60)
+        connection, _ = silent.accept()
+        run.terminate()
+        with connection:
+            # The end of pip, too, closes it.
+            assert "nothing was written" in run.communicate(timeout=60)[1]
+    assert run.returncode == 128 + signal.SIGTERM
+    assert [path.name for path in tmp_path.iterdir()] == ["temporary"] and not [*(tmp_path / "temporary").iterdir()]
+
+
+def test_mask_of_permissions(target: BuiltTarget, tmp_path: Path) -> None:
+    mask = os.umask(0o027)
+    try:
+        assert bundle(target, tmp_path / "app", "-m", "this").stat().st_mode & 0o777 == 0o750
+    finally:
+        os.umask(mask)
+
+
 def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
     first, second = (
         bundle(target, tmp_path / seed, "-m", "app", "--site-packages", packages, PYTHONHASHSEED=seed) for seed in "12"
@@ -450,6 +529,10 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
         ([], "say what to run"),
         (["-m", "app", "-e", "app:x"], "say one thing to run"),
         (["-c", "none", "--site-packages", "{packages}", "{wheel}", "--", "--no-index"], "there are: demo, other"),
+        (["{wheel}", "--", "--target", "x"], "--target: where packages go is not to be chosen here"),
+        (["./none"], "./none: no such file or folder"),
+        (["-m", "this", "--report", "none/x"], "none/x: no such folder"),
+        (["-m", "this", "--site-packages", "{odd}/venv"], "a virtual environment: name its folder lib/python"),
         (["."], "neither pyproject.toml nor setup.py"),
         (["none.whl"], "none.whl: no such file"),
         (["-r", "none.txt"], "none.txt: no such file"),
@@ -480,8 +563,7 @@ def test_mistakes(
     target: BuiltTarget, packages: Path, wheel: Path, odd: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     words = [a.format(packages=packages, wheel=wheel, odd=odd) for a in arguments]
-    command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", "-o", "x", *words]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=clean_environment())
+    run = run_bundler(target, tmp_path, "-o", "x", *words)
     assert run.returncode in {1, 2}
     assert message in run.stderr and "Traceback" not in run.stderr
     assert not [*tmp_path.iterdir()]

@@ -11,6 +11,7 @@ import json
 import marshal
 import os
 import re
+import signal
 import sys
 import sysconfig
 import types
@@ -157,6 +158,14 @@ class Bundler:
         self.payload.add_file(name, script)
         return name
 
+    def add_start(self, name: str, code: str) -> str:
+        """Add what calls an entry point, as pip makes it for a console script; return its path below the program."""
+        place = f"python/bin/{name}"
+        if place in self.payload:
+            place += ".py"
+        self.payload.add_file(place, code.encode())
+        return place
+
     def write(self, output: Path, config: dict[str, str]) -> int:
         """Write the executable; return the payload's size."""
         for key, value in config.items():
@@ -239,7 +248,9 @@ def parse_entry(entry: str) -> tuple[str, str]:
         raise PayloadError(f"{entry}: an entry point is MODULE:FUNCTION, such as httpie.__main__:main")
     module, function = match.groups()
     top = function.split(".")[0]
-    return module, f"import sys\nfrom {module} import {top}\nsys.exit({function}())"
+    # A process that multiprocessing spawns imports it, too.
+    call = f'if __name__ == "__main__":\n    sys.exit({function}())\n'
+    return module, f"import sys\nfrom {module} import {top}\n\n{call}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -270,6 +281,8 @@ def _wanted(options: argparse.Namespace, output: Path) -> inputs.Inputs:
     for folder in options.site_packages:
         if not folder.is_dir():
             raise PayloadError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
+        if (folder / "pyvenv.cfg").is_file():
+            raise PayloadError(f"{folder}: a virtual environment: name its folder lib/python{_series()}/site-packages")
     wanted = inputs.Inputs.of(options.inputs, options.files)
     ways = [options.console_script, options.module, options.entry, wanted.script]
     if sum(x is not None for x in ways) > 1:
@@ -280,19 +293,38 @@ def _wanted(options: argparse.Namespace, output: Path) -> inputs.Inputs:
         parse_entry(options.entry)
     if wanted.script and output.exists() and output.samefile(wanted.script):
         raise PayloadError(f"{options.output}: -o names the script itself")
+    if options.report and (options.report.is_dir() or not options.report.parent.is_dir()):
+        raise PayloadError(f"{options.report}: no such folder, or a folder itself: --report says which file to write")
     return wanted
 
 
-def _what_runs(options: argparse.Namespace, bundler: Bundler, script: Path | None, stdlib: Path) -> dict[str, str]:
+def _what_runs(
+    options: argparse.Namespace, bundler: Bundler, script: Path | None, stdlib: Path, output: Path
+) -> dict[str, str]:
     """The part of the configuration that says what is run; raises PayloadError if it is not there."""
     if script:
-        return {"script": bundler.add_script(script)}
+        place = bundler.add_script(script)
+        _warn_of_neighbours(script, bundler.folders)
+        return {"script": place}
     if options.module is not None:
         check_module(options.module, [stdlib, *bundler.folders], runs=True)
         return {"module": options.module}
-    module, code = parse_entry(options.entry or inputs.console_script(bundler.folders, options.console_script))
+    name, entry = "", options.entry
+    if entry is None:
+        name, entry = inputs.console_script(bundler.folders, options.console_script, output.name)
+    module, code = parse_entry(entry)
     check_module(module, [stdlib, *bundler.folders], runs=False)
-    return {"code": code}
+    return {"script": bundler.add_start(name or module, code), "entry": entry}
+
+
+def _warn_of_neighbours(script: Path, folders: list[Path]) -> None:
+    for name in inputs.neighbours(script):
+        if not importlib.machinery.PathFinder.find_spec(name, [str(folder) for folder in folders]):
+            print(
+                f"bundle: warning: {script} imports {name}, which is beside it and is not carried:"
+                " put it into a folder and name that by --site-packages, or make a project of both",
+                file=sys.stderr,
+            )
 
 
 def _report(file: Path, output: Path, target: inputs.Target, bundler: Bundler, config: dict[str, str]) -> None:
@@ -310,6 +342,14 @@ def _report(file: Path, output: Path, target: inputs.Target, bundler: Bundler, c
     file.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+class _Terminated(BaseException):
+    """SIGTERM came: what was begun is cleaned up, and pip ended, as after Ctrl-C."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
 def main(arguments: list[str]) -> int:
     """Bundle; return the exit code."""
     parser = _parser()
@@ -318,28 +358,30 @@ def main(arguments: list[str]) -> int:
         at = arguments.index("--")
         arguments, pip_options = arguments[:at], arguments[at + 1 :]
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         output = output_file(options.output)
+        inputs.check_pip_options(pip_options)
         wanted = _wanted(options, output)
         own = inputs.Target(Path(sysconfig.get_config_var("installed_base") or sys.base_prefix))
         target = inputs.Target.find(own.tree, options.arch, options.interpreter)
         with inputs.temporary() as temporary:
             folders = list(options.site_packages)
             if wanted.is_installed:
-                folders.append(Path(temporary))
-                inputs.install(wanted, target, own, folders[-1], pip_options)
+                folders.append(inputs.install(wanted, target, own, Path(temporary), pip_options))
             bundler = Bundler(target.tree)
             for folder in folders:
                 bundler.add_packages(folder)
-            config = _what_runs(options, bundler, wanted.script, _stdlib(target.tree))
+            config = _what_runs(options, bundler, wanted.script, _stdlib(target.tree), output)
             bundler.write(output, config)
             if options.report:
                 _report(options.report, output, target, bundler, config)
     except (PayloadError, OSError) as error:
         print(f"bundle: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _Terminated) as stop:
         print("bundle: interrupted; nothing was written", file=sys.stderr)
-        return 130
-    print(f"{options.output}: {output.stat().st_size / 1e6:.1f} MB")
+        return 128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT)
+    runs = config.get("entry") or config.get("module") or config["script"]
+    print(f"{options.output}: {output.stat().st_size / 1e6:.1f} MB, runs {runs}")
     return 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from _staticpython.payload import AT_DIGEST, HEAD, PayloadError, Program
+from _staticpython.payload import AT_DIGEST, HEAD, PayloadError, Program, umask
 
 USAGE = """\
 usage: STATICPYTHON=info APPLICATION              what it is
@@ -39,17 +40,26 @@ def _head(program: Program) -> dict[str, object]:
     return head
 
 
+def _matches(path: str, pattern: str) -> bool:
+    """Whether a pattern is of this path or of a folder that it is in."""
+    pattern = pattern.removeprefix("./").rstrip("/")
+    return fnmatch.fnmatch(path, pattern) or fnmatch.fnmatch(path, f"{pattern}/*")
+
+
 def _files(patterns: list[str]) -> Iterator[tuple[str, os.stat_result]]:
-    """Paths below the program, of files and links, sorted."""
-    root = _program()
+    """Paths below the program, of files and links, sorted; raises PayloadError when there is none."""
+    root, found = _program(), False
     for folder, folders, names in os.walk(root):
         folders.sort()
         links = [f for f in folders if os.path.islink(os.path.join(folder, f))]
         for name in sorted([*names, *links]):
             path = os.path.join(folder, name)
             below = path[len(root) + 1 :]
-            if not patterns or any(fnmatch.fnmatch(below, p) for p in patterns):
+            if not patterns or any(_matches(below, p) for p in patterns):
+                found = True
                 yield below, os.lstat(path)
+    if not found:
+        raise PayloadError("it carries no such file; STATICPYTHON=list shows all")
 
 
 def info() -> int:
@@ -60,8 +70,8 @@ def info() -> int:
     print(f"CPython {sys.version.split()[0]} for {sys.implementation._multiarch}")
     for line in head["config"]:  # type: ignore[attr-defined]
         key, _, value = line.partition("=")
-        if key in {"code", "module", "script"}:
-            print(f"runs {key} {value}" if key != "code" else "runs " + value.replace("\n", "; "))
+        if key in {"entry", "module", "script"}:
+            print(f"{key}: {value!r}" if not value.isprintable() else f"{key}: {value}")
     import importlib.metadata
 
     found = {(d.metadata["Name"], d.version) for d in importlib.metadata.distributions()}
@@ -79,37 +89,37 @@ def show(patterns: list[str]) -> int:
 
 
 def extract(folder: str, patterns: list[str]) -> int:
-    """Write files; none that is there is overwritten."""
+    """Write files, if they are as they were made; none that is there is overwritten."""
+    if not folder:
+        raise PayloadError("say which folder to write to")
+    _check(_head(Program(Path(_program()))))
     count = 0
     for path, status in _files(patterns):
         source, target = f"{_program()}/{path}", os.path.join(folder, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
+        if os.path.lexists(target):
+            raise PayloadError(f"{target} is there already: name a new folder")
         if stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(source), target)
         else:
             with open(source, "rb") as file, open(target, "xb") as out:
-                while data := file.read(1 << 20):
-                    out.write(data)
+                shutil.copyfileobj(file, out)
             if status.st_mode & 0o111:
-                os.chmod(target, os.stat(target).st_mode | 0o111 & ~_umask())
+                os.chmod(target, os.stat(target).st_mode | 0o111 & ~umask())
         count += 1
-    if not count:
-        raise PayloadError("it carries no such file; STATICPYTHON=list shows all")
     print(f"{folder}: {count} files")
     return 0
 
 
-def _umask() -> int:
-    mask = os.umask(0o77)
-    os.umask(mask)
-    return mask
+def _check(head: dict[str, object]) -> None:
+    if head["sha256"] != head["computed"]:
+        raise PayloadError("it is damaged: what it carries has another SHA-256 than it was made with")
 
 
 def verify() -> int:
     """Compare what is carried with its checksum."""
     head = _head(Program(Path(_program())))
-    if head["sha256"] != head["computed"]:
-        raise PayloadError("it is damaged: what it carries has another SHA-256 than it was made with")
+    _check(head)
     print(f"{_program()}: well, {head['sha256'].hex()}")  # type: ignore[attr-defined]
     return 0
 

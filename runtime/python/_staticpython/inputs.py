@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import os
 import re
@@ -21,6 +22,8 @@ _BLOCK = re.compile(r"(?m)^# /// script\s*$\n((?:^#(?:| .*)$\n)+?)^# ///\s*$")
 # pip, as it is on another CPU: wheels are chosen by what it is told, markers ask platform.
 _PIP = "import platform, runpy, sys; m = sys.argv.pop(1)\nif m: platform.machine = lambda: m\n"
 _PIP += "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
+
+_OURS = {"--target", "--prefix", "--root", "--user", "--dry-run", "--python", "--download"}
 
 
 @dataclass
@@ -48,6 +51,8 @@ class Inputs:
                     raise PayloadError(f"{word}: {inputs.script} is to run already: name one script")
                 inputs.script = _existing(path)
                 inputs.requirements += script_requirements(path)
+            elif "/" in word and "://" not in word:
+                raise PayloadError(f"{word}: no such file or folder")
             else:
                 inputs.requirements.append(word)
         for path in files:
@@ -128,18 +133,32 @@ class Target:
         return options + [word for p in platforms for word in ("--platform", p)]
 
 
-def install(inputs: Inputs, target: Target, own: Target, folder: Path, options: list[str]) -> None:
-    """Put what is asked for, and what that needs, into a folder."""
+def check_pip_options(options: list[str]) -> None:
+    """Refuse what has pip put packages elsewhere, or nowhere."""
+    for option in options:
+        if option.partition("=")[0] in _OURS or option.startswith("-t"):
+            raise PayloadError(f"{option}: where packages go is not to be chosen here")
+
+
+def install(inputs: Inputs, target: Target, own: Target, temporary: Path, options: list[str]) -> Path:
+    """Put what is asked for, and what that needs, into a folder below `temporary`; return it.
+
+    What pip leaves behind when it is killed is there, too.
+    """
+    folder, scratch = temporary / "packages", temporary / "pip"
+    scratch.mkdir()
     words = [word for path in inputs.files for word in ("-r", str(path))] + inputs.requirements
     foreign = target.triple != own.triple
     machine = {"i386": "i686"}.get(target.machine, target.machine) if foreign else ""
     command = [sys.executable, "-c", _PIP, machine, "--disable-pip-version-check", "-q", "install", "--no-compile"]
     command += ["--root-user-action", "ignore", "--target", str(folder), *(target.pip_options() if foreign else [])]
-    done = subprocess.run([*command, *options, *words], check=False)
+    done = subprocess.run([*command, *options, *words], check=False, env=os.environ | {"TMPDIR": str(scratch)})
     if done.returncode:
         what = " ".join(os.path.relpath(w) if w.startswith("/") else w for w in words)
         raise PayloadError(f"pip could not install {what} for {target.triple}: it says above why")
+    folder.mkdir(exist_ok=True)
     _tidy(folder)
+    return folder
 
 
 def _tidy(folder: Path) -> None:
@@ -177,8 +196,11 @@ def distributions(folders: list[Path]) -> Iterator[importlib.metadata.Distributi
     )
 
 
-def console_script(folders: list[Path], name: str | None) -> str:
-    """Return the entry point of a console script; without a name, of the one that what was asked for has."""
+def console_script(folders: list[Path], name: str | None, output: str) -> tuple[str, str]:
+    """Return the name and the entry point of a console script.
+
+    Without a name: the one called as the file to write, or as what was asked for, or the only one that this has.
+    """
     found = {
         e.name: (e.value, d) for d in distributions(folders) for e in d.entry_points if e.group == "console_scripts"
     }
@@ -186,15 +208,34 @@ def console_script(folders: list[Path], name: str | None) -> str:
         if name not in found:
             known = ", ".join(sorted(found)) or "none"
             raise PayloadError(f"{name}: no package has such a console script; there are: {known}")
-        return found[name][0].partition("[")[0].strip()
+        return name, _without_extras(found[name][0])
     asked = {n: v for n, (v, d) in found.items() if d.read_text("REQUESTED") is not None}
     names = {d.metadata["Name"].lower() for d in distributions(folders) if d.read_text("REQUESTED") is not None}
     named = {n: v for n, v in asked.items() if n.lower() in names}
-    for choice in (named, asked):
+    for choice in ({n: v for n, v in asked.items() if n == output}, named, asked):
         if len(choice) == 1:
-            return next(iter(choice.values())).partition("[")[0].strip()
-    known = ", ".join(sorted(asked)) or "no console script"
-    raise PayloadError(f"say what to run: -c NAME, -m MODULE, -e MODULE:FUNCTION or a script; there are: {known}")
+            ((only, entry),) = choice.items()
+            return only, _without_extras(entry)
+    known = f"console scripts: {', '.join(sorted(asked))}" if asked else "there is no console script"
+    raise PayloadError(f"say what to run: -c NAME, -m MODULE, -e MODULE:FUNCTION or a script; {known}")
+
+
+def _without_extras(entry: str) -> str:
+    return entry.partition("[")[0].strip()
+
+
+def neighbours(script: Path) -> list[str]:
+    """Return the modules beside a script that it imports; `python3 SCRIPT` would find them there."""
+    tree = ast.parse(script.read_bytes())
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {
+        node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    }
+    return sorted(
+        name
+        for name in {name.partition(".")[0] for name in names}
+        if (script.parent / f"{name}.py").is_file() or (script.parent / name / "__init__.py").is_file()
+    )
 
 
 def temporary() -> tempfile.TemporaryDirectory[str]:

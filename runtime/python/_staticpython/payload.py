@@ -29,6 +29,13 @@ class PayloadError(Exception):
     """Something that cannot be carried, or that cannot carry it."""
 
 
+def umask() -> int:
+    """Return the process's mask of permissions, which can only be asked for by setting it."""
+    mask = os.umask(0o77)
+    os.umask(mask)
+    return mask
+
+
 def _up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple
 
@@ -277,8 +284,12 @@ class Payload:
                 digest = _write_payload(file, start, entries, size)
                 file.seek(at + AT_DIGEST)
                 file.write(digest)
-            temporary.chmod(0o755)
+            temporary.chmod(0o777 & ~umask())
             temporary.replace(output)
+        except OSError as error:
+            if error.filename not in {None, str(temporary)}:
+                raise
+            raise PayloadError(f"{output}: {error.strerror}") from None
         finally:
             temporary.unlink(missing_ok=True)
         return size
