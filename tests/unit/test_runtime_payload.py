@@ -173,7 +173,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "source").touch()
     program = make_elf(tmp_path / "program")
     (tmp_path / "out").mkdir()
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(PayloadError, match="out: Is a directory"):
         payload.write(program, tmp_path / "out")
     assert {p.name for p in tmp_path.iterdir()} == {"source", "program", "out"}
 

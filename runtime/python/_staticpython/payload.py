@@ -273,7 +273,10 @@ class Payload:
         return start, ordered, size
 
     def write(self, program: Path, output: Path) -> int:
-        """Write a copy of a program that carries this; return the payload's size."""
+        """Write a copy of a program that carries this; return the payload's size.
+
+        Raises PayloadError where that file cannot be written, and OSError for a file that cannot be read.
+        """
         elf = Program(program)
         start, entries, size = self._lay_out(elf.page, elf.build_id)
         at = elf.reserve(size)
