@@ -160,11 +160,12 @@ def judge(outcome: Outcome, expectations: list[Expectation], *, complete: bool) 
     After a complete run, expectations that nothing met are unexpected as well.
     """
     faults = [f"unexpected failure: {n}" for n in unexpected(outcome, expectations)]
-    for expectation in (e for e in expectations if not e.sometimes):
+    always = [e for e in expectations if not e.sometimes]
+    for expectation in always:
         passed = [name for name in sorted(outcome.passed) if _matches(name, expectation.tests)]
         faults += [f"expected to fail, but passed: {name} ({expectation.reason})" for name in passed]
     if complete:
-        for expectation in (e for e in expectations if not e.sometimes):
+        for expectation in always:
             for pattern in expectation.tests:
                 if not any(_matches(name, [pattern]) for name in outcome.failed):
                     faults.append(f"expected to fail, but did not: {pattern} ({expectation.reason})")

@@ -33,25 +33,17 @@ EPILOG = "What follows -- goes to pip."
 _LEFT_OUT = {"test", "idlelib", "turtledemo", "ensurepip", "site-packages", "__pycache__"}
 
 
-def _series() -> str:
-    return "{}.{}".format(*sys.version_info)
-
-
-def _stdlib(tree: Path) -> Path:
-    return tree / f"lib/python{_series()}"
-
-
 class Bundler:
     """Collects files; all of them go below python/, as in the installed tree."""
 
-    def __init__(self, tree: Path) -> None:
-        self.tree = tree
+    def __init__(self, target: inputs.Target) -> None:
+        self.target = target
         self.folders: list[Path] = []
-        self.library = f"python/lib/python{_series()}"
+        self.library = f"python/lib/python{inputs.SERIES}"
         self._sources: list[tuple[str, Path]] = []
-        self._machine = _machine_of(tree / f"bin/python{_series()}")
+        self._machine = _machine_of(target.program)
         self.sizes: dict[str, int] = {}
-        stdlib = _stdlib(tree)
+        stdlib = target.stdlib
         # By this time the interpreter knows the files of its library.
         self.payload = Payload(time=int((stdlib / "os.py").stat().st_mtime))
         for path in self._files(stdlib):
@@ -173,7 +165,7 @@ class Bundler:
                 raise PayloadError(f"{key}: {value!r} has a zero in it")
         self._add_code()
         self.payload.config = b"".join(f"{k}={v}\0".encode() for k, v in config.items())
-        return self.payload.write(self.tree / f"bin/python{_series()}", output)
+        return self.payload.write(self.target.program, output)
 
 
 def _machine_of(path: Path) -> bytes:
@@ -282,7 +274,9 @@ def _wanted(options: argparse.Namespace, output: Path) -> inputs.Inputs:
         if not folder.is_dir():
             raise PayloadError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
         if (folder / "pyvenv.cfg").is_file():
-            raise PayloadError(f"{folder}: a virtual environment: name its folder lib/python{_series()}/site-packages")
+            raise PayloadError(
+                f"{folder}: a virtual environment: name its folder lib/python{inputs.SERIES}/site-packages"
+            )
     wanted = inputs.Inputs.of(options.inputs, options.files)
     ways = [options.console_script, options.module, options.entry, wanted.script]
     if sum(x is not None for x in ways) > 1:
@@ -298,22 +292,21 @@ def _wanted(options: argparse.Namespace, output: Path) -> inputs.Inputs:
     return wanted
 
 
-def _what_runs(
-    options: argparse.Namespace, bundler: Bundler, script: Path | None, stdlib: Path, output: Path
-) -> dict[str, str]:
+def _what_runs(options: argparse.Namespace, bundler: Bundler, script: Path | None, output: Path) -> dict[str, str]:
     """The part of the configuration that says what is run; raises PayloadError if it is not there."""
     if script:
         place = bundler.add_script(script)
         _warn_of_neighbours(script, bundler.folders)
         return {"script": place}
+    folders = [bundler.target.stdlib, *bundler.folders]
     if options.module is not None:
-        check_module(options.module, [stdlib, *bundler.folders], runs=True)
+        check_module(options.module, folders, runs=True)
         return {"module": options.module}
     name, entry = "", options.entry
     if entry is None:
         name, entry = inputs.console_script(bundler.folders, options.console_script, output.name)
     module, code = parse_entry(entry)
-    check_module(module, [stdlib, *bundler.folders], runs=False)
+    check_module(module, folders, runs=False)
     return {"script": bundler.add_start(name or module, code), "entry": entry}
 
 
@@ -327,14 +320,14 @@ def _warn_of_neighbours(script: Path, folders: list[Path]) -> None:
             )
 
 
-def _report(file: Path, output: Path, target: inputs.Target, bundler: Bundler, config: dict[str, str]) -> None:
+def _report(file: Path, output: Path, bundler: Bundler, config: dict[str, str]) -> None:
     data = output.read_bytes()
     report = {
         "output": output.name,
         "size": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
         "python": sys.version.split()[0],
-        "target": target.triple,
+        "target": bundler.target.triple,
         "runs": config,
         "packages": [{"name": d.metadata["Name"], "version": d.version} for d in inputs.distributions(bundler.folders)],
         "sizes": dict(sorted(bundler.sizes.items())),
@@ -369,13 +362,13 @@ def main(arguments: list[str]) -> int:
             folders = list(options.site_packages)
             if wanted.is_installed:
                 folders.append(inputs.install(wanted, target, own, Path(temporary), pip_options))
-            bundler = Bundler(target.tree)
+            bundler = Bundler(target)
             for folder in folders:
                 bundler.add_packages(folder)
-            config = _what_runs(options, bundler, wanted.script, _stdlib(target.tree), output)
+            config = _what_runs(options, bundler, wanted.script, output)
             bundler.write(output, config)
             if options.report:
-                _report(options.report, output, target, bundler, config)
+                _report(options.report, output, bundler, config)
     except (PayloadError, OSError) as error:
         print(f"bundle: {error}", file=sys.stderr)
         return 1

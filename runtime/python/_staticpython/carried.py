@@ -27,16 +27,16 @@ def _program() -> str:
     return sys.executable[1:] if sys.executable.startswith("//") else sys.executable
 
 
+def _payload(program: Program) -> memoryview:
+    return memoryview(program.data)[program.segment.values["offset"] :][: program.payload_size]
+
+
 def _head(program: Program) -> dict[str, object]:
-    payload = memoryview(program.data)[program.segment.values["offset"] :][: program.payload_size]
+    payload = _payload(program)
     names = "magic size at_entries at_names names_size at_config config_size time entries page sha256 build_id"
     head = dict(zip(names.split(), HEAD.unpack_from(payload), strict=True))
     at, size = int(head["at_config"]), int(head["config_size"])
     head["config"] = bytes(payload[at : at + size]).decode("utf-8", "replace").rstrip("\0").split("\0")
-    digest = hashlib.sha256(payload[:AT_DIGEST])
-    digest.update(bytes(32))
-    digest.update(payload[AT_DIGEST + 32 :])
-    head["computed"] = digest.digest()
     return head
 
 
@@ -92,7 +92,7 @@ def extract(folder: str, patterns: list[str]) -> int:
     """Write files, if they are as they were made; none that is there is overwritten."""
     if not folder:
         raise PayloadError("say which folder to write to")
-    _check(_head(Program(Path(_program()))))
+    _checked()
     count = 0
     for path, status in _files(patterns):
         source, target = f"{_program()}/{path}", os.path.join(folder, path)
@@ -111,16 +111,21 @@ def extract(folder: str, patterns: list[str]) -> int:
     return 0
 
 
-def _check(head: dict[str, object]) -> None:
-    if head["sha256"] != head["computed"]:
+def _checked() -> str:
+    """Return the SHA-256 of what is carried; raises PayloadError if it was made with another one."""
+    program = Program(Path(_program()))
+    payload, made_with = _payload(program), _head(program)["sha256"]
+    digest = hashlib.sha256(payload[:AT_DIGEST])
+    digest.update(bytes(32))
+    digest.update(payload[AT_DIGEST + 32 :])
+    if digest.digest() != made_with:
         raise PayloadError("it is damaged: what it carries has another SHA-256 than it was made with")
+    return digest.hexdigest()
 
 
 def verify() -> int:
     """Compare what is carried with its checksum."""
-    head = _head(Program(Path(_program())))
-    _check(head)
-    print(f"{_program()}: well, {head['sha256'].hex()}")  # type: ignore[attr-defined]
+    print(f"{_program()}: well, {_checked()}")
     return 0
 
 

@@ -10,12 +10,12 @@ import runpy
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from _staticpython.payload import PayloadError
 
+SERIES = "{}.{}".format(*sys.version_info)
 _ARCHIVES = (".whl", ".tar.gz", ".tar.bz2", ".tar.xz", ".zip")
 # PEP 723.
 _BLOCK = re.compile(r"(?m)^# /// script\s*$\n((?:^#(?:| .*)$\n)+?)^# ///\s*$")
@@ -99,14 +99,17 @@ class Target:
     """The tree whose interpreter is to carry all."""
 
     def __init__(self, tree: Path) -> None:
-        series = "{}.{}".format(*sys.version_info)
-        facts = tree / f"lib/python{series}/_staticpython/facts.py"
-        if not facts.is_file() or not (tree / f"bin/python{series}").is_file():
-            raise PayloadError(f"{tree}: no tree of this project's with Python {series}, as this one is")
+        self.stdlib = tree / f"lib/python{SERIES}"
+        self.program = tree / f"bin/python{SERIES}"
+        facts = self.stdlib / "_staticpython/facts.py"
+        if not facts.is_file() or not self.program.is_file():
+            raise PayloadError(f"{tree}: no tree of this project's with Python {SERIES}, as this one is")
         self.tree = tree
         known = runpy.run_path(str(facts))
         self.triple, self.musl = str(known["TRIPLE"]), str(known["MUSL_VERSION"])
-        self.machine = self.triple.partition("-")[0]
+        # As wheels' tags and markers have it.
+        machine = self.triple.partition("-")[0]
+        self.machine = {"i386": "i686"}.get(machine, machine)
 
     @classmethod
     def find(cls, own: Path, arch: str, tree: Path | None) -> Target:
@@ -117,18 +120,16 @@ class Target:
         if not arch or target.triple.startswith(arch + "-"):
             return target
         for other in sorted(own.resolve().parent.glob(f"cpython-*-{arch}-linux-musl*")):
-            if (other / "bin/python{}.{}".format(*sys.version_info)).is_file():
+            if (other / f"bin/python{SERIES}").is_file():
                 return cls(other)
         raise PayloadError(f"{own.resolve().parent} has no tree for {arch}: name one by --interpreter")
 
     def pip_options(self) -> list[str]:
         """What pip is told to choose wheels for it."""
         minor = int(self.musl.split(".")[1])
-        machine = {"i386": "i686"}.get(self.machine, self.machine)
-        platforms = [f"musllinux_1_{n}_{machine}" for n in range(minor, -1, -1)] + [f"linux_{machine}"]
-        series = "{}.{}".format(*sys.version_info)
+        platforms = [f"musllinux_1_{n}_{self.machine}" for n in range(minor, -1, -1)] + [f"linux_{self.machine}"]
         tag = "cp{}{}".format(*sys.version_info)
-        options = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", series]
+        options = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", SERIES]
         options += [word for abi in (tag, "abi3", "none") for word in ("--abi", abi)]
         return options + [word for p in platforms for word in ("--platform", p)]
 
@@ -149,9 +150,9 @@ def install(inputs: Inputs, target: Target, own: Target, temporary: Path, option
     scratch.mkdir()
     words = [word for path in inputs.files for word in ("-r", str(path))] + inputs.requirements
     foreign = target.triple != own.triple
-    machine = {"i386": "i686"}.get(target.machine, target.machine) if foreign else ""
-    command = [sys.executable, "-c", _PIP, machine, "--disable-pip-version-check", "-q", "install", "--no-compile"]
-    command += ["--root-user-action", "ignore", "--target", str(folder), *(target.pip_options() if foreign else [])]
+    command = [sys.executable, "-c", _PIP, target.machine if foreign else "", "--disable-pip-version-check"]
+    command += ["-q", "install", "--no-compile", "--root-user-action", "ignore", "--target", str(folder)]
+    command += target.pip_options() if foreign else []
     done = subprocess.run([*command, *options, *words], check=False, env=os.environ | {"TMPDIR": str(scratch)})
     if done.returncode:
         what = " ".join(os.path.relpath(w) if w.startswith("/") else w for w in words)
@@ -186,14 +187,10 @@ def _tidy(folder: Path) -> None:
         record.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
-def distributions(folders: list[Path]) -> Iterator[importlib.metadata.Distribution]:
-    """The distributions that are in folders."""
-    return iter(
-        sorted(
-            importlib.metadata.distributions(path=[str(folder) for folder in folders]),
-            key=lambda d: d.metadata["Name"].lower(),
-        )
-    )
+def distributions(folders: list[Path]) -> list[importlib.metadata.Distribution]:
+    """The distributions that are in folders, sorted by their names."""
+    found = importlib.metadata.distributions(path=[str(folder) for folder in folders])
+    return sorted(found, key=lambda d: d.metadata["Name"].lower())
 
 
 def console_script(folders: list[Path], name: str | None, output: str) -> tuple[str, str]:
@@ -201,16 +198,15 @@ def console_script(folders: list[Path], name: str | None, output: str) -> tuple[
 
     Without a name: the one called as the file to write, or as what was asked for, or the only one that this has.
     """
-    found = {
-        e.name: (e.value, d) for d in distributions(folders) for e in d.entry_points if e.group == "console_scripts"
-    }
+    every = distributions(folders)
+    found = {e.name: (e.value, d) for d in every for e in d.entry_points if e.group == "console_scripts"}
     if name is not None:
         if name not in found:
             known = ", ".join(sorted(found)) or "none"
             raise PayloadError(f"{name}: no package has such a console script; there are: {known}")
         return name, _without_extras(found[name][0])
     asked = {n: v for n, (v, d) in found.items() if d.read_text("REQUESTED") is not None}
-    names = {d.metadata["Name"].lower() for d in distributions(folders) if d.read_text("REQUESTED") is not None}
+    names = {d.metadata["Name"].lower() for d in every if d.read_text("REQUESTED") is not None}
     named = {n: v for n, v in asked.items() if n.lower() in names}
     for choice in ({n: v for n, v in asked.items() if n == output}, named, asked):
         if len(choice) == 1:
