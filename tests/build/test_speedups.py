@@ -10,7 +10,6 @@ import re
 import socket
 import ssl
 import subprocess
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -519,50 +518,6 @@ def test_what_is_left_is_flushed(target: BuiltTarget, tmp_path: Path) -> None:
     assert file.read_text() == "all"
 
 
-def test_archives_are_found(target: BuiltTarget, tmp_path: Path) -> None:
-    """zipimport is imported for an archive, also behind a script, with a comment, and for a folder in it."""
-    archive = tmp_path / "archive"
-    archive.write_bytes(b"#!/bin/sh\n")
-    with zipfile.ZipFile(archive, "a") as file:
-        file.writestr("found.py", "where = 'top'")
-        file.writestr("folder/deep.py", "where = 'folder'")
-        file.writestr("__main__.py", "import found; print('main', found.where)")
-        file.comment = b"-" * 65535
-    for path, module, where in ((archive, "found", "top"), (archive / "folder", "deep", "folder")):
-        program = f"import {module}, sys; print({module}.where, [getattr(h, '__name__', '') for h in sys.path_hooks])"
-        shown = target.run("-c", program, env=clean_environment(PYTHONPATH=str(path)))
-        assert shown == f"{where} ['zipimporter', 'path_hook_for_FileFinder']"
-    assert target.run(str(archive)) == "main top"
-
-
-@pytest.mark.parametrize("end", ["", "#" * 70000, "# PK\5\6", "# PK\5\6" + "-" * 66000])
-def test_scripts_are_no_archives(target: BuiltTarget, tmp_path: Path, end: str) -> None:
-    target.needs_patch("0025-zipimport-when-needed")
-    script = tmp_path / "script"
-    script.write_text("import sys; print('zipimport' in sys.modules)\n" + end)
-    assert target.run(str(script)) == str(end == "# PK\5\6")
-
-
-def test_zipimporter_for_those_who_ask(target: BuiltTarget) -> None:
-    program = "import sys; print(len(sys.path_hooks)); import zipimport; print(sys.path_hooks[0].__name__)"
-    assert target.run("-c", program) == "2\nzipimporter"
-
-
-def test_other_names_of_encodings(target: BuiltTarget) -> None:
-    target.needs_patch("0027-aliases-when-needed")
-    program = """if 1:
-        import codecs, encodings, sys
-        print('encodings.aliases' in sys.modules, codecs.lookup('UTF8').name, codecs.lookup('l1').name)
-        print(encodings.aliases.aliases is encodings._aliases, hasattr(encodings, 'none'))
-        encodings.aliases.aliases['utf_8'] = 'ascii'
-        codecs.unregister(encodings.search_function)
-        codecs.register(encodings.search_function)
-        encodings._cache.clear()
-        print(codecs.lookup('utf-8').name)
-    """
-    assert target.run("-c", program) == "False utf-8 iso8859-1\nTrue False\nascii"
-
-
 @pytest.mark.parametrize("allocator", ["pymalloc", "mimalloc", "mimalloc_debug"])
 def test_mimalloc_for_those_who_choose_it(target: BuiltTarget, allocator: str) -> None:
     """It says when it is prepared, if asked to."""
@@ -572,21 +527,6 @@ def test_mimalloc_for_those_who_choose_it(target: BuiltTarget, allocator: str) -
     done = run_program(target, target.binary, "-c", program, env=clean_environment() | env)
     assert done.returncode == 0, done.stderr
     assert ("mimalloc: process init" in done.stderr) == allocator.startswith("mimalloc")
-
-
-def test_traceback_shows_the_source(target: BuiltTarget) -> None:
-    target.needs_patch("0028-linecache-when-needed")
-    program = """if 1:
-        import sys, traceback
-        def wrong(): return 1 / 0
-        assert 'linecache' in sys.modules and not hasattr(sys, '_code_that_ran')
-        try: wrong()
-        except ZeroDivisionError: traceback.print_exc(file=sys.stdout)
-    """
-    assert "def wrong(): return 1 / 0\n" in target.run("-c", program)
-    program = "import sys\nassert 'linecache' not in sys.modules\n1 / 0"
-    done = run_program(target, target.binary, "-c", program, env=clean_environment())
-    assert "\n    1 / 0\n" in done.stderr and "ZeroDivisionError" in done.stderr
 
 
 def test_what_start_up_calls_stands_together(target: BuiltTarget) -> None:
