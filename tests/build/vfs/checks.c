@@ -98,11 +98,16 @@ static void handler(int s)
 	errno = e;
 }
 
-/* On a small stack: what the kernel needs for it (gVisor does not say), and 8 KiB. */
+/* On a small stack with nothing below it: what the kernel needs for it (gVisor does not say), the path of open_number,
+ * and 8 KiB for the call. */
 static void signals(void)
 {
-	size_t size = (getauxval(AT_MINSIGSTKSZ) ? getauxval(AT_MINSIGSTKSZ) : 4096) + 8192;
-	CHECK(!sigaltstack(&(stack_t){ .ss_sp = malloc(size), .ss_size = size }, 0));
+	size_t page = sysconf(_SC_PAGESIZE);
+	size_t size = (getauxval(AT_MINSIGSTKSZ) ? getauxval(AT_MINSIGSTKSZ) : 4096) + 4096 + 8192;
+	size = (size + page - 1) & -page;
+	char *stack = mmap(0, page + size, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0);
+	CHECK(stack != MAP_FAILED && !mprotect(stack + page, size, PROT_READ|PROT_WRITE));
+	CHECK(!sigaltstack(&(stack_t){ .ss_sp = stack + page, .ss_size = size }, 0));
 	struct sigaction sa = { .sa_handler = handler, .sa_flags = SA_RESTART|SA_ONSTACK };
 	CHECK(!sigaction(SIGALRM, &sa, 0));
 	CHECK(!setitimer(ITIMER_REAL, &(struct itimerval){{ 0, 500 }, { 0, 500 }}, 0));
