@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.baselines import interpreter, venv
+from bench.baselines import Wanted, interpreter, venv
 from bench.count import count
 from bench.facts import load_bench
 from bench.report import write_report
@@ -36,6 +36,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("action", choices=["run", "count", "report", "baseline"], help="count: instructions, not time")
     parser.add_argument("interpreters", nargs="*", metavar="NAME[=PATH]")
     parser.add_argument("--arch", help="arch of the baselines (default: this machine's)")
+    parser.add_argument("--python", metavar="SERIES", help="series of the baselines (default: the one that is built)")
     parser.add_argument("--mode", default="full", help="how long is measured: full, or fast")
     parser.add_argument("--only", action="append", metavar="SUITE/NAME", help="pattern; may be given more than once")
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: %(default)s")
@@ -47,7 +48,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def prepare(options: argparse.Namespace) -> list[Interpreter]:
     """Have all interpreters, ours first."""
-    named = dict(interpreter(text, options.arch, options.work) for text in options.interpreters)
+    wanted = Wanted(options.python, options.arch)
+    named = dict(interpreter(text, wanted, options.work) for text in options.interpreters)
     if OURS not in named or len(named) < 2:
         raise UsageError(f"name {OURS}=PATH and another interpreter")
     order = sorted(named, key=lambda name: name != OURS)
@@ -99,12 +101,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
 
     def body() -> int:
-        options.arch = options.arch or host_arch(load_facts())
+        facts = load_facts()
+        options.arch = options.arch or host_arch(facts)
+        options.python = options.python or facts.default_series
         options.work = options.work.absolute()
         options.results = options.results or options.docs / "bench" / f"{options.arch}.json"
         if options.action == "baseline":
             for text in options.interpreters:
-                print(interpreter(text, options.arch, options.work)[1])
+                print(interpreter(text, Wanted(options.python, options.arch), options.work)[1])
             return 0
         with alone(options.results):
             results = Results() if options.fresh else load_results(options.results)

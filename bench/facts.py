@@ -23,12 +23,15 @@ class Mode:
 
 @dataclass(frozen=True)
 class Debian:
-    """Debian's packages."""
+    """Debian's packages with a series of CPython."""
 
     suite: str = key("Debian's release.")
     packages: list[str] = key("Binary packages to unpack: the interpreter and all it needs.")
     python: str = key("The interpreter among what they hold.")
     arches: dict[str, str] = key("Arch -> Debian's name of it.")
+    pool: dict[str, str] = key(
+        "Packages that the release's lists do not name: path below `pool/main/p` -> SHA-256.", default={}
+    )
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Peer:
 class Baselines:
     """Interpreters that this project's is compared with."""
 
-    debian: Debian = key("Debian's packages.")
+    debian: dict[str, Debian] = key("Series -> Debian's packages with it.")
     book: Book = key("CPython's own build by the host's compiler.")
     plain: Plain = key("This project's build without what makes it fast.")
     peer: Peer = key("`plain` without patches: a static build as others make it.")

@@ -546,7 +546,7 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
         (["-m", "none", "--site-packages", "{packages}"], "none: no module none in"),
         (["-m", "app.none", "--site-packages", "{packages}"], "app.none: no module app.none in"),
         (["-m", ""], "no module"),
-        (["-m", "json"], "json: a package without __main__.py"),
+        (["-m", "email"], "email: a package without __main__.py"),
         (["-e", "none:main"], "none: no module none in"),
         (["{packages}/bad.txt"], "bad.txt: invalid syntax"),
         (["-m", "this", "-o", "none/x"], "none/x: no such folder"),

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench.baselines import BenchError, debian
+from bench.baselines import BenchError, Wanted, debian
 from bench.facts import load_bench
 from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError
@@ -36,6 +36,7 @@ class Allowed:
     patterns: list[str]
     while_releases_differ: bool = field(default=False)
     without_module: str = ""
+    series: list[str] = field(default_factory=list)
 
 
 def every_allowed() -> list[Allowed]:
@@ -45,7 +46,8 @@ def every_allowed() -> list[Allowed]:
 @pytest.fixture(scope="module")
 def allowed(target: BuiltTarget) -> list[Allowed]:
     """What is of this build."""
-    return [entry for entry in every_allowed() if entry.without_module not in target.plan["modules"]]
+    series, modules = target.plan["series"], target.plan["modules"]
+    return [e for e in every_allowed() if e.without_module not in modules and series in (e.series or [series])]
 
 
 def answers(python: Path) -> dict[str, str]:
@@ -66,10 +68,11 @@ def both(target: BuiltTarget) -> tuple[dict[str, str], dict[str, str]]:
     if target.emulator or target.arch != platform.machine():
         pytest.skip("CPython on glibc is run for this machine only, and compared with a native target")
     facts = load_bench().baselines
-    if target.plan["series"] not in facts.debian.python:
-        pytest.skip(f"Debian {facts.debian.suite} has no CPython {target.plan['series']}")
+    wanted = Wanted(target.plan["series"], target.arch)
+    if wanted.series not in facts.debian or wanted.arch not in facts.debian[wanted.series].arches:
+        pytest.skip(f"no packages of Debian's are named for {wanted} (bench/bench.yml)")
     try:
-        theirs = answers(debian(facts, target.arch, ROOT / "build/bench"))
+        theirs = answers(debian(facts, wanted, ROOT / "build/bench"))
     except (BenchError, StaticPythonError) as error:
         pytest.skip(f"Debian's packages cannot be had: {error}")
     ours = answers(target.binary)
