@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -307,6 +308,37 @@ def test_damaged_code_is_an_error(target: BuiltTarget, packages: Path, tmp_path:
         # fatal_error() of Python/pylifecycle.c ends so when there is no standard library.
         fatal = run.returncode == -signal.SIGABRT and run.stderr.startswith("Fatal Python error")
         assert fatal or run.returncode in {0, 1, 2}, f"{number}: {run.returncode} {run.stderr[-300:]}"
+
+
+def test_code_of_the_script(target: BuiltTarget, tmp_path: Path) -> None:
+    """It is run as a file is, and is no module."""
+    takes_code(target)
+    script = tmp_path / "script.py"
+    text = """
+        from __future__ import annotations
+        import inspect, sys
+        assert (__name__, __spec__, __cached__, __package__, __doc__) == ("__main__", None, None, None, None)
+        assert __file__ == sys.prefix + "/bin/script.py" == sys._getframe().f_code.co_filename
+        assert type(__loader__).__name__ == "SourceFileLoader" and __loader__.get_filename() == __file__
+        with open(__file__) as file:
+            assert inspect.getsource(sys.modules["__main__"]) == file.read()
+        def f(x: missing): return 1 / 0
+        assert f.__annotations__ == {"x": "missing"}
+        try:
+            __import__("python/bin/script.py")
+        except ModuleNotFoundError:
+            print(sys.argv[1:], flush=True)
+        f(0)
+    """
+    script.write_text(textwrap.dedent(text))
+    program = bundle(target, tmp_path / "app", script)
+    run = start(target, program, "a")
+    assert (run.returncode, run.stdout) == (1, "['a']\n")
+    assert re.search(r"script.py\", line \d+, in f\n    def f\(x: missing\): return 1 / 0\n", run.stderr), run.stderr
+    # By a Python it is the same file, or made of it.
+    for option in ([], ["-O"]):
+        again = start(target, program, *option, f"{program}/python/bin/script.py", "a", name="python3")
+        assert (again.returncode, again.stdout) == (1, "['a']\n"), again.stderr
 
 
 def test_library_is_mapped_from_the_program(target: BuiltTarget, as_python: Callable[..., str]) -> None:

@@ -101,7 +101,7 @@ def test_system_calls_of_a_bundle(target: BuiltTarget, tmp_path: Path) -> None:
     (tmp_path / "hello.py").write_text("print('hello')\n")
     target.run("-m", "_staticpython", "bundle", tmp_path / "hello.py", "-o", tmp_path / "hello")
     calls = system_calls(target, tmp_path / "log", tmp_path / "hello")
-    assert calls.total() <= 90, textwrap.fill(str(calls))
+    assert calls.total() <= 60, textwrap.fill(str(calls))
 
 
 def test_system_calls_of_a_python(target: BuiltTarget, tmp_path: Path) -> None:

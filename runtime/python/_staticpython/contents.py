@@ -32,6 +32,7 @@ class Bundler:
         self.folders: list[Path] = []
         self.library = f"python/lib/python{inputs.SERIES}"
         self._sources: dict[str, list[tuple[str, Path, bytes]]] = {}
+        self._scripts: dict[str, bytes] = {}
         self._machine = _machine_of(target.program)
         self.sizes: dict[str, int] = {}
         stdlib = target.stdlib
@@ -97,6 +98,9 @@ class Bundler:
                 self._add_code_of(name, path, source, known, kept)
             kept.keep()
         if known:
+            for name, source in self._scripts.items():
+                if code := _compiled(source, Path(name)):
+                    known.add(name, modules.freeze(code), modules.SCRIPT)
             file = known.file()
             self.sizes["code"] = len(file)
             self.payload.add_file(modules.PLACE, file)
@@ -171,6 +175,7 @@ class Bundler:
 
     def _add_start(self, place: str, code: bytes) -> str:
         self.payload.add_file(place, code)
+        self._scripts[place] = code
         return place
 
     def write(self, output: Path, config: list[tuple[str, str]]) -> int:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from _staticpython.freeze import Module, Strings, numbers
 
 PLACE = "python/modules"
-PACKAGE, SITE = 1, 2
+PACKAGE, SITE, SCRIPT = 1, 2, 4
 
 _MAGIC = b"PYMODS\0\1"
 _HEAD = struct.Struct("<8s2I8Q")
@@ -66,7 +66,7 @@ class Modules:
         self._modules: dict[bytes, tuple[int, int, bytes]] = {}
 
     def add(self, name: str, code: Frozen, place: int) -> None:
-        """Add a module; `place` is of PACKAGE and SITE."""
+        """Add a module; `place` is of PACKAGE and SITE, or SCRIPT for a file that its path names."""
         objects = [code.parts[0]]
         for string, part in zip(code.strings, code.parts[1:], strict=True):
             objects += (self._references.get(string) or self._refer(string), part)
