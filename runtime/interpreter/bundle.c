@@ -4,13 +4,17 @@
  *
  *	module=NAME	what to run: a module, as -m does
  *	script=PATH	a file that is carried, by its path below the program
+ *	command NAME=PATH	such a file, run where the program is called by that name, or NAME is its first argument and nothing
+ *			else is to run
+ *	argument=WORD	stands before the arguments that are given; more than once
+ *	variable=NAME=VALUE	of the environment, unless it is there; more than once
  *
  * All files are below python/, as in an installed tree. The application is isolated: no variable of the environment and
  * no folder of the user's counts. sys.executable is the program's path with one more slash before it, which is the same
  * file to the kernel; called by that name, or as python, python3 and so on, the program is a Python with everything that
  * it carries, so that multiprocessing and subprocess.run([sys.executable, ...]) work. There, a first argument that is
- * the program itself means the application again: [sys.executable, *sys.argv]. A set-user-ID program is no Python, by
- * whatever name, and sys.executable is empty. */
+ * the program itself means the application again, [sys.executable, *sys.argv], and one that is a command's file means
+ * that command. A set-user-ID program is no Python, by whatever name, and sys.executable is empty. */
 
 #include "pycore_fileutils.h"
 #include "pycore_initconfig.h"
@@ -24,22 +28,62 @@ struct bundle {
     const char *program;
 };
 
-/* The value of a key, or NULL. A last string without an end is none. */
+/* The string behind one, or the first; NULL at the end. A last string without an end is none. */
+static const char *
+bundle_next(const struct bundle *bundle, const char *string)
+{
+    const char *next = string == NULL ? bundle->config : string + strlen(string) + 1;
+    return next < bundle->end && memchr(next, 0, bundle->end - next) ? next : NULL;
+}
+
+/* The value, if a string has that key. */
+static const char *
+value_of(const char *string, const char *key)
+{
+    size_t length = strlen(key);
+    return !strncmp(string, key, length) && string[length] == '=' ? string + length + 1 : NULL;
+}
+
+/* The value of a key, or NULL. */
 static const char *
 bundle_get(const struct bundle *bundle, const char *key)
 {
-    size_t length = strlen(key);
-    const char *end;
-    for (const char *p = bundle->config; p < bundle->end; p = end + 1) {
-        end = memchr(p, 0, bundle->end - p);
-        if (end == NULL) {
-            break;
-        }
-        if ((size_t)(end - p) > length && !memcmp(p, key, length) && p[length] == '=') {
-            return p + length + 1;
+    const char *value = NULL;
+    for (const char *p = NULL; value == NULL && (p = bundle_next(bundle, p)) != NULL; ) {
+        value = value_of(p, key);
+    }
+    return value;
+}
+
+/* The command behind a string, NAME=PATH, or the first; NULL at the end. */
+static const char *
+next_command(const struct bundle *bundle, const char *string)
+{
+    static const char command[] = "command ";
+    while ((string = bundle_next(bundle, string)) != NULL) {
+        if (!strncmp(string, command, sizeof(command) - 1)) {
+            return string + sizeof(command) - 1;
         }
     }
     return NULL;
+}
+
+/* The file of a command; NULL if there is none of that name. */
+static const char *
+bundle_command(const struct bundle *bundle, const char *name)
+{
+    const char *value = NULL;
+    for (const char *p = NULL; value == NULL && (p = next_command(bundle, p)) != NULL; ) {
+        value = value_of(p, name);
+    }
+    return value;
+}
+
+static const char *
+last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
 }
 
 /* Is it a name that a Python has? */
@@ -49,8 +93,7 @@ is_python_name(const char *name)
     if (name[0] == '/' && name[1] == '/') {
         return 1;
     }
-    const char *slash = strrchr(name, '/');
-    name = slash != NULL ? slash + 1 : name;
+    name = last_part(name);
     return !strncmp(name, "python", 6) && name[6 + strspn(name + 6, "0123456789.")] == 0;
 }
 
@@ -123,17 +166,60 @@ bundle_set_search_paths(PyConfig *config, const char *program)
 
 /* What this start is to do. */
 struct start {
-    enum { APPLICATION, ABOUT_ITSELF, PYTHON } kind;
+    enum { APPLICATION, ABOUT_ITSELF, PYTHON, UNKNOWN } kind;
     int argc;
     char **argv;
     const char *module, *script;            /* at most one */
+    const char *command;                    /* the script, if that is a command's */
     const char *wish;                       /* the value of STATICPYTHON, if that decided */
 };
 
-static int
-is_configured(const struct start *start)
+static void
+run_command(struct start *start, const char *script)
 {
-    return start->module != NULL || start->script != NULL;
+    start->kind = APPLICATION;
+    start->module = NULL;
+    start->script = start->command = script;
+}
+
+/* The program itself, or a command's file, as the first argument of a Python. */
+static int
+is_the_application_again(const struct bundle *bundle, struct start *start)
+{
+    if (start->argc < 2 || start->argv[1][0] == '-') {
+        return 0;
+    }
+    const char *path = start->argv[1];
+    size_t length = strlen(bundle->program);
+    if (!strncmp(path, bundle->program, length) && path[length] == '/') {
+        const char *script = bundle_command(bundle, last_part(path));
+        if (script != NULL && !strcmp(script, path + length + 1)) {
+            run_command(start, script);
+            return 1;
+        }
+        return 0;
+    }
+    return is_the_program(bundle, path);
+}
+
+/* By the name of the program; if nothing else is to run, by the first argument. */
+static void
+choose_command(const struct bundle *bundle, struct start *start)
+{
+    const char *script = start->argc > 0 ? bundle_command(bundle, last_part(start->argv[0])) : NULL;
+    if (script != NULL) {
+        run_command(start, script);
+    }
+    else if (start->module == NULL && start->script == NULL) {
+        script = start->argc > 1 ? bundle_command(bundle, start->argv[1]) : NULL;
+        if (script != NULL) {
+            run_command(start, script);
+            start->argc--, start->argv++;
+        }
+        else {
+            start->kind = UNKNOWN;
+        }
+    }
 }
 
 static struct start
@@ -141,24 +227,31 @@ choose_start(const struct bundle *bundle, int argc, char **argv, int secure)
 {
     struct start start = {
         APPLICATION, argc, argv,
-        bundle_get(bundle, "module"), bundle_get(bundle, "script"), NULL
+        bundle_get(bundle, "module"), bundle_get(bundle, "script"), NULL, NULL
     };
     /* Whoever calls a set-user-ID program chooses its name and its environment, and may not choose what it does. */
     const char *wish = secure ? NULL : getenv("STATICPYTHON");
-    if (!is_configured(&start)) {
+    if (start.module == NULL && start.script == NULL && next_command(bundle, NULL) == NULL) {
         start.kind = PYTHON;
     }
     else if (!secure && argc > 0 && is_python_name(argv[0])) {
-        if (argc > 1 && argv[1][0] != '-' && is_the_program(bundle, argv[1])) {
-            start.argc--, start.argv++;
-        }
-        else {
+        if (!is_the_application_again(bundle, &start)) {
             start.kind = PYTHON;
+        }
+        else if (start.argc--, start.argv++, start.command == NULL) {
+            choose_command(bundle, &start);
         }
     }
     else if (wish != NULL) {
+        const char *script = !strncmp(wish, "run:", 4) ? bundle_command(bundle, wish + 4) : NULL;
         start.kind = !strcmp(wish, "python") ? PYTHON : ABOUT_ITSELF;
         start.wish = wish;
+        if (script != NULL) {
+            run_command(&start, script);
+        }
+    }
+    else {
+        choose_command(bundle, &start);
     }
     if (start.kind == ABOUT_ITSELF) {
         start.script = NULL;
@@ -179,25 +272,88 @@ bundle_append_word(PyWideStringList *list, const char *word)
     PyMem_RawFree(text);
 }
 
+/* As a Python's: [sys.executable, *sys.orig_argv[1:]] is the application again. */
 static void
-bundle_set_arguments(PyConfig *config, const struct bundle *bundle, const struct start *start)
+set_orig_arguments(PyConfig *config, const struct bundle *bundle, const struct start *start)
+{
+    wchar_t *path = NULL;
+    bundle_set(config, &path, "/", bundle->program, "");
+    bundle_check(PyWideStringList_Append(&config->orig_argv, path));
+    if (start->command != NULL) {
+        bundle_set(config, &path, bundle->program, "/", start->command);
+    }
+    else {
+        bundle_set(config, &path, bundle->program, "", "");
+    }
+    bundle_check(PyWideStringList_Append(&config->orig_argv, path));
+    PyMem_RawFree(path);
+    for (int i = 1; i < start->argc; i++) {
+        bundle_append_word(&config->orig_argv, start->argv[i]);
+    }
+}
+
+/* The name that the program was called by. One that was found in the PATH is made a path, as that of a script is. */
+static void
+append_own_name(PyConfig *config, const struct bundle *bundle, const struct start *start)
 {
     const char *name = start->argc > 0 ? start->argv[0] : "";
-    bundle_append_word(&config->argv, name);
+    wchar_t *path = NULL;
+    if (strchr(name, '/') == NULL && start->command != NULL) {
+        bundle_set(config, &path, bundle->program, "/", start->command);
+    }
+    else {
+        bundle_set(config, &path, "", "", strcmp(name, last_part(bundle->program)) ? name : bundle->program);
+    }
+    bundle_check(PyWideStringList_Append(&config->argv, path));
+    PyMem_RawFree(path);
+}
+
+static void
+set_arguments(PyConfig *config, const struct bundle *bundle, const struct start *start)
+{
+    append_own_name(config, bundle, start);
     if (start->kind == ABOUT_ITSELF) {
         bundle_append_word(&config->argv, "carried");
         bundle_append_word(&config->argv, start->wish);
     }
-    /* As a Python's: [sys.executable, *sys.orig_argv[1:]] is the application again. */
-    wchar_t *path = NULL;
-    bundle_set(config, &path, "/", bundle->program, "");
-    bundle_check(PyWideStringList_Append(&config->orig_argv, path));
-    PyMem_RawFree(path);
-    bundle_append_word(&config->orig_argv, bundle->program);
+    else {
+        for (const char *p = NULL; (p = bundle_next(bundle, p)) != NULL; ) {
+            const char *word = value_of(p, "argument");
+            if (word != NULL) {
+                bundle_append_word(&config->argv, word);
+            }
+        }
+    }
     for (int i = 1; i < start->argc; i++) {
         bundle_append_word(&config->argv, start->argv[i]);
-        bundle_append_word(&config->orig_argv, start->argv[i]);
     }
+}
+
+/* Variables of the environment that the application is given. A set-user-ID program's are not its caller's. */
+static void
+set_variables(const struct bundle *bundle, int secure)
+{
+    for (const char *p = NULL; (p = bundle_next(bundle, p)) != NULL; ) {
+        const char *name = value_of(p, "variable");
+        const char *value = name != NULL ? strchr(name, '=') : NULL;
+        if (value != NULL) {
+            char *copy = strndup(name, value - name);
+            if (copy == NULL || setenv(copy, value + 1, secure) < 0) {
+                bundle_check(PyStatus_NoMemory());
+            }
+            free(copy);
+        }
+    }
+}
+
+static void
+say_commands(const struct bundle *bundle)
+{
+    fprintf(stderr, "usage: %s COMMAND [ARGUMENT]...\ncommands:", bundle->program);
+    for (const char *p = NULL; (p = next_command(bundle, p)) != NULL; ) {
+        fprintf(stderr, " %.*s", (int)strcspn(p, "="), p);
+    }
+    fprintf(stderr, "\n");
 }
 
 static void
@@ -234,7 +390,8 @@ set_up_application(const struct bundle *bundle, const struct start *start)
     config.user_site_directory = 0;
     config.safe_path = 1;
     bundle_set_search_paths(&config, bundle->program);
-    bundle_set_arguments(&config, bundle, start);
+    set_arguments(&config, bundle, start);
+    set_orig_arguments(&config, bundle, start);
     bundle_set_paths(&config, bundle->program);
     if (start->module != NULL) {
         bundle_check(PyConfig_SetBytesString(&config, &config.run_module, start->module));
@@ -255,10 +412,17 @@ bundle_main(const struct bundle *bundle, int argc, char **argv)
         /* Nothing that is started sees it. start.wish is the kernel's copy, which stays. */
         unsetenv("STATICPYTHON");
     }
+    if (start.kind == UNKNOWN) {
+        say_commands(bundle);
+        return 2;
+    }
     if (start.kind == PYTHON) {
         set_up_python(bundle, &start);
     }
     else {
+        if (start.kind == APPLICATION) {
+            set_variables(bundle, secure);
+        }
         set_up_application(bundle, &start);
     }
     if (secure) {

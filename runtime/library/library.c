@@ -65,6 +65,7 @@ static struct {
     const struct _carried_head *head;
     const struct _carried_module *modules;
     const char *names;
+    const char *folder;         /* the program's path, and a slash */
     struct _library library;
 } carried;
 
@@ -93,15 +94,16 @@ look_for_carried(void)
     if (&_PyLibrary == NULL || !carries_files(&program)) {
         return NOT_THERE;
     }
-    size_t size = strlen(program);
-    char *path = PyMem_RawMalloc(size + sizeof(place));
+    size_t length = strlen(program), size;
+    char *path = PyMem_RawMalloc(length + sizeof(place));
     if (path == NULL) {
         return NOT_THERE;
     }
-    memcpy(path, program, size);
-    memcpy(path + size, place, sizeof(place));
+    memcpy(path, program, length);
+    memcpy(path + length, place, sizeof(place));
     const char *file = __payload_file(path, &size);
-    PyMem_RawFree(path);
+    path[length + 1] = 0;
+    carried.folder = path;
     const struct _carried_head *head = (const struct _carried_head *)file;
     if (file == NULL || size < sizeof(*head)
         || memcmp(head->magic, CARRIED_MAGIC, sizeof(head->magic)) != 0
@@ -141,16 +143,37 @@ compare_with_carried(const void *name, const void *module)
     return order != 0 ? order : ((const char *)name)[m->name_size] != 0;
 }
 
+/* What has that name behind a prefix, and is a script or a module. */
+static const struct _carried_module *
+find_carried(PyObject *fullname, const char *prefix, int is_script)
+{
+    const char *name = carried.state == THERE ? name_for_library(fullname) : NULL;
+    if (name == NULL || strncmp(name, prefix, strlen(prefix)) != 0) {
+        return NULL;
+    }
+    const struct _carried_module *found = bsearch(
+        name + strlen(prefix), carried.modules, carried.head->modules,
+        sizeof(*carried.modules), compare_with_carried);
+    return found != NULL && !(found->place & CARRIED_SCRIPT) == !is_script ? found : NULL;
+}
+
 static const struct _carried_module *
 find_in_carried(PyObject *fullname)
 {
     if (carried.state == NOT_LOOKED_FOR) {
         carried.state = look_for_carried();
     }
-    const char *name = carried.state == THERE ? name_for_library(fullname) : NULL;
-    return name == NULL ? NULL
-        : bsearch(name, carried.modules, carried.head->modules,
-                  sizeof(*carried.modules), compare_with_carried);
+    return find_carried(fullname, "", 0);
+}
+
+/* A script, by its path. */
+static const struct _carried_module *
+find_script(PyObject *path)
+{
+    if (carried.state == NOT_LOOKED_FOR) {
+        carried.state = look_for_carried();
+    }
+    return find_carried(path, carried.folder, 1);
 }
 
 static PyObject *
@@ -165,6 +188,20 @@ read_carried_code(const struct _carried_module *found, PyObject *path)
         return library_is_damaged();
     }
     return read_module_code(_PyInterpreterState_GET(), from, path);
+}
+
+int
+_PyImport_IsCarriedScript(PyObject *path)
+{
+    return find_script(path) != NULL;
+}
+
+/* Its code, or NULL with an exception. */
+PyObject *
+_PyImport_CarriedScript(PyObject *path)
+{
+    const struct _carried_module *found = find_script(path);
+    return found == NULL ? library_is_damaged() : read_carried_code(found, path);
 }
 
 static PyObject *

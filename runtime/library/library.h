@@ -68,3 +68,9 @@ struct _carried_module {
 
 #define CARRIED_PACKAGE     1
 #define CARRIED_SITE        2   /* its file is in site-packages */
+#define CARRIED_SCRIPT      4   /* no module: its name is its path below the program */
+
+extern int _PyImport_IsCarriedScript(PyObject *path);
+extern PyObject *_PyImport_CarriedScript(PyObject *path);
+extern int _PyRun_IsCarried(const wchar_t *filename);
+extern PyObject *_PyRun_Carried(PyObject *filename);

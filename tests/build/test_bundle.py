@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -46,16 +47,26 @@ PyMODINIT_FUNC PyInit_fast(void)
 """
 
 
+CACHE = {"XDG_CACHE_HOME": ""}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One for all of these tests: what the library is made of is made once."""
+    CACHE["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
 def bundle(target: BuiltTarget, output: Path, *arguments: str | Path, **variables: str) -> Path:
     """Make a bundle with the built Python."""
-    target.run("-m", "_staticpython", "bundle", "-o", output, *arguments, env=clean_environment(**variables))
+    env = clean_environment(**(CACHE | variables))
+    target.run("-m", "_staticpython", "bundle", "-o", output, *arguments, env=env)
     return output
 
 
 def run_bundler(target: BuiltTarget, folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the bundler in a folder, whatever comes of it."""
     command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=clean_environment())
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=clean_environment(**CACHE))
 
 
 def start(
@@ -162,6 +173,7 @@ def test_what_is_run(target: BuiltTarget, packages: Path, tmp_path: Path, argume
     assert (run.stdout.strip(), run.stderr) == (expected, "")
 
 
+@pytest.mark.any_cpu("getpath.py and site.py are Python code")
 @pytest.mark.usefixtures("programs")
 def test_files_beside_it_do_not_count(target: BuiltTarget, tmp_path: Path) -> None:
     """Whoever may write to a folder of downloads must not decide what a program there runs."""
@@ -188,6 +200,7 @@ def test_files_beside_it_do_not_count(target: BuiltTarget, tmp_path: Path) -> No
     assert "None" in expected and str(tmp_path / "lib") not in expected
 
 
+@pytest.mark.any_cpu("Python code; that files are found is tested by test_libraries_find_their_files")
 def test_traceback_has_its_source(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
     program = bundle(target, tmp_path / "program", "-e", "app.core:fail", "--site-packages", packages)
     run = start(target, program)
@@ -262,6 +275,7 @@ def test_code_is_carried(target: BuiltTarget, as_python: Callable[..., str]) -> 
         assert as_python(code, folder) == "mine"
 
 
+@pytest.mark.any_cpu("importlib is Python code")
 @pytest.mark.parametrize("options", [["-O"], ["-X", "frozen_modules=off"], ["-X", "no_debug_ranges"]])
 def test_other_code_is_made_of_the_source(
     target: BuiltTarget, packages: Path, tmp_path: Path, options: list[str]
@@ -296,6 +310,37 @@ def test_damaged_code_is_an_error(target: BuiltTarget, packages: Path, tmp_path:
         assert fatal or run.returncode in {0, 1, 2}, f"{number}: {run.returncode} {run.stderr[-300:]}"
 
 
+def test_code_of_the_script(target: BuiltTarget, tmp_path: Path) -> None:
+    """It is run as a file is, and is no module."""
+    takes_code(target)
+    script = tmp_path / "script.py"
+    text = """
+        from __future__ import annotations
+        import inspect, sys
+        assert (__name__, __spec__, __cached__, __package__, __doc__) == ("__main__", None, None, None, None)
+        assert __file__ == sys.prefix + "/bin/script.py" == sys._getframe().f_code.co_filename
+        assert type(__loader__).__name__ == "SourceFileLoader" and __loader__.get_filename() == __file__
+        with open(__file__) as file:
+            assert inspect.getsource(sys.modules["__main__"]) == file.read()
+        def f(x: missing): return 1 / 0
+        assert f.__annotations__ == {"x": "missing"}
+        try:
+            __import__("python/bin/script.py")
+        except ModuleNotFoundError:
+            print(sys.argv[1:], flush=True)
+        f(0)
+    """
+    script.write_text(textwrap.dedent(text))
+    program = bundle(target, tmp_path / "app", script)
+    run = start(target, program, "a")
+    assert (run.returncode, run.stdout) == (1, "['a']\n")
+    assert re.search(r"script.py\", line \d+, in f\n    def f\(x: missing\): return 1 / 0\n", run.stderr), run.stderr
+    # By a Python it is the same file, or made of it.
+    for option in ([], ["-O"]):
+        again = start(target, program, *option, f"{program}/python/bin/script.py", "a", name="python3")
+        assert (again.returncode, again.stdout) == (1, "['a']\n"), again.stderr
+
+
 def test_library_is_mapped_from_the_program(target: BuiltTarget, as_python: Callable[..., str]) -> None:
     if target.emulator:
         pytest.skip("the emulator shows its own mappings")
@@ -323,6 +368,7 @@ def test_processes(as_python: Callable[..., str], method: str) -> None:
     assert as_python(code) == "[1, 2, 3]"
 
 
+@pytest.mark.any_cpu("an option of the configuration")
 def test_as_python_the_environment_counts(as_python: Callable[..., str]) -> None:
     assert as_python("import sys; print('/there' in sys.path)", PYTHONPATH="/there") == "True"
 
@@ -332,21 +378,23 @@ def test_set_user_id_is_no_python(target: BuiltTarget, tmp_path: Path) -> None:
     if target.emulator or os.geteuid():
         pytest.skip("needs root, who becomes nobody, and no emulator")
     script = tmp_path / "program.py"
-    script.write_text("import os, sys; print(os.geteuid(), os.getuid(), [sys.executable], sys.flags.isolated)\n")
-    program = bundle(target, tmp_path / "program", script)
+    told = "[sys.executable], sys.flags.isolated, os.environ['MINE']"
+    script.write_text(f"import os, sys; print(os.geteuid(), os.getuid(), {told})\n")
+    program = bundle(target, tmp_path / "program", script, "--env", "MINE=1")
     program.chmod(0o4755)
     for folder in [tmp_path, *tmp_path.parents]:
         folder.chmod(folder.stat().st_mode | 0o11)
     become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
     for name in (str(program), "python3", f"/{program}"):
         call = ["bash", "-c", 'exec -a "$1" "$0" -c "print(1)"', str(program), name]
-        noise = {"PYTHONPATH": "/none", "STATICPYTHON": "python"}
+        noise = {"PYTHONPATH": "/none", "STATICPYTHON": "python", "MINE": "theirs"}
         run = subprocess.run([*become, *call], capture_output=True, text=True, env=noise)
         if run.stdout.startswith("65534"):
             pytest.skip("the tests' folder is mounted nosuid")
-        assert (run.stdout, run.stderr) == ("0 65534 [''] 1\n", "")
+        assert (run.stdout, run.stderr) == ("0 65534 [''] 1 1\n", "")
 
 
+@pytest.mark.any_cpu("Python code; that files are found is tested by test_libraries_find_their_files")
 def test_it_tells_of_itself(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
     program = bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages)
 
@@ -419,6 +467,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 OFFLINE = ["--", "--no-index", "--find-links"]
 
 
+@pytest.mark.any_cpu("pip and the bundler are Python code")
 @pytest.mark.usefixtures("programs")
 @pytest.mark.parametrize("kind", ["wheel", "project", "requirement", "file", "script"])
 def test_inputs(target: BuiltTarget, wheel: Path, tmp_path: Path, kind: str) -> None:
@@ -452,6 +501,169 @@ def test_inputs(target: BuiltTarget, wheel: Path, tmp_path: Path, kind: str) -> 
     assert again.read_bytes() == carried
 
 
+LOCK = """\
+lock-version = "1.0"
+created-by = "test"
+[[packages]]
+name = "demo"
+{version}
+[[packages.wheels]]
+{where}
+hashes = {{ {kind} = "{digest}" }}
+[[packages]]
+name = "none"
+version = "1"
+marker = "platform_machine == 'none'"
+directory = {{ path = "none" }}
+"""
+
+
+def write_lock(lock: Path, wheel: Path, **changes: str) -> Path:
+    facts = {
+        "version": 'version = "1.0"',
+        "where": f"path = '{os.path.relpath(wheel, lock.parent)}'",
+        "kind": "sha256",
+        "digest": hashlib.sha256(wheel.read_bytes()).hexdigest(),
+    }
+    lock.write_text(LOCK.format(**(facts | changes)))
+    return lock
+
+
+@pytest.mark.any_cpu("pip and the bundler are Python code")
+@pytest.mark.usefixtures("programs")
+def test_what_is_locked(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
+    """It is installed by its hash, once: then it is in the cache, and the same program comes of that."""
+    here = Path(shutil.copy(wheel, tmp_path))
+    lock = write_lock(tmp_path / "pylock.toml", here)
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    words: list[str | Path] = [lock, "-c", "other", "--", "--no-index"]
+    program = bundle(target, tmp_path / "app", *words, **cache)
+    assert output_of(start(target, program)) == "other"
+    code = (
+        "from importlib.metadata import *; d = distribution('demo'); print(d.version, d.read_text('direct_url.json'))"
+    )
+    assert output_of(start(target, program, "-c", code, name="python3")) == "1.0 None"
+    assert str(tmp_path).encode() not in program.read_bytes().replace(str(program).encode(), b"")
+    here.unlink()
+    again = bundle(target, tmp_path / "again", "-r", *words, **cache)
+    assert again.read_bytes() == program.read_bytes()
+    (kept,) = (tmp_path / "cache").rglob("demo/__init__.py")
+    kept.write_text("damaged")
+    run = run_bundler(target, tmp_path, "-o", "x", lock, "--cache", tmp_path / "cache/static-python/bundle", *words[1:])
+    assert run.returncode == 1 and f"pip could not install what is in pylock.toml for {target.triple}" in run.stderr
+
+
+@pytest.mark.any_cpu("Python code")
+def test_projects_beside_a_lock(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
+    """Their needs are the lock's, and a script's, too."""
+    lock = write_lock(tmp_path / "pylock.test.toml", wheel, version="", where=f"url = '{wheel.as_uri()}'")
+    other = tmp_path / "other-1-py3-none-any.whl"
+    files = {"other.py": "import demo", "other-1.dist-info/WHEEL": DEMO["demo-1.0.dist-info/WHEEL"]}
+    files["other-1.dist-info/METADATA"] = "Metadata-Version: 2.1\nName: other\nVersion: 1\nRequires-Dist: missing\n"
+    files["other-1.dist-info/RECORD"] = ""
+    with zipfile.ZipFile(other, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    script = tmp_path / "run.py"
+    script.write_text('# /// script\n# dependencies = ["missing"]\n# ///\nimport demo, other\ndemo.main()\n')
+    program = bundle(target, tmp_path / "app", script, other, lock, "--", "--no-index")
+    assert output_of(start(target, program)) == "demo"
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.parametrize(
+    ("changes", "words", "message"),
+    [
+        ({"digest": "0" * 64}, [], "pip could not install what is in"),
+        ({"kind": "md5"}, [], "demo: it has none of the hashes"),
+        ({"where": "name = 'demo'"}, [], "pylock.toml: "),
+        ({"where": "path = 'x-1-py3-none-vax.whl'"}, [], "pylock.toml: "),
+        ({"where": "="}, [], "pylock.toml: Invalid"),
+        ({}, ["demo"], "demo: it is not in pylock.toml"),
+        ({}, ["-r", "requirements.txt"], "requirements.txt: it is not in pylock.toml"),
+        ({}, ["pylock.other.toml"], "pylock.other.toml: pylock.toml is the lock already"),
+    ],
+)
+def test_mistakes_with_locks(
+    target: BuiltTarget, wheel: Path, tmp_path: Path, changes: dict[str, str], words: list[str], message: str
+) -> None:
+    write_lock(tmp_path / "pylock.toml", wheel, **changes)
+    (tmp_path / "requirements.txt").touch()
+    run = run_bundler(target, tmp_path, "-o", "x", "pylock.toml", *words, "--", "--no-index")
+    assert (run.returncode, message in run.stderr, "Traceback" in run.stderr) == (1, True, False), run.stderr
+
+
+@pytest.mark.any_cpu("Python code")
+def test_folders_cannot_be_locked(target: BuiltTarget, tmp_path: Path) -> None:
+    text = "lock-version = '1.0'\ncreated-by = 'test'\n[[packages]]\nname = 'x'\n"
+    (tmp_path / "pylock.toml").write_text(text + "directory = { path = '.' }\n")
+    assert "x: a folder or a repository has no hash" in run_bundler(target, tmp_path, "-o", "x", "pylock.toml").stderr
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.usefixtures("programs")
+def test_options_of_a_project(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
+    """[tool.staticpython.bundle] of its pyproject.toml; paths are below its folder."""
+    project = tmp_path / "project"
+    shutil.copytree(wheel.parent / "project", project)
+    shutil.copy(wheel, tmp_path)
+    with (project / "pyproject.toml").open("a") as file:
+        file.write('[tool.staticpython.bundle]\nadd = ["data"]\noutput = "made"\nargs = ["x"]\n')
+        file.write('command = { a = "demo:other", b = "demo:main" }\n')
+    (project / "data").write_text("data")
+    run = run_bundler(target, tmp_path, "project", "--args", "y", "--", "--no-index")
+    assert run.stdout == f"project/made: {(project / 'made').stat().st_size / 1e6:.1f} MB, runs a, b\n", run.stderr
+    assert output_of(start(target, project / "made", "b")) == "demo x y"
+    assert "python/data" in output_of(start(target, project / "made", env={"STATICPYTHON": "list"}))
+
+
+ONLY_RISCV64 = """
+[[packages]]
+name = "only"
+version = "1.0"
+marker = "platform_machine == 'riscv64'"
+[[packages.wheels]]
+url = "file:///none/only-1.0-cp39-abi3-musllinux_1_1_riscv64.whl"
+hashes = {{ sha256 = "{digest}" }}
+"""
+
+
+def copy_of_tree(target: BuiltTarget, folder: Path, triple: str) -> Path:
+    """The tree, as if it were for that CPU, with a module more."""
+    tree = folder / f"cpython-{target.plan['series']}-{triple}"
+    shutil.copytree(target.tree, tree, symlinks=True, copy_function=os.link)
+    library = tree / f"lib/python{target.plan['series']}"
+    facts = library / "_staticpython/facts.py"
+    text = facts.read_text().replace(repr(target.triple), repr(triple)).replace(f'"{target.triple}"', f'"{triple}"')
+    facts.unlink()
+    facts.write_text(text)
+    (library / "which_tree.py").write_text(f"print({triple!r})\n")
+    return tree
+
+
+@pytest.mark.any_cpu("Python code")
+def test_other_trees(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
+    """That for another CPU beside this one, or one that is named; pip is told which wheels that takes."""
+    own, other = (copy_of_tree(target, tmp_path, triple) for triple in (target.triple, "riscv64-linux-musl"))
+    lock = write_lock(tmp_path / "pylock.toml", wheel)
+    with lock.open("a") as file:
+        file.write(ONLY_RISCV64.format(digest=hashlib.sha256(wheel.read_bytes()).hexdigest()))
+    python = [*target.emulator, str(own / f"bin/python{target.plan['series']}"), "-m", "_staticpython", "bundle"]
+
+    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [*python, "-o", tmp_path / "app", "-m", "which_tree", *words]
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=clean_environment(**CACHE))
+
+    for words, tree in (([], own), (["--arch", "riscv64"], other), (["--interpreter", other], other)):
+        done = run(*words, wheel, "--", "--no-index")
+        assert done.returncode == 0, done.stderr
+        assert output_of(start(target, tmp_path / "app")) == tree.name.partition("-")[2].partition("-")[2]
+    # What is locked for that CPU only is wanted for that CPU only.
+    assert run(lock, "--", "--no-index").returncode == 0
+    done = run("--arch", "riscv64", lock, "--", "--no-index")
+    assert done.returncode == 1 and "only==1.0" in done.stderr
+
+
 @pytest.mark.any_cpu("Python code")
 def test_which_console_script(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
     """The one that is named; else that with the name of the file to write, as http is httpie's."""
@@ -461,6 +673,7 @@ def test_which_console_script(target: BuiltTarget, wheel: Path, tmp_path: Path) 
         assert output_of(start(target, tmp_path / name)) == expected
 
 
+@pytest.mark.any_cpu("Python code; processes are tested by test_processes")
 @pytest.mark.usefixtures("programs")
 def test_entry_point_is_a_file(target: BuiltTarget, tmp_path: Path) -> None:
     """__main__ has its path, and a process that is spawned does not run it again."""
@@ -493,7 +706,7 @@ def test_sigterm_cleans_up(target: BuiltTarget, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         index = f"http://127.0.0.1:{silent.getsockname()[1]}"
         command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", "none", "-o", "app"]
-        environment = clean_environment(TMPDIR=str(tmp_path / "temporary"), PIP_CONFIG_FILE=os.devnull)
+        environment = clean_environment(TMPDIR=str(tmp_path / "temporary"), PIP_CONFIG_FILE=os.devnull, **CACHE)
         run = subprocess.Popen(
             [*command, "--", "--index-url", index], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
         )
@@ -507,6 +720,141 @@ def test_sigterm_cleans_up(target: BuiltTarget, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["temporary"] and not [*(tmp_path / "temporary").iterdir()]
 
 
+COMMANDS = """if True:
+    import os, sys
+
+    def one():
+        say("one")
+
+    def two():
+        say("two")
+
+    def say(name):
+        print(name, sys.argv[1:], os.environ.get("MODE"), os.path.basename(sys.argv[0]), flush=True)
+        again = os.environ.pop("AGAIN", "")
+        if again:
+            words = sys.argv if again == "argv" else sys.orig_argv[1:]
+            os.execv(sys.executable, [sys.executable, *words])
+
+    if __name__ == "__main__":
+        say("module")
+"""
+
+
+@pytest.fixture(scope="module")
+def commands(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program of three commands, with a link to it that is called as one of them, and nothing else to run."""
+    folder = tmp_path_factory.mktemp("commands")
+    (folder / "packages").mkdir()
+    (folder / "packages/tool.py").write_text(COMMANDS)
+    words = ["--command", "one=tool:one", "--command", "two=tool:two", "--command", "mod.x=tool"]
+    program = bundle(target, folder / "all", *words, "--site-packages", folder / "packages")
+    (folder / "two").symlink_to(program)
+    return program
+
+
+def test_commands(target: BuiltTarget, commands: Path) -> None:
+    """By the first argument, by the program's name or by a wish."""
+    assert output_of(start(target, commands, "one", "a", "two")) == "one ['a', 'two'] None one"
+    assert output_of(start(target, commands, "mod.x", "a")) == "module ['a'] None tool.py"
+    assert output_of(start(target, commands.with_name("two"), "one")) == "two ['one'] None two"
+    assert output_of(start(target, commands, "one", name="two")) == "two ['one'] None two"
+    assert output_of(start(target, commands, "one", env={"STATICPYTHON": "run:two"})) == "two ['one'] None all"
+    for words in ([], ["three"], ["-h"]):
+        run = start(target, commands, *words)
+        assert (run.returncode, run.stdout) == (2, "")
+        assert run.stderr == f"usage: {commands} COMMAND [ARGUMENT]...\ncommands: one two mod.x\n"
+    assert start(target, commands, env={"STATICPYTHON": "run:three"}).returncode == 2
+    told = output_of(start(target, commands, env={"STATICPYTHON": "info"}))
+    assert "command two: python/bin/two\n" in told
+    assert output_of(start(target, commands, "-c", "print(1)", name="python3")) == "1"
+
+
+@pytest.mark.any_cpu("which command is one more row of what test_commands reads")
+@pytest.mark.usefixtures("programs")
+@pytest.mark.parametrize("again", ["argv", "orig_argv"])
+def test_commands_start_themselves_again(target: BuiltTarget, commands: Path, again: str) -> None:
+    """Whatever chose the command, it is the same one."""
+    environment = {"AGAIN": again}
+    for words, name in ((["one", "a"], ""), (["a"], "two"), (["a"], f"{commands.with_name('two')}")):
+        run = start(target, commands, *words, name=name, env=environment)
+        command = "two" if name else "one"
+        assert output_of(run) == f"{command} ['a'] None {command}\n{command} ['a'] None {command}"
+
+
+@pytest.mark.any_cpu("which command is one more row of what test_commands reads")
+def test_commands_beside_what_is_run(target: BuiltTarget, commands: Path, tmp_path: Path) -> None:
+    """All arguments are those of what is run."""
+    words: list[str | Path] = [
+        "-e",
+        "tool:one",
+        "--command",
+        "two=tool:two",
+        "--site-packages",
+        commands.parent / "packages",
+    ]
+    program = bundle(target, tmp_path / "app", *words)
+    assert output_of(start(target, program, "two")) == "one ['two'] None app"
+    assert output_of(start(target, program, "a", name="two")) == "two ['a'] None two"
+
+
+@pytest.mark.any_cpu("rows of what test_commands reads")
+def test_arguments_and_variables(target: BuiltTarget, commands: Path, tmp_path: Path) -> None:
+    words = ["--args=-x 'a b'", "--args=c", "--env", "MODE=1=2", "--command", "two=tool:two"]
+    program = bundle(
+        target, tmp_path / "app", "-e", "tool:one", *words, "--site-packages", commands.parent / "packages"
+    )
+    assert output_of(start(target, program, "d")) == "one ['-x', 'a b', 'c', 'd'] 1=2 app"
+    assert output_of(start(target, program, env={"MODE": ""}, name="two")) == "two ['-x', 'a b', 'c']  two"
+    # A Python gets neither; what the application starts has the variable.
+    code = "import os, sys; print(sys.argv, os.environ.get('MODE'))"
+    assert output_of(start(target, program, "-c", code, "d", name="python3")) == "['-c', 'd'] None"
+
+
+@pytest.mark.any_cpu("a string")
+def test_called_by_its_name_only(target: BuiltTarget, tmp_path: Path) -> None:
+    """As a shell does that found it in the PATH: sys.argv[0] is a path, as a script's is."""
+    script = tmp_path / "app.py"
+    script.write_text("import sys; print(sys.argv)\n")
+    program = bundle(target, tmp_path / "app", script)
+    assert output_of(start(target, program, "a", name="app")) == f"['{program}', 'a']"
+    assert output_of(start(target, program, name="other")) == "['other']"
+
+
+@pytest.mark.any_cpu("Python code")
+def test_added_and_left_out(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("""if True:
+        import importlib.util, os, sys
+        place = sys.prefix + "/bin/data"
+        print(sorted(os.listdir(place)), open(place + "/sub/file").read(), open(sys.prefix + "/script.py").read(2))
+        import app.core
+        print([importlib.util.find_spec(name) for name in ("app.plugins", "json", "this")])
+    """)
+    (tmp_path / "data/sub").mkdir(parents=True)
+    (tmp_path / "data/empty").mkdir()
+    (tmp_path / "data/sub/file").write_text("text")
+    words: list[str | Path] = [
+        "--add",
+        f"{tmp_path}/data:bin/data",
+        "--add",
+        script,
+        "--exclude",
+        "*/app/plugins",
+        "--exclude",
+    ]
+    report = tmp_path / "report.json"
+    program = bundle(
+        target, tmp_path / "x", script, *words, "*/this.py", "--site-packages", packages, "--report", report
+    )
+    first, second = output_of(start(target, program)).splitlines()
+    assert first == "['empty', 'sub'] text if"
+    assert second.startswith("[None, ModuleSpec(name='json'") and second.endswith(", None]")
+    sizes = json.loads(report.read_text())["sizes"]
+    assert (sizes["added"], sizes["programs"]) == (script.stat().st_size, 4 + (packages / "bin/tool").stat().st_size)
+
+
+@pytest.mark.any_cpu("Python code")
 def test_mask_of_permissions(target: BuiltTarget, tmp_path: Path) -> None:
     mask = os.umask(0o027)
     try:
@@ -515,11 +863,42 @@ def test_mask_of_permissions(target: BuiltTarget, tmp_path: Path) -> None:
         os.umask(mask)
 
 
+@pytest.mark.any_cpu("Python code")
 def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
-    first, second = (
-        bundle(target, tmp_path / seed, "-m", "app", "--site-packages", packages, PYTHONHASHSEED=seed) for seed in "12"
-    )
-    assert first.read_bytes() == second.read_bytes()
+    """Whatever is in the cache, and without one."""
+    words: list[str | Path] = ["-m", "app", "--site-packages", packages]
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    first = bundle(target, tmp_path / "1", *words, **cache, PYTHONHASHSEED="1").read_bytes()
+    assert bundle(target, tmp_path / "2", *words, **cache, PYTHONHASHSEED="2").read_bytes() == first
+    for number, file in enumerate(path for path in (tmp_path / "cache").rglob("*") if path.is_file()):
+        data = bytearray(file.read_bytes())
+        data[number % len(data)] ^= 1
+        file.write_bytes(data)
+    assert bundle(target, tmp_path / "3", *words, **cache).read_bytes() == first
+    assert bundle(target, tmp_path / "4", *words, "--cache", "", HOME=str(tmp_path / "home")).read_bytes() == first
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.any_cpu("Python code")
+def test_two_at_once(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
+    command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", "-m", "app", "-o"]
+    words = ["--site-packages", str(packages), "--cache", str(tmp_path / "cache")]
+    runs = [subprocess.Popen([*command, str(tmp_path / name), *words], stdout=subprocess.DEVNULL) for name in "123"]
+    assert [run.wait(timeout=300) for run in runs] == [0, 0, 0]
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes() == (tmp_path / "3").read_bytes()
+    assert not list((tmp_path / "cache").rglob(".*"))
+
+
+@pytest.mark.any_cpu("Python code")
+def test_an_edit_counts(target: BuiltTarget, tmp_path: Path) -> None:
+    """Of the same size and time, too."""
+    (tmp_path / "packages").mkdir()
+    module = tmp_path / "packages/edited.py"
+    for text in ("one", "two", "one"):
+        module.write_text(f"print({text!r})\n")
+        os.utime(module, (1e9, 1e9))
+        program = bundle(target, tmp_path / "app", "-m", "edited", "--site-packages", tmp_path / "packages")
+        assert output_of(start(target, program)) == text
 
 
 @pytest.mark.any_cpu("Python code")
@@ -540,6 +919,17 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
         (["-m", "app", "--interpreter", "."], "no tree of this project's"),
         (["demo==7", "--", "--no-index"], "pip could not install demo==7"),
         (["-e", "app"], "an entry point is MODULE:FUNCTION"),
+        (["--command", "a b=app:x"], "'a b' is no name for a command"),
+        (["--command", "python3=app:x"], "'python3' is no name for a command"),
+        (["--command", "x=none:y"], "none: no module none in"),
+        (["--command", "x", "--site-packages", "{packages}"], "x: no package has such a console script"),
+        (["--command", "x=this", "--command", "x=this"], "--command x: there are two of it"),
+        (["-m", "this", "--args", "'"], 'argument --args: "\'": No closing quotation'),
+        (["-m", "this", "--env", "X"], "'X' is not NAME=VALUE"),
+        (["-m", "this", "--add", "none:x"], "--add none:x: no such file or folder: none"),
+        (["-m", "this", "--add", "{packages}:"], "say at which place below sys.prefix"),
+        (["-m", "this", "--add", "{packages}:../x"], "no name for a file"),
+        (["-m", "this", "--exclude", "none"], "--exclude none: no file's path is like that"),
         (["none.py"], "none.py: no such file"),
         (["-m", "app", "--site-packages", "none"], "none: no such folder"),
         (["-m", "app", "--site-packages", "{packages}/app/core.py"], "core.py: not a folder"),
@@ -569,6 +959,7 @@ def test_mistakes(
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.any_cpu("Python code")
 def test_output_through_a_link(target: BuiltTarget, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("program")
     bundle(target, tmp_path / "link", "-m", "this")
@@ -645,6 +1036,7 @@ def test_wheels_with_libraries_of_their_own(target: BuiltTarget, tmp_path: Path)
     assert output_of(start(target, program)).startswith(f"5.0 {program}/python/lib/")
 
 
+@pytest.mark.any_cpu("Python code; libraries are tested by test_wheels_with_libraries_of_their_own")
 @pytest.mark.usefixtures("programs")
 def test_httpie(target: BuiltTarget, tmp_path: Path) -> None:
     folder = tmp_path / "packages"

@@ -18,9 +18,8 @@ def test_words_are_told_from_each_other(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "a-1-py3-none-any.whl").touch()
     inputs = Inputs.of(["project", "a-1-py3-none-any.whl", "b>=2", "c[x] @ https://example.org/c.whl", "run"], [])
     assert inputs.script == Path("run")
-    assert inputs.requirements == [
-        str(tmp_path / "project"), str(tmp_path / "a-1-py3-none-any.whl"), "b>=2", "c[x] @ https://example.org/c.whl",
-    ]  # fmt: skip
+    assert inputs.paths == [str(tmp_path / "project"), str(tmp_path / "a-1-py3-none-any.whl")]
+    assert inputs.requirements == ["b>=2", "c[x] @ https://example.org/c.whl"]
     with pytest.raises(PayloadError, match="name one script"):
         Inputs.of(["run", "run"], [])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
 import shutil
@@ -11,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from _staticpython.payload import AT_DIGEST, HEAD, PayloadError, Program, umask
+from _staticpython.payload import AT_DIGEST, HEAD, PayloadError, Program, matches, umask
 
 USAGE = """\
 usage: STATICPYTHON=info APPLICATION              what it is
@@ -20,6 +19,7 @@ usage: STATICPYTHON=info APPLICATION              what it is
                                                   write its files into a folder
        STATICPYTHON=verify APPLICATION            whether all of it is as it was made
        STATICPYTHON=python APPLICATION ...        a Python with all that it carries
+       STATICPYTHON=run:NAME APPLICATION ...      one of its commands
 """
 
 
@@ -40,12 +40,6 @@ def _head(program: Program) -> dict[str, object]:
     return head
 
 
-def _matches(path: str, pattern: str) -> bool:
-    """Whether a pattern is of this path or of a folder that it is in."""
-    pattern = pattern.removeprefix("./").rstrip("/")
-    return fnmatch.fnmatch(path, pattern) or fnmatch.fnmatch(path, f"{pattern}/*")
-
-
 def _files(patterns: list[str]) -> Iterator[tuple[str, os.stat_result]]:
     """Paths below the program, of files and links, sorted; raises PayloadError when there is none."""
     root, found = _program(), False
@@ -55,7 +49,7 @@ def _files(patterns: list[str]) -> Iterator[tuple[str, os.stat_result]]:
         for name in sorted([*names, *links]):
             path = os.path.join(folder, name)
             below = path[len(root) + 1 :]
-            if not patterns or any(_matches(below, p) for p in patterns):
+            if not patterns or any(matches(below, p) for p in patterns):
                 found = True
                 yield below, os.lstat(path)
     if not found:
@@ -70,7 +64,7 @@ def info() -> int:
     print(f"CPython {sys.version.split()[0]} for {sys.implementation._multiarch}")
     for line in head["config"]:  # type: ignore[attr-defined]
         key, _, value = line.partition("=")
-        if key in {"entry", "module", "script"}:
+        if key in {"entry", "module", "script", "argument", "variable"} or key.startswith("command "):
             print(f"{key}: {value!r}" if not value.isprintable() else f"{key}: {value}")
     import importlib.metadata
 

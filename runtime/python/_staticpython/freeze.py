@@ -15,6 +15,7 @@ import marshal
 import os
 import sys
 import types
+from collections.abc import Iterable, Iterator
 
 import _opcode_metadata  # type: ignore[import-not-found]
 
@@ -80,9 +81,9 @@ def quicken(code: bytes, caches: dict[int, int]) -> bytes:
 class Strings:
     """The strings of all modules, each once."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._places: dict[tuple[bytes, bool], int] = {}
+    def __init__(self, strings: Iterable[tuple[bytes, bool]] = ()) -> None:
+        """Begin with some, which differ from each other."""
+        self._places = {string: place for place, string in enumerate(strings)}
 
     def place(self, text: bytes, interned: bool) -> int:
         """Return a string's place; text is UTF-8."""
@@ -91,6 +92,10 @@ class Strings:
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._places)
+
+    def __iter__(self) -> Iterator[tuple[bytes, bool]]:
+        """Yield them by their places: the text, and whether it is interned."""
+        return iter(self._places)
 
     def text(self) -> bytes:
         """Return all of them, one after the other."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.metadata
 import os
 import re
@@ -13,6 +14,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from _staticpython.cache import Cache
+from _staticpython.locks import is_lock, locked_requirements
 from _staticpython.payload import PayloadError
 
 SERIES = "{}.{}".format(*sys.version_info)
@@ -31,38 +34,55 @@ class Inputs:
     """What the command line names."""
 
     script: Path | None = None
+    lock: Path | None = None
+    # Projects' folders and archives.
+    paths: list[str] = field(default_factory=list)
     requirements: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
 
     @classmethod
     def of(cls, words: list[str], files: list[Path]) -> Inputs:
-        """Tell scripts, archives, folders and requirements from each other."""
-        inputs = cls(files=files)
-        for word in words:
-            path = Path(word)
-            if path.is_dir():
-                if not any((path / name).is_file() for name in ("pyproject.toml", "setup.py")):
-                    raise PayloadError(f"{word}: neither pyproject.toml nor setup.py is there: no project's folder")
-                inputs.requirements.append(str(path.resolve()))
-            elif word.endswith(_ARCHIVES) and "://" not in word:
-                inputs.requirements.append(str(_existing(path).resolve()))
-            elif word.endswith(".py") or path.is_file():
-                if inputs.script:
-                    raise PayloadError(f"{word}: {inputs.script} is to run already: name one script")
-                inputs.script = _existing(path)
-                inputs.requirements += script_requirements(path)
-            elif "/" in word and "://" not in word:
-                raise PayloadError(f"{word}: no such file or folder")
-            else:
-                inputs.requirements.append(word)
+        """Tell scripts, archives, folders, lock files and requirements from each other."""
+        inputs = cls()
         for path in files:
-            _existing(path)
+            if is_lock(path):
+                inputs._add(str(path))
+            else:
+                inputs.files.append(_existing(path))
+        for word in words:
+            inputs._add(word)
+        if inputs.lock:
+            for what in [*inputs.requirements, *inputs.files]:
+                raise PayloadError(f"{what}: it is not in {inputs.lock}: with a lock, name only folders and archives")
+        elif inputs.script:
+            inputs.requirements += script_requirements(inputs.script)
         return inputs
+
+    def _add(self, word: str) -> None:
+        path = Path(word)
+        if path.is_dir():
+            if not any((path / name).is_file() for name in ("pyproject.toml", "setup.py")):
+                raise PayloadError(f"{word}: neither pyproject.toml nor setup.py is there: no project's folder")
+            self.paths.append(str(path.resolve()))
+        elif is_lock(path):
+            if self.lock:
+                raise PayloadError(f"{word}: {self.lock} is the lock already: name one")
+            self.lock = _existing(path)
+        elif word.endswith(_ARCHIVES) and "://" not in word:
+            self.paths.append(str(_existing(path).resolve()))
+        elif word.endswith(".py") or path.is_file():
+            if self.script:
+                raise PayloadError(f"{word}: {self.script} is to run already: name one script")
+            self.script = _existing(path)
+        elif "/" in word and "://" not in word:
+            raise PayloadError(f"{word}: no such file or folder")
+        else:
+            self.requirements.append(word)
 
     @property
     def is_installed(self) -> bool:
         """Whether pip has anything to do."""
-        return bool(self.requirements or self.files)
+        return bool(self.lock or self.paths or self.requirements or self.files)
 
 
 def _existing(path: Path) -> Path:
@@ -124,14 +144,28 @@ class Target:
                 return cls(other)
         raise PayloadError(f"{own.resolve().parent} has no tree for {arch}: name one by --interpreter")
 
+    @property
+    def platforms(self) -> list[str]:
+        """Platforms in the tags of wheels that it takes, the best first."""
+        minor = int(self.musl.split(".")[1])
+        return [f"musllinux_1_{n}_{self.machine}" for n in range(minor, -1, -1)] + [f"linux_{self.machine}"]
+
     def pip_options(self) -> list[str]:
         """What pip is told to choose wheels for it."""
-        minor = int(self.musl.split(".")[1])
-        platforms = [f"musllinux_1_{n}_{self.machine}" for n in range(minor, -1, -1)] + [f"linux_{self.machine}"]
         tag = "cp{}{}".format(*sys.version_info)
         options = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", SERIES]
         options += [word for abi in (tag, "abi3", "none") for word in ("--abi", abi)]
-        return options + [word for p in platforms for word in ("--platform", p)]
+        return options + [word for p in self.platforms for word in ("--platform", p)]
+
+
+def data(text: str) -> tuple[Path, str]:
+    """The file or folder of PATH[:PLACE], and its place below sys.prefix."""
+    path, _, place = text.rpartition(":") if ":" in text else (text, "", os.path.basename(os.path.abspath(text)))
+    if not os.path.exists(path):
+        raise PayloadError(f"--add {text}: no such file or folder: {path}")
+    if not place.strip("/"):
+        raise PayloadError(f"--add {text}: say at which place below sys.prefix: PATH:PLACE")
+    return Path(path), place
 
 
 def check_pip_options(options: list[str]) -> None:
@@ -141,25 +175,49 @@ def check_pip_options(options: list[str]) -> None:
             raise PayloadError(f"{option}: where packages go is not to be chosen here")
 
 
-def install(inputs: Inputs, target: Target, own: Target, temporary: Path, options: list[str]) -> Path:
-    """Put what is asked for, and what that needs, into a folder below `temporary`; return it.
+@dataclass
+class Installer:
+    """This tree's pip, which puts packages for a target into folders.
 
-    What pip leaves behind when it is killed is there, too.
+    What it leaves behind when it is killed is below `temporary`, too.
     """
-    folder, scratch = temporary / "packages", temporary / "pip"
-    scratch.mkdir()
-    words = [word for path in inputs.files for word in ("-r", str(path))] + inputs.requirements
-    foreign = target.triple != own.triple
-    command = [sys.executable, "-c", _PIP, target.machine if foreign else "", "--disable-pip-version-check"]
-    command += ["-q", "install", "--no-compile", "--root-user-action", "ignore", "--target", str(folder)]
-    command += target.pip_options() if foreign else []
-    done = subprocess.run([*command, *options, *words], check=False, env=os.environ | {"TMPDIR": str(scratch)})
-    if done.returncode:
-        what = " ".join(os.path.relpath(w) if w.startswith("/") else w for w in words)
-        raise PayloadError(f"pip could not install {what} for {target.triple}: it says above why")
-    folder.mkdir(exist_ok=True)
-    _tidy(folder)
-    return folder
+
+    target: Target
+    own: Target
+    temporary: Path
+    options: list[str]
+    cache: Cache
+
+    def install(self, inputs: Inputs) -> list[Path]:
+        """Put what is asked for, and what that needs, into folders."""
+        words = [word for path in inputs.files for word in ("-r", str(path))] + inputs.paths + inputs.requirements
+        if not inputs.lock:
+            return [self._pip("packages", words, words)] if words else []
+        lines = locked_requirements(inputs.lock, self.target)
+        key = hashlib.sha256("\0".join([*lines, self.target.triple, *self.options]).encode()).hexdigest()
+        folders = [self.cache.folder(key, lambda: self._locked(lines, str(inputs.lock)))]
+        # What a project needs is locked.
+        return [*folders, self._pip("projects", ["--no-deps", *words], words)] if words else folders
+
+    def _locked(self, lines: list[str], lock: str) -> Path:
+        file = self.temporary / "locked.txt"
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return self._pip("locked", ["--no-deps", "--require-hashes", "-r", str(file)], ["what is in", lock])
+
+    def _pip(self, name: str, words: list[str], meant: list[str]) -> Path:
+        folder, scratch = self.temporary / name, self.temporary / "pip"
+        scratch.mkdir(exist_ok=True)
+        foreign = self.target.triple != self.own.triple
+        command = [sys.executable, "-c", _PIP, self.target.machine if foreign else "", "--disable-pip-version-check"]
+        command += ["-q", "install", "--no-compile", "--root-user-action", "ignore", "--target", str(folder)]
+        command += self.target.pip_options() if foreign else []
+        environment = os.environ | {"TMPDIR": str(scratch)}
+        if subprocess.run([*command, *self.options, *words], check=False, env=environment).returncode:
+            what = " ".join(os.path.relpath(w) if w.startswith("/") else w for w in meant)
+            raise PayloadError(f"pip could not install {what} for {self.target.triple}: it says above why")
+        folder.mkdir(exist_ok=True)
+        _tidy(folder)
+        return folder
 
 
 def _tidy(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import os
 import struct
@@ -34,6 +35,12 @@ def umask() -> int:
     mask = os.umask(0o77)
     os.umask(mask)
     return mask
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a pattern is of this path or of a folder that it is in."""
+    pattern = pattern.removeprefix("./").rstrip("/")
+    return fnmatch.fnmatchcase(path, pattern) or fnmatch.fnmatchcase(path, f"{pattern}/*")
 
 
 def _up(number: int, multiple: int) -> int:

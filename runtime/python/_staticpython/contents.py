@@ -1,0 +1,243 @@
+"""What is in a bundle: files, and the code of those that are modules."""
+
+from __future__ import annotations
+
+import _imp
+import hashlib
+import importlib.util
+import marshal
+import os
+import sys
+import types
+import warnings
+from collections.abc import Iterator
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+from _staticpython import freeze, inputs, modules
+from _staticpython.cache import Cache, Kept
+from _staticpython.payload import Payload, PayloadError, matches
+
+# Folders of the standard library that no application needs to run.
+_LEFT_OUT = {"test", "idlelib", "turtledemo", "ensurepip", "site-packages", "__pycache__"}
+
+
+class Bundler:
+    """Collects files; all of them go below python/, as in the installed tree."""
+
+    def __init__(self, target: inputs.Target, cache: Cache, exclude: list[str]) -> None:
+        self.target = target
+        self._cache = cache
+        self._excluded = dict.fromkeys(exclude, 0)
+        self.folders: list[Path] = []
+        self.library = f"python/lib/python{inputs.SERIES}"
+        self._sources: dict[str, list[tuple[str, Path, bytes]]] = {}
+        self._scripts: dict[str, bytes] = {}
+        self._machine = _machine_of(target.program)
+        self.sizes: dict[str, int] = {}
+        stdlib = target.stdlib
+        # By this time the interpreter knows the files of its library.
+        self.payload = Payload(time=int((stdlib / "os.py").stat().st_mtime))
+        for path in self._files(stdlib):
+            name = str(path.relative_to(stdlib))
+            top = name.split("/")[0]
+            if top not in _LEFT_OUT and not top.startswith("config-"):
+                self._add(f"{self.library}/{name}", path, stdlib)
+        self.payload.add_folder(f"{self.library}/lib-dynload")
+        self.payload.add_folder(f"{self.library}/site-packages")
+
+    @staticmethod
+    def _files(folder: Path) -> Iterator[Path]:
+        """Files, links and empty folders, always in the same order; of folders of bytecode nothing."""
+        for at, folders, names in os.walk(folder):
+            folders[:] = sorted(f for f in folders if f != "__pycache__")
+            links = [f for f in folders if Path(at, f).is_symlink()]
+            for name in [*sorted(n for n in names if not n.endswith((".pyc", ".pyo"))), *links]:
+                yield Path(at, name)
+            if not folders and not names and at != str(folder):
+                yield Path(at)
+
+    def _add(self, name: str, path: Path, top: Path) -> None:
+        for pattern in self._excluded:
+            if matches(name, pattern):
+                self._excluded[pattern] += 1
+                return
+        if path.is_symlink():
+            target = os.path.realpath(path)
+            if os.path.commonpath([target, os.path.realpath(top)]) == os.path.realpath(top):
+                self.payload.add_link(name, os.path.relpath(target, os.path.realpath(path.parent)))
+                return
+            # What is elsewhere is copied.
+            if os.path.isdir(target):
+                raise PayloadError(f"{path}: a link to a folder elsewhere, {target}: put the folder itself there")
+        if path.is_dir():
+            self.payload.add_folder(name)
+            return
+        if not path.is_file():
+            raise PayloadError(f"{path}: neither a file nor a folder: a bundle cannot carry it")
+        if ".so" in path.name and _machine_of(path) not in {b"", self._machine}:
+            raise PayloadError(f"{path}: a library for another CPU")
+        is_source = name.endswith(".py") and name.startswith(self.library)
+        content = path.read_bytes() if is_source else path
+        self.payload.add_file(name, content, program=os.access(path, os.X_OK))
+        part = name.removeprefix(f"{self.library}/").split("/")
+        if len(part) == len(name.split("/")):
+            whose = "programs" if name.startswith("python/bin/") else "added"
+        else:
+            whose = part[1] if part[0] == "site-packages" else "standard library"
+        self.sizes[whose] = self.sizes.get(whose, 0) + path.stat().st_size
+        if isinstance(content, bytes):
+            self._sources.setdefault(whose, []).append((name, path, content))
+
+    def _add_code(self) -> None:
+        """Add the code of all modules: nothing is compiled, and little read, when they are imported."""
+        known = modules.Modules() if modules.is_known() else None
+        for package, sources in self._sources.items():
+            kept = Kept(self._cache, package)
+            for name, path, source in sources:
+                self._add_code_of(name, path, source, known, kept)
+            kept.keep()
+        if known:
+            for name, source in self._scripts.items():
+                if code := _compiled(source, Path(name)):
+                    known.add(name, modules.freeze(code), modules.SCRIPT)
+            file = known.file()
+            self.sizes["code"] = len(file)
+            self.payload.add_file(modules.PLACE, file)
+
+    def _add_code_of(self, name: str, path: Path, source: bytes, known: modules.Modules | None, kept: Kept) -> None:
+        module, place = self._module(name)
+        if known and module and self._in_executable(module, place):
+            return
+        if known and module:
+            if frozen := kept.get("frozen", source, lambda: _frozen(source, path)):
+                known.add(module, modules.Frozen(*frozen), place)
+        elif bytecode := kept.get("bytecode", source, lambda: _bytecode(source, path)):
+            folder, _, last = name.rpartition("/")
+            self.payload.add_file(f"{folder}/__pycache__/{last[:-3]}.{sys.implementation.cache_tag}.pyc", bytecode)
+
+    def _module(self, name: str) -> tuple[str, int]:
+        """The module that a file is imported as, and where it is; no name if that is not certain."""
+        base, place = name[len(self.library) + 1 : -3], 0
+        if base.startswith("site-packages/"):
+            base, place = base.partition("/")[2], modules.SITE
+        folder, _, last = base.rpartition("/")
+        start = name[: -len(base) - 3]
+        rivals = [start + base + suffix for suffix in EXTENSION_SUFFIXES]
+        if last == "__init__":
+            base, place = folder, place | modules.PACKAGE
+        else:
+            rivals += [f"{start}{base}/__init__{suffix}" for suffix in [".py", *EXTENSION_SUFFIXES]]
+        parts = base.split("/")
+        if not base or any("." in part for part in parts) or any(rival in self.payload for rival in rivals):
+            return "", 0
+        return ".".join(parts), place
+
+    @staticmethod
+    def _in_executable(module: str, place: int) -> bool:
+        return not place & modules.SITE and _imp.library_find(module) is not None  # type: ignore[attr-defined]
+
+    def add_packages(self, folder: Path) -> None:
+        """Add all that is in a folder as `pip install --target` or a virtual environment makes it."""
+        self.folders.append(folder)
+        for path in self._files(folder):
+            name = str(path.relative_to(folder))
+            place = "python/" if name.startswith("bin/") else f"{self.library}/site-packages/"
+            if place + name in self.payload:
+                raise PayloadError(f"{path}: another folder has a file of this name")
+            self._add(place + name, path, folder)
+
+    def add_data(self, source: Path, place: str) -> None:
+        """Add a file or all that is in a folder, at a place below sys.prefix."""
+        place = f"python/{place.strip('/')}"
+        if source.is_dir():
+            self.payload.add_folder(place)
+            for path in self._files(source):
+                self._add(f"{place}/{path.relative_to(source)}", path, source)
+        else:
+            self._add(place, source, source.parent)
+
+    def add_script(self, script: Path) -> str:
+        """Add a script; return its path below the program."""
+        code = script.read_bytes()
+        try:
+            compile(code, script.name, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            raise PayloadError(f"{script}: {error}") from None
+        return self._add_start(f"python/bin/{script.name}", code)
+
+    def add_start(self, name: str, code: str) -> str:
+        """Add what calls an entry point, as pip makes it for a console script; return its path below the program."""
+        place = f"python/bin/{name}"
+        if place in self.payload:
+            place += ".py"
+        return self._add_start(place, code.encode())
+
+    def _add_start(self, place: str, code: bytes) -> str:
+        self.payload.add_file(place, code)
+        self._scripts[place] = code
+        return place
+
+    def write(self, output: Path, config: list[tuple[str, str]]) -> int:
+        """Write the executable; return the payload's size."""
+        for pattern, count in self._excluded.items():
+            if not count:
+                raise PayloadError(f"--exclude {pattern}: no file's path is like that; STATICPYTHON=list shows all")
+        for key, value in config:
+            if "\0" in value:
+                raise PayloadError(f"{key}: {value!r} has a zero in it")
+        self._add_code()
+        self.payload.config = b"".join(os.fsencode(f"{key}={value}\0") for key, value in config)
+        return self.payload.write(self.target.program, output)
+
+
+def identity_of_code(build_id: bytes) -> str:
+    """What code depends on besides its source: the interpreter that compiles it, and the form that it gets."""
+    digest = hashlib.sha256(build_id + importlib.util.MAGIC_NUMBER + sys.version.encode())
+    for module in (freeze, modules):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _machine_of(path: Path) -> bytes:
+    """Class, byte order and CPU of an ELF file; nothing for other files."""
+    with path.open("rb") as file:
+        head = file.read(20)
+    return head[4:6] + head[18:20] if head[:4] == b"\x7fELF" else b""
+
+
+def _compiled(source: bytes, path: Path) -> types.CodeType | None:
+    """The code of a module; None if it is no Python of this version."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _compiled_before(source, path) or compile(source, path.name, "exec", dont_inherit=True, optimize=0)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def _frozen(source: bytes, path: Path) -> tuple[object, ...] | None:
+    """What Modules takes, or None."""
+    code = _compiled(source, path)
+    return tuple(modules.freeze(code)) if code else None
+
+
+def _bytecode(source: bytes, path: Path) -> bytes | None:
+    """What an import would write, and take without a look at the source; or None."""
+    code = _compiled(source, path)
+    by_hash_unchecked = (1).to_bytes(4, "little")
+    head = importlib.util.MAGIC_NUMBER + by_hash_unchecked + importlib.util.source_hash(source)
+    return head + marshal.dumps(code) if code else None
+
+
+def _compiled_before(source: bytes, path: Path) -> types.CodeType | None:
+    """The code in the module's .pyc, if that was made of this very source, as those of the library are (PEP 552)."""
+    try:
+        data = Path(importlib.util.cache_from_source(path, optimization="")).read_bytes()
+    except OSError:
+        return None
+    by_hash = int.from_bytes(data[4:8], "little") & 1
+    if data[:4] != importlib.util.MAGIC_NUMBER or not by_hash or data[8:16] != importlib.util.source_hash(source):
+        return None
+    code: types.CodeType = marshal.loads(data[16:])
+    return code
