@@ -58,6 +58,11 @@ class Arch:
         "Whether compilers that have the calling convention `preserve_none` have it for this arch.", default=False
     )
     cflags: list[str] = key("Compiler flags that every object of this arch gets, after the CPU's: the ABI.", default=[])
+    glibc_cflags: list[str] = key(
+        "Compiler flags of the C library for an arch whose programs can load libraries built for glibc"
+        " (runtime/musl/glibc); without any, those are refused.",
+        default=[],
+    )
     lto_ldflags: list[str] = key("Linker flags with which link-time optimisation knows the arch's ABI.", default=[])
     configure_answers: dict[str, str] = key(
         "Answers for configure tests that would have to run a program (config.site), where they differ from those of"

@@ -23,10 +23,12 @@
 #define DL_STATIC 1
 
 struct dso;
+struct tls_module;
 
 static void self_init(void);
 static void program_fini(void);
 static int program_stands_for(const char *);
+static int is_of_glibc(const char *);
 static struct symdef next_in_libc(struct dso *, const char *);
 
 /* Where in its file the library just opened begins: one that the program
@@ -50,11 +52,28 @@ static const char *why(void);
 static const char *remedy(const char *);
 static const char *hint(const char *);
 
+/* For libraries built for glibc (glibc.h). What they were given, a load
+ * that fails gives back. */
+static struct given {
+	size_t static_tls, stubs;
+} given;
+/* Where the systems of glibc keep libraries. */
+#define GLIBC_PATH "/lib/" LDSO_ARCH "-linux-gnu:/usr/lib/" LDSO_ARCH \
+	"-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib"
+static struct symdef find_for_caller(void *, const char *, struct symdef);
+static void resolve_later(struct dso *, size_t *, size_t, size_t);
+static size_t resolve_ifunc(size_t);
+static void resolve_ifuncs(void);
+static int take_static_tls(struct dso *);
+static unsigned char *static_tls(void *, const struct tls_module *);
+static int is_code(const struct dso *, const void *);
+
 /* The program's memory has no gaps to give away: malloc may be any. */
 #define __malloc_replaced 0
 
 #include "../../ldso/dynlink.c"
 #include "vfs.h"
+#include "glibc.h"
 
 extern weak hidden const size_t _DYNAMIC[];
 
@@ -103,6 +122,9 @@ static void describe_program(void)
 		tls_offset += ldso.tls.size;
 #endif
 	}
+	given.static_tls = tls_offset;
+	if (libc.loads_glibc) tls_offset += STATIC_TLS_SURPLUS;
+	static_tls_end = tls_offset;
 	tls_align = MAXP2(tls_align, libc.tls_align);
 	tls_cnt = static_tls_cnt = libc.tls_cnt;
 
@@ -126,6 +148,12 @@ static void describe_program(void)
 		*slot = (size_t)&debug;
 		if (ro) mprotect(page, PAGE_SIZE, PROT_READ);
 	}
+}
+
+/* For the interpreter, which finds more names of extensions then. */
+hidden int __loads_glibc(void)
+{
+	return libc.loads_glibc;
 }
 
 static void self_init(void)
@@ -166,6 +194,7 @@ static int program_stands_for(const char *name)
 	};
 	size_t i;
 	if (!strncmp(name, "ld-musl-", 8)) return 1;
+	if (libc.loads_glibc && is_of_glibc(name)) return 1;
 	for (i=0; i<countof(inside); i++)
 		if (!strncmp(name, inside[i].name, strlen(inside[i].name)))
 			return !!find_sym(&ldso, inside[i].witness, 1).sym;
@@ -445,7 +474,7 @@ struct image {
 	size_t nsyms, strsz;
 	char *strings;
 	unsigned write;
-	struct { size_t addr, len; } tables[16];
+	struct { size_t addr, len; } tables[16]; /* as many as keep() is called for */
 	size_t ntables;
 };
 
@@ -535,6 +564,9 @@ static int check_relocs(struct image *m, size_t addr, size_t size, size_t stride
 		if (type == REL_TLSDESC) len = 2*sizeof *rel;
 		if (type == REL_COPY)
 			return refuse("a program, not a library");
+		if (type == REL_IRELATIVE
+		    && (stride < 3 || !segment(m->ph, m->phnum, rel[2], 1, PF_X)))
+			return refuse("bad IFUNC");
 		if (!writable(m, rel[0], len))
 			return refuse("relocation outside of the library's data");
 	}
@@ -565,38 +597,112 @@ bad:
 	return refuse("relocation outside of the library's data");
 }
 
-/* What the library checked last needs of glibc. */
-static char foreign[128];
+/* Symbol versions: chains of structs that lead forward only. Their numbers
+ * have 15 bits, so there are not more of them in a chain. */
+#define MAX_VERSIONS 0x8000
+#define ALIGNED(at) (!((at) % sizeof(Elf64_Word)))
 
-static void find_glibc(const struct image *m, const size_t *v, size_t nsyms, const int16_t *versym)
+/* A chain's next struct; 0 where it would lead back or nowhere. */
+static size_t next_in_chain(size_t at, size_t step, size_t size)
 {
-	const char *lib = 0, *symbol;
-	size_t at = 0, aux, n = 0, left, i;
+	return step < size || !ALIGNED(step) ? 0 : at + step;
+}
+
+static int check_needed_versions(struct image *m, size_t at, size_t n)
+{
+	size_t start = at, end = at, aux, left, all = 0;
 	const Elf64_Verneed *need; /* the same in both classes */
 	const Elf64_Vernaux *a;
 
-	*foreign = 0;
-	for (i=0; v[i]; i+=2) {
-		if (v[i] == DT_VERNEED) at = v[i+1];
-		else if (v[i] == DT_VERNEEDNUM) n = v[i+1];
-		else if (v[i] == DT_NEEDED && !strcmp(m->strings+v[i+1], "libc.so.6"))
-			lib = m->strings+v[i+1];
-	}
-	if (lib) snprintf(foreign, sizeof foreign, "%s", lib);
-	for (n = n<256 ? n : 256; n; n--, at+=need->vn_next) {
+	if (n > MAX_VERSIONS || !ALIGNED(at)) return 0;
+	for (; n; n--) {
 		need = part(m, at, sizeof *need);
-		if (!need || need->vn_file >= m->strsz) return;
+		if (!need || need->vn_file >= m->strsz || !ALIGNED(need->vn_aux)) return 0;
+		if (end < at + sizeof *need) end = at + sizeof *need;
+		for (aux=at+need->vn_aux, left=need->vn_cnt; left; left--) {
+			a = part(m, aux, sizeof *a);
+			if (!a || a->vna_name >= m->strsz || ++all > MAX_VERSIONS) return 0;
+			if (end < aux + sizeof *a) end = aux + sizeof *a;
+			if (left > 1 && !(aux = next_in_chain(aux, a->vna_next, sizeof *a))) return 0;
+		}
+		if (n > 1 && !(at = next_in_chain(at, need->vn_next, sizeof *need))) return 0;
+	}
+	if (!part(m, start, end-start)) return 0;
+	keep(m, start, end-start);
+	return 1;
+}
+
+static int check_own_versions(struct image *m, size_t at, size_t n)
+{
+	size_t start = at, end = at, aux;
+	const Elf64_Verdef *def;
+	const Elf64_Verdaux *a;
+
+	if (n > MAX_VERSIONS || !ALIGNED(at)) return 0;
+	for (; n; n--) {
+		def = part(m, at, sizeof *def);
+		if (!def || !def->vd_cnt || !ALIGNED(def->vd_aux)) return 0;
+		if (end < at + sizeof *def) end = at + sizeof *def;
+		aux = at + def->vd_aux; /* the others are its parents */
+		a = part(m, aux, sizeof *a);
+		if (!a || a->vda_name >= m->strsz) return 0;
+		if (end < aux + sizeof *a) end = aux + sizeof *a;
+		if (n > 1 && !(at = next_in_chain(at, def->vd_next, sizeof *def))) return 0;
+	}
+	if (!part(m, start, end-start)) return 0;
+	keep(m, start, end-start);
+	return 1;
+}
+
+static int check_versions(struct image *m, size_t *v, size_t nsyms)
+{
+	size_t at, n;
+	if (search_vec(v, &at, DT_VERSYM)) {
+		if (!part(m, at, nsyms*sizeof(int16_t))) return 0;
+		keep(m, at, nsyms*sizeof(int16_t));
+	}
+	if (search_vec(v, &at, DT_VERNEED) && search_vec(v, &n, DT_VERNEEDNUM)
+	    && !check_needed_versions(m, at, n)) return 0;
+	if (search_vec(v, &at, DT_VERDEF) && search_vec(v, &n, DT_VERDEFNUM)
+	    && !check_own_versions(m, at, n)) return 0;
+	return 1;
+}
+
+/* What the library checked last needs of glibc. */
+static char foreign[128];
+
+static const Elf64_Vernaux *version_of_glibc(const struct image *m, size_t *v)
+{
+	size_t at, n, aux, left;
+	if (!search_vec(v, &at, DT_VERNEED) || !search_vec(v, &n, DT_VERNEEDNUM)) return 0;
+	for (; n; n--) {
+		const Elf64_Verneed *need = (void *)(m->base + at);
 		/* GCC's own library has versions called GLIBC_2.0, too. */
 		left = strncmp(m->strings+need->vn_file, "libgcc_s", 8) ? need->vn_cnt : 0;
-		for (aux=at+need->vn_aux; left--; aux+=a->vna_next) {
-			a = part(m, aux, sizeof *a);
-			if (!a || a->vna_name >= m->strsz) return;
-			if (!strncmp(m->strings+a->vna_name, "GLIBC_", 6)) goto found;
+		for (aux=at+need->vn_aux; left; left--) {
+			const Elf64_Vernaux *a = (void *)(m->base + aux);
+			if (!strncmp(m->strings+a->vna_name, "GLIBC_", 6)) return a;
+			aux += a->vna_next;
 		}
+		at += need->vn_next;
 	}
-	return;
-found:
-	symbol = "";
+	return 0;
+}
+
+static void find_glibc(const struct image *m, size_t *v, size_t nsyms)
+{
+	const char *lib = 0, *symbol = "";
+	const Elf64_Vernaux *a = version_of_glibc(m, v);
+	const int16_t *versym;
+	size_t at, i;
+
+	for (i=0; v[i]; i+=2)
+		if (v[i] == DT_NEEDED && !strcmp(m->strings+v[i+1], "libc.so.6"))
+			lib = m->strings+v[i+1];
+	*foreign = 0;
+	if (lib) snprintf(foreign, sizeof foreign, "%s", lib);
+	if (!a) return;
+	versym = search_vec(v, &at, DT_VERSYM) ? (void *)(m->base + at) : 0;
 	for (i=1; versym && i<nsyms && !*symbol; i++)
 		if (!m->syms[i].st_shndx && (versym[i]&0x7fff) == a->vna_other)
 			symbol = m->strings + m->syms[i].st_name;
@@ -610,7 +716,6 @@ static int check_image(struct dso *p, unsigned char *base, const Phdr *ph, size_
 	struct image m = { .base = base, .ph = ph, .phnum = phnum, .write = PF_W };
 	const Phdr *seg = segment(ph, phnum, dyn, 2*sizeof(size_t), PF_R);
 	size_t d[DYN_CNT], *v = (void *)(base+dyn), i, n, x;
-	int16_t *versym;
 	size_t max = (seg->p_memsz - (dyn-seg->p_vaddr)) / sizeof *v & -2;
 
 	for (n=0; n<max && v[n]; n+=2);
@@ -625,7 +730,7 @@ static int check_image(struct dso *p, unsigned char *base, const Phdr *ph, size_
 		return refuse("bad string table");
 	keep(&m, d[DT_STRTAB], m.strsz);
 	for (i=0; i<n; i+=2)
-		if ((v[i]==DT_NEEDED || v[i]==DT_RPATH || v[i]==DT_RUNPATH)
+		if ((v[i]==DT_NEEDED || v[i]==DT_SONAME || v[i]==DT_RPATH || v[i]==DT_RUNPATH)
 		    && v[i+1] >= m.strsz)
 			return refuse("bad name in the dynamic section");
 
@@ -650,11 +755,9 @@ static int check_image(struct dso *p, unsigned char *base, const Phdr *ph, size_
 	for (i=0; i<n; i++)
 		if (m.syms[i].st_name >= m.strsz)
 			return refuse("bad symbol name");
-	versym = 0;
-	if (search_vec(v, &x, DT_VERSYM)
-	    && !(versym = part(&m, x, n*sizeof *versym)))
+	if (!check_versions(&m, v, n))
 		return refuse("bad symbol versions");
-	find_glibc(&m, v, n, versym);
+	find_glibc(&m, v, n);
 
 	keep(&m, d[DT_JMPREL], d[DT_PLTRELSZ]);
 	keep(&m, d[DT_REL], d[DT_RELSZ]);
@@ -723,9 +826,14 @@ static int check_origin(struct dso *p)
 	size_t flags = 0;
 	if (search_vec(p->dynv, &flags, DT_FLAGS_1) && (flags & DF_1_PIE))
 		return refuse("a program, not a library");
-	if (*foreign)
+	if (*foreign && !libc.loads_glibc)
 		return refuse("built for glibc (it needs %s), and this program's "
 			"C library is musl; take a build for musl, such as a "
-			"musllinux wheel, or compile it for musl", foreign);
+			"musllinux wheel, or compile it for musl%s", foreign, LOADS_GLIBC
+			? "; STATICPYTHON_GLIBC=1 in the environment loads it"
+			" all the same, on trial" : "");
+	p->glibc = !!*foreign;
+	if (p->glibc && search_vec(p->dynv, &flags, DT_SONAME))
+		p->soname = p->strings + flags;
 	return 1;
 }

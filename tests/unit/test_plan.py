@@ -75,7 +75,8 @@ def test_no_speedups(toolchain: str, plain: bool) -> None:
     bluetooth = {f.relative_to(ROOT).as_posix() for f in (ROOT / "runtime/interpreter/bluetooth").iterdir()}
     carried = {f"runtime/musl/{f}" for f in ("payload.h", "payload.ld", "vfs.c", "vfs.h")}
     main = {"runtime/interpreter/bundle.c", "runtime/interpreter/hacl_config.h", *bluetooth}
-    assert overlay == {f"runtime/musl/{f}" for f in ("hosts.c", "loader.c", "userdb.c")} | carried | main
+    glibc = {f.relative_to(ROOT).as_posix() for f in (ROOT / "runtime/musl/glibc").iterdir()}
+    assert overlay == {f"runtime/musl/{f}" for f in ("hosts.c", "loader.c", "userdb.c")} | carried | glibc | main
 
 
 def test_no_speedups_has_no_fast_malloc() -> None:

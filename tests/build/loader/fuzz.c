@@ -60,7 +60,7 @@ static void find_parts(void)
 	for (; d->d_tag != DT_NULL; d++) switch (d->d_tag) {
 	case DT_HASH: case DT_GNU_HASH: case DT_SYMTAB: case DT_REL:
 	case DT_RELA: case DT_JMPREL: case 36 /* DT_RELR */: case DT_INIT_ARRAY:
-	case DT_VERSYM: case DT_VERNEED:
+	case DT_VERSYM: case DT_VERNEED: case 0x6ffffffc /* DT_VERDEF */:
 		for (int i = 0; i < eh->e_phnum; i++)
 			if (ph[i].p_type == PT_LOAD && d->d_un.d_ptr - ph[i].p_vaddr < ph[i].p_filesz)
 				add_part(d->d_un.d_ptr - ph[i].p_vaddr + ph[i].p_offset, 96);
@@ -103,13 +103,11 @@ static size_t damage(void)
 static struct { uintptr_t start, end; } disarmed[64];
 static int ndisarmed;
 
-/* The loader calls this before and after its work; after it come the
- * constructors. */
+/* The loader calls this before its work, before the resolvers of IFUNCs and
+ * after its work, where the constructors come. */
 void _dl_debug_state(void)
 {
-	extern struct r_debug *_dl_debug_addr;
 	char line[512];
-	if (_dl_debug_addr->r_state != RT_CONSISTENT) return;
 	FILE *f = fopen("/proc/self/maps", "r");
 	while (f && fgets(line, sizeof line, f)) {
 		unsigned long start, end;

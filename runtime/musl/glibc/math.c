@@ -1,0 +1,52 @@
+/* math.h: functions that musl has as macros only, or not at all. */
+#define _GNU_SOURCE
+#include <math.h>
+#include <stdint.h>
+#include "libc.h"
+#include "table.h"
+#if LOADS_GLIBC
+
+/* An infinity's sign is told (isinf(3)). */
+#define CLASSES(suffix, type) \
+int G(isnan##suffix)(type x) { return x != x; } \
+int G(isinf##suffix)(type x) { return !isinf(x) ? 0 : x > 0 ? 1 : -1; } \
+int G(__isnormal##suffix)(type x) { return isnormal(x); }
+CLASSES(, double)
+CLASSES(f, float)
+CLASSES(l, long double)
+int G(finitel)(long double x) { return isfinite(x); }
+
+/* A NaN whose fraction's first bit is 0 (IEEE 754-2008, 6.2.1). */
+int G(__issignaling)(double x)
+{
+	union { double f; uint64_t i; } u = { x };
+	return x != x && !(u.i>>51 & 1);
+}
+
+int G(__issignalingf)(float x)
+{
+	union { float f; uint32_t i; } u = { x };
+	return x != x && !(u.i>>22 & 1);
+}
+
+#if LDBL_MANT_DIG == 64
+int G(__issignalingl)(long double x)
+{
+	union { long double f; uint64_t i; } u = { x };
+	return x != x && !(u.i>>62 & 1);
+}
+#endif
+
+/* TS 18661-1: to the nearest, ties to even, whatever the rounding mode is. */
+double G(roundeven)(double x)
+{
+	double r = round(x); /* ties away from zero */
+	return fabs(x - trunc(x)) == 0.5 && fmod(r, 2) ? r - copysign(1, x) : r;
+}
+
+float G(roundevenf)(float x)
+{
+	float r = roundf(x);
+	return fabsf(x - truncf(x)) == 0.5f && fmodf(r, 2) ? r - copysignf(1, x) : r;
+}
+#endif

@@ -1,0 +1,400 @@
+"""Libraries built for glibc, loaded into static programs (docs/loader.md): the same files under the host's glibc.
+
+Their sources are in ``glibc/``. What a check prints under glibc is right: nothing else is written down here.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.build.conftest import BuiltTarget, clean_environment, network_environment, visible_symbols
+
+SOURCES = Path(__file__).with_name("glibc")
+TABLE = Path(__file__).parents[2] / "runtime/musl/glibc"
+
+CHECKS = [
+    name
+    for source in sorted(SOURCES.glob("*.cc"))
+    for name in re.findall(r"^CHECK\((\w+)\)", source.read_text(encoding="utf-8"), re.MULTILINE)
+]
+
+SWITCH = "STATICPYTHON_GLIBC"
+DRIVERS = ("driver", "tls")
+
+
+@dataclass(frozen=True)
+class Built:
+    """Libraries that the host's compiler made for glibc; drivers for them, of the host's kind and of the target's."""
+
+    target: BuiltTarget
+    folder: Path
+
+    def library(self, source: str, name: str, *flags: str) -> Path:
+        output = self.folder / name
+        compiler = "g++" if source.endswith(".cc") else "gcc"
+        compile_it([compiler, "-O1", "-fPIC", "-shared", str(SOURCES / source), "-o", str(output), *flags])
+        return output
+
+    def here(self, driver: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a driver of the host's kind."""
+        return run([str(self.folder / "host" / driver), *map(str, arguments)], {})
+
+    def static(self, driver: str, *arguments: str | Path, on: str = "1") -> subprocess.CompletedProcess[str]:
+        """Run a driver of the target's kind."""
+        return run([str(self.folder / "static" / driver), *map(str, arguments)], {SWITCH: on})
+
+    def refusal(self, library: Path, on: str = "1") -> str:
+        done = self.static("driver", library, on=on)
+        assert done.returncode == 3, (done.returncode, done.stdout, done.stderr)
+        return done.stdout
+
+
+def run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if k != SWITCH} | variables
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300, env=env)
+
+
+def compile_it(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def built(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    if not target.plan["arch"]["glibc_cflags"]:
+        pytest.skip("this arch refuses libraries built for glibc")
+    if target.emulator or platform.libc_ver()[0] != "glibc" or not (shutil.which("gcc") and shutil.which("g++")):
+        pytest.skip("needs a host of the target's arch with glibc, gcc and g++")
+    built = Built(target, tmp_path_factory.mktemp("glibc"))
+    for kind, command in (("host", ["gcc", "-pthread"]), ("static", [str(target.cc), "-Wl,--export-dynamic"])):
+        (built.folder / kind).mkdir()
+        for name in DRIVERS:
+            compile_it([*command, "-O1", str(SOURCES / f"{name}.c"), "-o", str(built.folder / kind / name), "-ldl"])
+    built.library("libtls.c", "libtls.so")
+    script = built.folder / "versions"
+    script.write_text("LEAST_1 { versioned; };\nLEAST_2 { *; };\n", encoding="utf-8")
+    built.library("libifunc.c", "libifunc.so", f"-Wl,--version-script={script}", "-Wl,-soname,libifunc.so")
+    return built
+
+
+@pytest.fixture(scope="module")
+def checks(built: Built) -> Path:
+    sources = [str(path) for path in sorted(SOURCES.glob("*.cc"))]
+    flags = ["-std=c++17", "-O1", "-fPIC", "-shared", "-w", "-pthread"]
+    compile_it(["g++", *flags, *sources, "-o", str(built.folder / "checks.so")])
+    return built.folder / "checks.so"
+
+
+def test_all_checks_are_run(built: Built, checks: Path) -> None:
+    listed = built.here("driver", checks).stdout.split()
+    assert sorted(listed) == sorted(CHECKS)
+    assert len(listed) >= 55
+    assert built.static("driver", checks).stdout.split() == listed
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_prints_what_it_prints_under_glibc(built: Built, checks: Path, check: str) -> None:
+    # They say the program's name: the same in both cases.
+    os.chdir(built.folder)
+    host, static = built.here("driver", checks, check), built.static("driver", checks, check)
+    assert (host.returncode, host.stderr) == (0, "")
+    folder = re.compile(rf"{re.escape(str(built.folder))}/(host|static)/")
+    assert host.stdout
+    assert folder.sub("", static.stdout) == folder.sub("", host.stdout), static.stderr
+    assert static.returncode == 0
+
+
+@pytest.mark.parametrize("on", ["", "0", "yes"])
+def test_is_off_unless_asked_for(built: Built, checks: Path, on: str) -> None:
+    message = built.refusal(checks, on)
+    assert "built for glibc (it needs libc.so.6" in message
+    assert f"{SWITCH}=1" in message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a program set-user-ID for another")
+def test_is_off_when_set_user_id(built: Built) -> None:
+    folder = Path("/var/tmp") / f"glibc-test-{os.getpid()}"  # another user must reach it
+    folder.mkdir(mode=0o755)
+    try:
+        driver = shutil.copy(built.folder / "static/driver", folder)
+        library = shutil.copy(built.library("libmissing.c", "libfunction.so"), folder)
+        command = [str(driver), str(library)]
+
+        def as_nobody() -> str:
+            return subprocess.run(
+                command, env={SWITCH: "1"}, user=65534, capture_output=True, text=True, cwd="/"
+            ).stdout
+
+        Path(driver).chmod(0o755)
+        assert "built for glibc" not in as_nobody()
+        Path(driver).chmod(0o4755)
+        assert "built for glibc" in as_nobody()
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_initial_exec_tls_in_threads_old_and_new(built: Built) -> None:
+    copies = [shutil.copy(built.folder / "libtls.so", built.folder / f"libtls{n}.so") for n in range(5)]
+    host, static = built.here("tls", *copies), built.static("tls", *copies)
+    assert host.stdout.split() == ["4202", "4203", "4204", "4205", "4201", "42"]
+    assert (static.stdout, static.returncode) == (host.stdout, 0)
+
+
+def test_initial_exec_tls_runs_out(built: Built) -> None:
+    """What there is no room for is refused, and what a failed load had taken is given back."""
+    copies = [shutil.copy(built.folder / "libtls.so", built.folder / f"libtls{n}.so") for n in range(50)]
+    done = built.static("tls", *copies)
+    assert done.returncode == 1
+    assert "initial-exec TLS" in done.stdout
+    assert "built for glibc" not in done.stdout
+
+
+def call(built: Built, library: Path, function: str) -> tuple[int, int, str]:
+    """Call a function of a library that returns an int, with either driver; that is what it becomes a check for."""
+    source = built.folder / f"call-{function}.c"
+    source.write_text(
+        f"int {function}(void);\n#include <stdio.h>\n"
+        f'static void run(void) {{ printf("%d\\n", {function}()); }}\n'
+        "struct check { const char *name; void (*run)(void); struct check *next; };\n"
+        'static struct check check = { "call", run, 0 };\nstruct check *checks = &check;\n',
+        encoding="utf-8",
+    )
+    caller = built.library(str(source), f"libcall-{library.name}-{function}.so", str(library), "-Wl,-rpath,$ORIGIN")
+    host, static = built.here("driver", caller, "call"), built.static("driver", caller, "call")
+    assert host.returncode == 0, host.stdout + host.stderr
+    assert static.returncode == 0, static.stdout + static.stderr
+    return int(host.stdout), int(static.stdout), static.stderr
+
+
+def test_ifuncs(built: Built) -> None:
+    assert call(built, built.folder / "libifunc.so", "ifuncs") == (2222, 2222, "")
+    assert call(built, built.folder / "libifunc.so", "tls") == (5, 5, "")
+
+
+def test_symbol_versions_of_other_libraries(built: Built) -> None:
+    user = built.library(
+        "libuser.c", "libuser.so", str(built.folder / "libifunc.so"), "-Wl,-rpath,$ORIGIN", "-Wl,-soname,libuser.so"
+    )
+    assert call(built, user, "all") == (122222, 122222, "")
+    assert call(built, user, "far_away") == (2, 2, "")
+
+
+def test_missing_function_says_its_name_when_called(built: Built) -> None:
+    library = built.library("libmissing.c", "libmissing.so", "-Wl,-soname,libmissing.so")
+    assert call(built, library, "get") == (1, 1, "")
+    done = built.static("driver", built.folder / "libcall-libmissing.so-get.so", "call")
+    assert done.returncode == 0
+    source = built.folder / "aborts.c"
+    source.write_text(
+        "struct check { const char *name; void (*run)(void); struct check *next; };\nvoid call(void);\n"
+        'static struct check check = { "call", call, 0 };\nstruct check *checks = &check;\n',
+        encoding="utf-8",
+    )
+    caller = built.library(str(source), "libaborts.so", str(library), "-Wl,-rpath,$ORIGIN")
+    done = built.static("driver", caller, "call")
+    assert done.returncode == -6
+    assert "libmissing.so called argp_parse, a function of glibc that this program does not have" in done.stderr
+
+
+def test_missing_data_is_refused(built: Built) -> None:
+    library = built.library("libmissing.c", "libdata.so", "-DDATA")
+    assert "_nl_msg_cat_cntr_that_is_not: symbol not found" in built.refusal(library)
+
+
+def test_aliases_are_of_what_there_is(target: BuiltTarget) -> None:
+    """Each alias is of a name that the program has, and is itself one that it has not: else it would never be asked."""
+    if not target.plan["arch"]["glibc_cflags"]:
+        pytest.skip("this arch refuses libraries built for glibc")
+    text = (TABLE / "aliases.h").read_text(encoding="utf-8")
+    pairs = re.findall(r"^ALIAS\((\w+), (\w+)\)$", text, re.MULTILINE)
+    for name in re.findall(r"FINITE\((\w+)\)", text.split("#define FINITE")[1].split("\n", 1)[1]):
+        pairs += [(f"__{name}{suffix}_finite", name + suffix) for suffix in ("", "f", "l")]
+    assert len(pairs) > 200
+    names = [name for name, _ in pairs]
+    assert len(set(names)) == len(names)
+    visible = visible_symbols(target.binary)
+    assert [same for _, same in pairs if same not in visible and f"__glibc_{same}" not in visible] == []
+    assert [name for name in names if name in visible or f"__glibc_{name}" in visible] == []
+
+
+@pytest.mark.parametrize("library", ["libifunc.so", "libuser.so"])
+def test_damaged_libraries_never_crash_the_loader(built: Built, library: str) -> None:
+    if library == "libuser.so":
+        built.library("libuser.c", library, str(built.folder / "libifunc.so"), "-Wl,-rpath,$ORIGIN")
+    fuzz = built.folder / "static/fuzz"
+    source = SOURCES.with_name("loader") / "fuzz.c"
+    compile_it([str(built.target.cc), "-O1", "-Wl,--export-dynamic", str(source), "-o", str(fuzz)])
+    count = 2000
+    done = built.static("fuzz", built.folder / library, built.folder / f"damaged-{library}", str(count), "1")
+    assert done.returncode == 0, done.stdout[-2000:]
+    words = done.stdout.splitlines()[-1].split()
+    loaded, refused, bad = int(words[1]), int(words[3]), int(words[5])
+    assert (loaded + refused, bad) == (count, 0)
+    # Neither is rare; were one to be, the damage would no longer reach what it is meant for.
+    assert min(loaded, refused) > count // 5
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A project of PyPI without musllinux wheels, what else it is used with, and a program that prints results."""
+
+    program: str
+    with_others: tuple[str, ...] = ()
+
+
+WHEELS = {
+    "lz4": Wheel(
+        """
+import hashlib, lz4.frame, lz4.block
+text = bytes(range(256)) * 1000 + b"end"
+for level in (0, 3, 9):
+    packed = lz4.frame.compress(text, compression_level=level)
+    print(level, hashlib.sha256(packed).hexdigest(), lz4.frame.decompress(packed) == text)
+print(lz4.block.decompress(lz4.block.compress(text)) == text, lz4.library_version_string())
+try:
+    lz4.frame.decompress(b"no frame")
+except RuntimeError as e:
+    print(e)
+"""
+    ),
+    "pymongo": Wheel(
+        """
+import bson, datetime, pymongo
+assert bson.has_c()
+document = {"a": 1, "b": [1.5, None, True, "text"], "t": datetime.datetime(2024, 2, 29), "id": bson.ObjectId("0" * 24)}
+packed = bson.encode(document)
+print(packed.hex(), bson.decode(packed) == document, pymongo.version)
+try:
+    bson.decode(packed[:-3])
+except bson.errors.InvalidBSON as e:
+    print(e)
+""",
+        ("dnspython",),
+    ),
+    "scikit-learn": Wheel(
+        """
+import threading, sklearn
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs, make_classification
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.svm import SVC
+print(sklearn.__version__)
+x, y = make_classification(500, 20, random_state=1)
+def forest(seed, scores):
+    scores[seed] = RandomForestClassifier(30, random_state=seed, n_jobs=2).fit(x, y).score(x[::2], y[::2])
+scores = {}
+threads = [threading.Thread(target=forest, args=(n, scores)) for n in range(3)]
+[t.start() for t in threads]; [t.join() for t in threads]
+print(sorted(scores.items()))
+print(HistGradientBoostingClassifier(random_state=1, max_iter=20).fit(x, y).score(x, y))
+print(SVC().fit(x, y).support_[:20].tolist())
+blobs, _ = make_blobs(300, centers=4, random_state=3)
+print(round(KMeans(4, n_init=3, random_state=1).fit(blobs).inertia_, 6))
+""",
+        ("numpy", "scipy", "joblib", "cloudpickle", "threadpoolctl", "narwhals"),
+    ),
+    "onnxruntime": Wheel(
+        """
+import struct, numpy, onnxruntime
+# The model y = 2 * x + 1 in protobuf: fields of one length byte, numbers of one byte.
+def field(number, content):
+    content = content.encode() if isinstance(content, str) else content
+    return bytes([number << 3 | 2, len(content)]) + content
+def number(at, value):
+    return bytes([at << 3, value])
+def node(op, inputs, output):
+    return field(1, b"".join(field(1, i) for i in inputs) + field(2, output) + field(4, op))
+def constant(name, value):
+    return field(5, number(1, 1) + number(2, 1) + field(8, name) + field(9, struct.pack("<f", value)))
+def value(at, name):
+    shape = field(2, field(1, number(1, 4)))
+    return field(at, field(1, name) + field(2, field(1, number(1, 1) + shape)))
+graph = node("Mul", ["x", "two"], "m") + node("Add", ["m", "one"], "y") + field(2, "g")
+graph += constant("two", 2.0) + constant("one", 1.0) + value(11, "x") + value(12, "y")
+model = number(1, 8) + field(7, graph) + field(8, number(2, 13))
+session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+print(onnxruntime.__version__, session.run(None, {"x": numpy.arange(4, dtype=numpy.float32)}))
+try:
+    onnxruntime.InferenceSession(b"no model")
+except Exception as e:
+    print(type(e).__name__)
+""",
+        ("numpy",),
+    ),
+    "opencv-python-headless": Wheel(
+        """
+import cv2, numpy as np
+image = np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3)
+print(cv2.GaussianBlur(image, (5, 5), 1.5).sum(), cv2.Canny(image, 50, 150).sum())
+ok, png = cv2.imencode(".png", image)
+print(ok, (cv2.imdecode(png, 1) == image).all(), cv2.resize(image, (17, 9), interpolation=cv2.INTER_CUBIC).sum())
+corners = cv2.goodFeaturesToTrack(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), 10, 0.1, 3)
+print(None if corners is None else corners.reshape(-1).tolist())
+try:
+    cv2.resize(image, (0, 0))
+except cv2.error as e:
+    print(e.code)
+""",
+        ("numpy",),
+    ),
+}
+
+
+@functools.cache
+def interpreter_on_glibc(series: str) -> str | None:
+    """A CPython of the series on the host's glibc that has pip, for the same program."""
+    found = shutil.which(f"python{series}")
+    question = "import pip, platform, sys; print(platform.libc_ver()[0], '%d.%d' % sys.version_info[:2])"
+    answer = found and subprocess.run([found, "-c", question], capture_output=True, text=True).stdout
+    return found if answer == f"glibc {series}\n" else None
+
+
+def install(python: str | Path, folder: Path, projects: list[str], *platforms: str) -> None:
+    options = [f"--platform={p}" for p in platforms]
+    command = [str(python), "-m", "pip", "-q", "--disable-pip-version-check", "install", "--no-deps"]
+    command += ["--only-binary", ":all:", *options, "--target", str(folder), *projects]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=network_environment())
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("project", WHEELS)
+def test_manylinux_wheel(target: BuiltTarget, tmp_path: Path, project: str) -> None:
+    """A manylinux wheel beside musllinux ones gives the results that CPython on glibc gives with the same release."""
+    if not target.plan["arch"]["glibc_cflags"] or target.emulator:
+        pytest.skip("this arch refuses libraries built for glibc, or is run by an emulator")
+    arch, wheel = target.plan["arch"]["wheel_arch"], WHEELS[project]
+    manylinux = [f"manylinux_2_28_{arch}", f"manylinux_2_27_{arch}", f"manylinux2014_{arch}"]
+    folder, control = tmp_path / "mixed", tmp_path / "glibc"
+    install(target.binary, folder, [project], *manylinux)
+    if wheel.with_others:
+        install(target.binary, folder, list(wheel.with_others))
+    env = clean_environment(PYTHONPATH=str(folder), **{SWITCH: "1"})
+    result = target.run("-c", wheel.program, env=env)
+    assert result
+    refused = subprocess.run(
+        [str(target.binary), "-c", wheel.program],
+        capture_output=True,
+        text=True,
+        env=clean_environment(PYTHONPATH=str(folder)),
+    )
+    assert refused.returncode == 1
+    python = interpreter_on_glibc(target.plan["series"])
+    if python is None:
+        pytest.skip("it computes; there is no CPython of this series on glibc to compare with")
+    (meta,) = folder.glob(f"{project.replace('-', '_')}-*.dist-info")
+    version = meta.name.removesuffix(".dist-info").split("-")[1]
+    install(python, control, [f"{project}=={version}", *wheel.with_others])
+    shown = subprocess.run(
+        [python, "-c", wheel.program], capture_output=True, text=True, env=clean_environment(PYTHONPATH=str(control))
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert result == shown.stdout.strip()
