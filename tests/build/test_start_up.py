@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import re
 import shutil
+import signal
 import subprocess
 import textwrap
 from pathlib import Path
@@ -68,6 +69,12 @@ print("well")
 """
 
 
+def as_in_the_foreground() -> None:
+    """A shell lets what it starts in the background ignore these, and the tests may be there."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.usefixtures("programs")
 @pytest.mark.parametrize("when", ["now", "later"])
 def test_signals_that_are_asked_late(target: BuiltTarget, when: str) -> None:
@@ -76,13 +83,13 @@ def test_signals_that_are_asked_late(target: BuiltTarget, when: str) -> None:
     ignore = "trap '' HUP USR1 USR2 TERM SEGV; exec \"$@\""
     run = subprocess.run(
         ["/bin/sh", "-c", ignore, "sh", *python, "-c", SIGNALS, when],
-        capture_output=True, text=True, env=clean_environment(), timeout=60,
+        capture_output=True, text=True, env=clean_environment(), timeout=60, preexec_fn=as_in_the_foreground,
     )  # fmt: skip
     assert (run.stdout, run.returncode) == ("True\nwell\n", 0), run.stderr
 
 
 def test_signals_that_were_taken_before(target: BuiltTarget) -> None:
-    code = "import signal; print(signal.getsignal(signal.SIGSEGV), int(signal.getsignal(signal.SIGQUIT)))"
+    code = "import signal; print(signal.getsignal(signal.SIGSEGV), int(signal.getsignal(signal.SIGUSR1)))"
     assert target.run("-X", "faulthandler", "-c", code) == "None 0"
 
 
@@ -101,7 +108,8 @@ def test_system_calls_of_a_bundle(target: BuiltTarget, tmp_path: Path) -> None:
     (tmp_path / "hello.py").write_text("print('hello')\n")
     target.run("-m", "_staticpython", "bundle", tmp_path / "hello.py", "-o", tmp_path / "hello")
     calls = system_calls(target, tmp_path / "log", tmp_path / "hello")
-    assert calls.total() <= 60, textwrap.fill(str(calls))
+    for_huge_page = 6 if calls["mremap"] else 0  # for the program's data, in a build with a profile (docs/design.md)
+    assert calls.total() <= 60 + for_huge_page, textwrap.fill(str(calls))
 
 
 def test_system_calls_of_a_python(target: BuiltTarget, tmp_path: Path) -> None:
