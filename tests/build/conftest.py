@@ -5,8 +5,10 @@ Without --target every target built in build/ is tested; when there is none, all
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import platform
 import random
 import shutil
 import subprocess
@@ -19,7 +21,10 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
+from bench.baselines import BenchError, Wanted, debian
+from bench.facts import load_bench
 from staticpython.config import ROOT, load_facts
+from staticpython.errors import StaticPythonError
 from staticpython.stdlib_tests import starts_programs
 from staticpython.verify import emulator_of
 
@@ -175,6 +180,24 @@ def seed(request: pytest.FixtureRequest) -> int:
     seed = request.config.getoption("--seed") or random.randrange(1, 1 << 31)
     print(f"random input of --seed {seed}")
     return int(seed)
+
+
+@pytest.fixture(scope="session")
+def cpython_on_glibc(target: BuiltTarget) -> Path:
+    """Debian's CPython of the series, with its own glibc, which `make bench` compares with, too."""
+    if target.emulator or target.arch != platform.machine():
+        pytest.skip("CPython on glibc is run for this machine only, and compared with a native target")
+    facts, wanted = load_bench().baselines, Wanted(target.plan["series"], target.arch)
+    if wanted.series not in facts.debian or wanted.arch not in facts.debian[wanted.series].arches:
+        pytest.skip(f"no packages of Debian's are named for {wanted} (bench/bench.yml)")
+    work = ROOT / "build/bench"
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / "lock").open("w") as lock:  # tests run at the same time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            return debian(facts, wanted, work)
+        except (BenchError, StaticPythonError) as error:
+            pytest.skip(f"Debian's packages cannot be had: {error}")
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -16,10 +15,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench.baselines import BenchError, Wanted, debian
-from bench.facts import load_bench
-from staticpython.config import ROOT
-from staticpython.errors import StaticPythonError
 from tests.build.conftest import BuiltTarget
 
 # The list is that of a build with all modules.
@@ -63,18 +58,9 @@ def answers(python: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def both(target: BuiltTarget) -> tuple[dict[str, str], dict[str, str]]:
+def both(target: BuiltTarget, cpython_on_glibc: Path) -> tuple[dict[str, str], dict[str, str]]:
     """The answers of CPython on glibc, and ours."""
-    if target.emulator or target.arch != platform.machine():
-        pytest.skip("CPython on glibc is run for this machine only, and compared with a native target")
-    facts = load_bench().baselines
-    wanted = Wanted(target.plan["series"], target.arch)
-    if wanted.series not in facts.debian or wanted.arch not in facts.debian[wanted.series].arches:
-        pytest.skip(f"no packages of Debian's are named for {wanted} (bench/bench.yml)")
-    try:
-        theirs = answers(debian(facts, wanted, ROOT / "build/bench"))
-    except (BenchError, StaticPythonError) as error:
-        pytest.skip(f"Debian's packages cannot be had: {error}")
+    theirs = answers(cpython_on_glibc)
     ours = answers(target.binary)
     assert len(ours) > 5000 and len(theirs) > 5000
     return theirs, ours

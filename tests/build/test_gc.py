@@ -1,7 +1,6 @@
 """The garbage collector: the same answers, finalizers and callbacks as stock CPython, whatever start-up made.
 
-`test_random_programs` compares with a CPython of the same series of this machine: STOCK_PYTHON names it, or it is found
-in the PATH.
+`test_random_programs` compares with Debian's CPython of the same series.
 GC_SEED repeats a run, GC_PROGRAMS says how many programs.
 """
 
@@ -95,22 +94,6 @@ def random_program(rng: random.Random) -> str:
     return "\n".join(lines)
 
 
-def stock(series: str) -> str:
-    """CPython of a series, of this machine, on glibc."""
-    for name in (os.environ.get("STOCK_PYTHON", ""), f"python{series}"):
-        path = shutil.which(name) if name else None
-        asked = (
-            subprocess.run(
-                [path, "-c", "import sys; print(*sys.version_info[:2], sep='.')"], capture_output=True, text=True
-            )
-            if path
-            else None
-        )
-        if path and asked and asked.stdout.strip() == series:
-            return path
-    pytest.skip(f"no stock python{series} here: set STOCK_PYTHON, to Debian's that `make bench` unpacks, for one")
-
-
 def outcome(command: list[str], program: Path) -> str:
     done = subprocess.run(
         [*command, "-s", str(program)], capture_output=True, text=True, env=clean_environment(), timeout=120
@@ -127,17 +110,14 @@ def outcome(command: list[str], program: Path) -> str:
     return f"{done.returncode} {[sorted(g) for g in groups]} {done.stderr[-300:]}"
 
 
-def test_random_programs(target: BuiltTarget, tmp_path: Path) -> None:
-    if target.emulator:
-        pytest.skip("what is compared is the same code for every CPU; stock CPython is this machine's")
-    other = [stock(target.plan["series"])]
+def test_random_programs(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: Path) -> None:
     seed = int(os.environ.get("GC_SEED", random.randrange(2**32)))
     print(f"GC_SEED={seed}")
     for number in range(int(os.environ.get("GC_PROGRAMS", "60"))):
         text = random_program(random.Random(f"{seed} {number}"))
         program = tmp_path / "program.py"
         program.write_text(text)
-        ours, theirs = outcome([str(target.binary)], program), outcome(other, program)
+        ours, theirs = outcome([str(target.binary)], program), outcome([str(cpython_on_glibc)], program)
         assert ours == theirs, f"GC_SEED={seed}, program {number}:\n{text[len(HEAD) :]}"
 
 
