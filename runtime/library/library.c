@@ -143,11 +143,15 @@ compare_with_carried(const void *name, const void *module)
     return order != 0 ? order : ((const char *)name)[m->name_size] != 0;
 }
 
-/* What has that name behind a prefix, and is a script or a module. */
+/* A module by its name, or a script by its path. */
 static const struct _carried_module *
-find_carried(PyObject *fullname, const char *prefix, int is_script)
+find_carried(PyObject *fullname, int is_script)
 {
+    if (carried.state == NOT_LOOKED_FOR) {
+        carried.state = look_for_carried();
+    }
     const char *name = carried.state == THERE ? name_for_library(fullname) : NULL;
+    const char *prefix = is_script ? carried.folder : "";
     if (name == NULL || strncmp(name, prefix, strlen(prefix)) != 0) {
         return NULL;
     }
@@ -155,25 +159,6 @@ find_carried(PyObject *fullname, const char *prefix, int is_script)
         name + strlen(prefix), carried.modules, carried.head->modules,
         sizeof(*carried.modules), compare_with_carried);
     return found != NULL && !(found->place & CARRIED_SCRIPT) == !is_script ? found : NULL;
-}
-
-static const struct _carried_module *
-find_in_carried(PyObject *fullname)
-{
-    if (carried.state == NOT_LOOKED_FOR) {
-        carried.state = look_for_carried();
-    }
-    return find_carried(fullname, "", 0);
-}
-
-/* A script, by its path. */
-static const struct _carried_module *
-find_script(PyObject *path)
-{
-    if (carried.state == NOT_LOOKED_FOR) {
-        carried.state = look_for_carried();
-    }
-    return find_carried(path, carried.folder, 1);
 }
 
 static PyObject *
@@ -193,14 +178,14 @@ read_carried_code(const struct _carried_module *found, PyObject *path)
 int
 _PyImport_IsCarriedScript(PyObject *path)
 {
-    return find_script(path) != NULL;
+    return find_carried(path, 1) != NULL;
 }
 
 /* Its code, or NULL with an exception. */
 PyObject *
 _PyImport_CarriedScript(PyObject *path)
 {
-    const struct _carried_module *found = find_script(path);
+    const struct _carried_module *found = find_carried(path, 1);
     return found == NULL ? library_is_damaged() : read_carried_code(found, path);
 }
 
@@ -251,7 +236,7 @@ library_find(PyObject *Py_UNUSED(module), PyObject *fullname)
     if (found != NULL) {
         return PyLong_FromLong(found->is_package);
     }
-    const struct _carried_module *other = find_in_carried(fullname);
+    const struct _carried_module *other = find_carried(fullname, 0);
     if (other != NULL) {
         return PyLong_FromLong(other->place & (CARRIED_PACKAGE | CARRIED_SITE));
     }
@@ -270,7 +255,7 @@ library_check(PyObject *Py_UNUSED(module), PyObject *args)
     }
     const struct _library_module *found = find_in_library(fullname);
     if (found == NULL) {
-        return PyBool_FromLong(find_in_carried(fullname) != NULL);
+        return PyBool_FromLong(find_carried(fullname, 0) != NULL);
     }
     int same = is_unchanged(found, path);
     _PyLibrary.unchanged[found - _PyLibrary.modules] = same;
@@ -299,7 +284,7 @@ library_code(PyObject *Py_UNUSED(module), PyObject *args)
     PyInterpreterState *interp = _PyInterpreterState_GET();
     const struct _library_module *found = find_in_library(fullname);
     if (found == NULL) {
-        const struct _carried_module *other = find_in_carried(fullname);
+        const struct _carried_module *other = find_carried(fullname, 0);
         if (other != NULL) {
             interp->gc.generations[0].count = 0;    /* see below */
             return read_carried_code(other, path);
