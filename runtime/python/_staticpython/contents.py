@@ -80,14 +80,17 @@ class Bundler:
         is_source = name.endswith(".py") and name.startswith(self.library)
         content = path.read_bytes() if is_source else path
         self.payload.add_file(name, content, program=os.access(path, os.X_OK))
-        part = name.removeprefix(f"{self.library}/").split("/")
-        if len(part) == len(name.split("/")):
-            whose = "programs" if name.startswith("python/bin/") else "added"
-        else:
-            whose = part[1] if part[0] == "site-packages" else "standard library"
+        whose = self._whose(name)
         self.sizes[whose] = self.sizes.get(whose, 0) + path.stat().st_size
         if isinstance(content, bytes):
             self._sources.setdefault(whose, []).append((name, path, content))
+
+    def _whose(self, name: str) -> str:
+        """What a file is a part of, for the report and the cache."""
+        if not name.startswith(f"{self.library}/"):
+            return "programs" if name.startswith("python/bin/") else "added"
+        top, *rest = name.removeprefix(f"{self.library}/").split("/")
+        return rest[0] if top == "site-packages" else "standard library"
 
     def _add_code(self) -> None:
         """Add the code of all modules: nothing is compiled, and little read, when they are imported."""
