@@ -348,12 +348,10 @@ except cv2.error as e:
 }
 
 
-def install(python: str | Path, folder: Path, projects: list[str], *platforms: str) -> None:
-    options = [f"--platform={p}" for p in platforms]
-    command = [str(python), "-m", "pip", "-q", "--disable-pip-version-check", "install", "--no-deps"]
-    command += ["--only-binary", ":all:", *options, "--target", str(folder), *projects]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=network_environment())
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+def install(target: BuiltTarget, folder: Path, projects: list[str], *platforms: str) -> None:
+    options = ["-m", "pip", "-q", "--disable-pip-version-check", "install", "--no-deps", "--only-binary", ":all:"]
+    options += [f"--platform={p}" for p in platforms]
+    target.run(*options, "--target", folder, *projects, env=network_environment())
 
 
 @pytest.mark.parametrize("project", WHEELS)
@@ -364,9 +362,9 @@ def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: 
     arch, wheel = target.plan["arch"]["wheel_arch"], WHEELS[project]
     manylinux = [f"manylinux_2_28_{arch}", f"manylinux_2_27_{arch}", f"manylinux2014_{arch}"]
     folder, control = tmp_path / "mixed", tmp_path / "glibc"
-    install(target.binary, folder, [project], *manylinux)
+    install(target, folder, [project], *manylinux)
     if wheel.with_others:
-        install(target.binary, folder, list(wheel.with_others))
+        install(target, folder, list(wheel.with_others))
     env = clean_environment(PYTHONPATH=str(folder), **{SWITCH: "1"})
     result = target.run("-c", wheel.program, env=env)
     assert result
@@ -379,7 +377,7 @@ def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: 
     assert refused.returncode == 1
     (meta,) = folder.glob(f"{project.replace('-', '_')}-*.dist-info")
     version = meta.name.removesuffix(".dist-info").split("-")[1]
-    install(target.binary, control, [f"{project}=={version}", *wheel.with_others], *manylinux)
+    install(target, control, [f"{project}=={version}", *wheel.with_others], *manylinux)
     command = [str(cpython_on_glibc), "-c", wheel.program]
     shown = subprocess.run(command, capture_output=True, text=True, env=clean_environment(PYTHONPATH=str(control)))
     assert shown.returncode == 0, shown.stderr
