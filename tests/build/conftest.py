@@ -188,7 +188,8 @@ def cpython_on_glibc(target: BuiltTarget) -> Path:
     if target.emulator or target.arch != platform.machine():
         pytest.skip("CPython on glibc is run for this machine only, and compared with a native target")
     facts, wanted = load_bench().baselines, Wanted(target.plan["series"], target.arch)
-    if wanted.series not in facts.debian or wanted.arch not in facts.debian[wanted.series].arches:
+    named = facts.debian.series.get(wanted.series)
+    if named is None or wanted.arch not in named.arches:
         pytest.skip(f"no packages of Debian's are named for {wanted} (bench/bench.yml)")
     work = ROOT / "build/bench"
     work.mkdir(parents=True, exist_ok=True)
