@@ -49,9 +49,12 @@
 #include "libc.h"
 #include "syscall.h"
 
+/* A test has it check itself (tests/build/test_allocator_model.py). */
+#ifndef MI_DEBUG
 #define NDEBUG 1
 #define MI_DEBUG 0
 #define MI_SECURE 0
+#endif
 #define MI_STAT 0
 
 /* The pointer that every thread has is a fit name for it. */
@@ -281,7 +284,23 @@ void _mi_warning_message(const char *fmt, ...) { }
 void _mi_error_message(int err, const char *fmt, ...)
 {
 	if (err==ENOMEM || err==EOVERFLOW) errno = ENOMEM;
+#if MI_DEBUG
+	else {
+		va_list list;
+		va_start(list, fmt);
+		vdprintf(2, fmt, list);
+		abort();
+	}
+#endif
 }
+
+#if MI_DEBUG
+void _mi_assert_fail(const char *what, const char *file, unsigned line, const char *function)
+{
+	dprintf(2, "%s:%u: %s: %s\n", file, line, function, what);
+	abort();
+}
+#endif
 
 /* ---- instead of segment-map.c: who asks whether a pointer is ours? ---- */
 
@@ -553,7 +572,12 @@ visible void *__libc_calloc(size_t m, size_t n)
 	 * and again when its pages are given back: not so under older qemu-user,
 	 * which says yes and does nothing. */
 	volatile char *p = mi_malloc(size);
-	if (!p || _mi_ptr_segment((void *)p)->memid.initially_zero) return (void *)p;
+	if (!p) return 0;
+#ifdef MI_ENCODE_FREELIST
+	/* "No block follows" is not zero there. */
+	((mi_block_t *)p)->next = 0;
+#endif
+	if (_mi_ptr_segment((void *)p)->memid.initially_zero) return (void *)p;
 	*p = 1;
 	if (__syscall(SYS_madvise, p, -(-size & -PAGE_SIZE), MADV_DONTNEED) || *p) memset((void *)p, 0, size);
 	return (void *)p;
@@ -654,7 +678,8 @@ static void *remap(void *p, size_t n)
 visible void *__libc_realloc(void *p, size_t n)
 {
 	size_t size = mi_usable_size(p);
-	if (n > size && size > MI_MEDIUM_OBJ_SIZE_MAX) {
+	/* Neither moves what MI_PADDING has behind a block. */
+	if (!MI_PADDING_SIZE && n > size && size > MI_MEDIUM_OBJ_SIZE_MAX) {
 		if (extend(p, n)) return p;
 		void *q = remap(p, n);
 		if (q) return q;

@@ -148,6 +148,17 @@ def test_initial_exec_tls_in_threads_old_and_new(built: Built) -> None:
     assert (static.stdout, static.returncode) == (host.stdout, 0)
 
 
+def test_exceptions_of_libraries_between_the_segments_of_the_program(built: Built) -> None:
+    source, program = SOURCES.with_name("loader") / "between.c", built.folder / "static/between"
+    flags = ["-O1", "-Wl,--export-dynamic", "-Wl,-z,max-page-size=2097152"]
+    compile_it([str(built.target.cc), *flags, str(source), "-o", str(program)])
+    library = built.library("libthrows.cc", "libthrows.so")
+    copies = [shutil.copy(library, built.folder / f"libthrows{n}.so") for n in range(50)]
+    done = built.static("between", "throws", *copies)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(done.stdout) > 0
+
+
 def test_initial_exec_tls_runs_out(built: Built) -> None:
     """What there is no room for is refused, and what a failed load had taken is given back."""
     copies = [shutil.copy(built.folder / "libtls.so", built.folder / f"libtls{n}.so") for n in range(50)]
@@ -366,7 +377,7 @@ def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: 
     if wheel.with_others:
         install(target, folder, list(wheel.with_others))
     env = clean_environment(PYTHONPATH=str(folder), **{SWITCH: "1"})
-    result = target.run("-c", wheel.program, env=env)
+    result = target.run("-X", "faulthandler", "-c", wheel.program, env=env)
     assert result
     refused = subprocess.run(
         [str(target.binary), "-c", wheel.program],

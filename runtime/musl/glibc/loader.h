@@ -255,7 +255,8 @@ static unsigned char *static_tls(void *td, const struct tls_module *tls)
 }
 
 /* For an unwinder: the segment tables of the object that holds this code (dlfcn.h of glibc 2.35). It is asked for each
- * frame of an exception, so what was found is kept; nothing that runs is ever unmapped. */
+ * frame of an exception, so what was found is kept; nothing that runs is ever unmapped. The range is that of the segment:
+ * between those of the program other objects may lie. */
 
 struct found_object {
 	unsigned long long flags;
@@ -288,9 +289,9 @@ int __glibc__dl_find_object(void *pc, struct found_object *to)
 		const Phdr *ph = (void *)((char *)p->phdr + i*p->phentsize);
 		char *start = (char *)laddr(p, ph->p_vaddr), *end = start + ph->p_memsz;
 		if (ph->p_type == PT_GNU_EH_FRAME) to->eh_frame = start;
-		if (ph->p_type != PT_LOAD) continue;
-		if (!to->start || start < (char *)to->start) to->start = start;
-		if (end > (char *)to->end) to->end = end;
+		if (ph->p_type != PT_LOAD || (char *)pc < start || (char *)pc >= end) continue;
+		to->start = start;
+		to->end = end;
 	}
 	if (!to->eh_frame) return -1;
 	if (!a_cas(&keeping, 0, 1)) {
