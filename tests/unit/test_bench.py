@@ -12,7 +12,7 @@ import pytest
 from bench.__main__ import main
 from bench.baselines import BenchError
 from bench.facts import load_bench
-from bench.report import BEGIN, END, duration, table, write_report
+from bench.report import duration, table, write_report
 from bench.results import Ratio, Results, geomean, geomean_of, load_results, measure
 from bench.suites import Interpreter, Job, pyperf_times, timed_command, timed_input
 from staticpython.config import load_facts, patches
@@ -54,16 +54,14 @@ def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_the_report_replaces_what_is_generated_and_keeps_the_rest(tmp_path: Path) -> None:
-    page = tmp_path / "speed.md"
-    page.write_text(f"# Mine\n{BEGIN}\nold\n{END}\nalso mine\n")
-    write_report(results(), tmp_path)
+def test_the_report_has_a_table_of_each_suite_and_a_plot(tmp_path: Path) -> None:
+    page, picture = write_report(results(), tmp_path)
     text = page.read_text()
-    assert text.startswith("# Mine\n") and text.endswith("also mine\n") and "old" not in text
+    assert text.startswith("# Speed: the tables\n") and text.endswith(" |\n")
     assert "| start | 1 | **0.50 (0.50-0.50)** |" in text
     assert "| start: -c pass | 0.50 (0.50-0.50) | 0.90 |" in text
     assert "| other | 16 | 1024 | mean |" in text and "| a\\|b | 2.00 | 2.00 | **2.00** |" in text
-    assert (tmp_path / "speed.svg").read_text().count("<circle") == 5
+    assert picture.read_text().count("<circle") == 2
 
 
 def test_results_survive_a_round_trip(tmp_path: Path) -> None:
