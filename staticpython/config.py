@@ -63,6 +63,9 @@ class Arch:
         " (runtime/musl/glibc); without any, those are refused.",
         default=[],
     )
+    glibc_version: str | None = key(
+        "The highest glibc in the tags of wheels that such an arch takes (PEP 600).", default=None
+    )
     lto_ldflags: list[str] = key("Linker flags with which link-time optimisation knows the arch's ABI.", default=[])
     configure_answers: dict[str, str] = key(
         "Answers for configure tests that would have to run a program (config.site), where they differ from those of"
@@ -507,7 +510,10 @@ def _check_series(facts: Facts, root: Path) -> None:
 
 
 def _check_arches(arches: dict[str, Arch], where: Path) -> None:
-    """Raise FactsError for two arches that would be one tree, or take each other's wheels."""
+    """Raise FactsError for two arches that would be one tree, or take each other's wheels, and for half of a glibc."""
+    for arch in arches.values():
+        if bool(arch.glibc_cflags) != bool(arch.glibc_version):
+            raise FactsError(f"{where / arch.name}.yml: give both of glibc_cflags and glibc_version, or neither")
     for name in ("triple", "zig_target", "wheel_arch"):
         owners: dict[str, str] = {}
         for arch in arches.values():

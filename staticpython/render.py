@@ -275,6 +275,7 @@ def _facts(target: Target, generated: str) -> str:
         "WHEEL_ARCH": target.arch.wheel_arch,
         "ZIG_TARGET": target.arch.zig_target,
         "ELF_MACHINE": target.arch.machine_number,
+        "GLIBC_VERSION": target.arch.glibc_version or "",
     }
     return f'"""{generated}"""\n\n' + "".join(f"{k} = {json.dumps(v)}\n" for k, v in facts.items())
 

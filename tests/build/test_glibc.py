@@ -362,7 +362,7 @@ except cv2.error as e:
 def install(target: BuiltTarget, folder: Path, projects: list[str], *platforms: str) -> None:
     options = ["-m", "pip", "-q", "--disable-pip-version-check", "install", "--no-deps", "--only-binary", ":all:"]
     options += [f"--platform={p}" for p in platforms]
-    target.run(*options, "--target", folder, *projects, env=network_environment())
+    target.run(*options, "--target", folder, *projects, env=network_environment() | {SWITCH: "1"})
 
 
 @pytest.mark.parametrize("project", WHEELS)
@@ -371,11 +371,10 @@ def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: 
     if not target.plan["arch"]["glibc_cflags"] or target.emulator:
         pytest.skip("this arch refuses libraries built for glibc, or is run by an emulator")
     arch, wheel = target.plan["arch"]["wheel_arch"], WHEELS[project]
-    manylinux = [f"manylinux_2_28_{arch}", f"manylinux_2_27_{arch}", f"manylinux2014_{arch}"]
     folder, control = tmp_path / "mixed", tmp_path / "glibc"
-    install(target, folder, [project], *manylinux)
-    if wheel.with_others:
-        install(target, folder, list(wheel.with_others))
+    install(target, folder, [project, *wheel.with_others])
+    (kind,) = folder.glob(f"{project.replace('-', '_')}-*.dist-info/WHEEL")
+    assert "manylinux" in kind.read_text(encoding="utf-8"), "a wheel for musl is the better one: name another project"
     env = clean_environment(PYTHONPATH=str(folder), **{SWITCH: "1"})
     result = target.run("-X", "faulthandler", "-c", wheel.program, env=env)
     assert result
@@ -388,6 +387,7 @@ def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: 
     assert refused.returncode == 1
     (meta,) = folder.glob(f"{project.replace('-', '_')}-*.dist-info")
     version = meta.name.removesuffix(".dist-info").split("-")[1]
+    manylinux = [f"manylinux_2_28_{arch}", f"manylinux_2_27_{arch}", f"manylinux2014_{arch}"]
     install(target, control, [f"{project}=={version}", *wheel.with_others], *manylinux)
     command = [str(cpython_on_glibc), "-c", wheel.program]
     shown = subprocess.run(command, capture_output=True, text=True, env=clean_environment(PYTHONPATH=str(control)))

@@ -34,6 +34,17 @@ def test_copy_of_packaging(target: BuiltTarget, flags: tuple[str, ...]) -> None:
     assert "manylinux" not in shown
 
 
+def test_manylinux_tags_come_last_where_libraries_for_glibc_load(target: BuiltTarget) -> None:
+    env = clean_environment(STATICPYTHON_GLIBC="1")
+    shown = target.run("-c", ASK, target.stdlib / "site-packages", env=env)
+    arch, version = target.plan["arch"]["wheel_arch"], target.plan["arch"]["glibc_version"]
+    assert ("manylinux" in shown) == bool(version)
+    if version:
+        wanted = [f"'musllinux_1_0_{arch}'", f"'manylinux_{version.replace('.', '_')}_{arch}'", f"'linux_{arch}'"]
+        places = [shown.index(tag) for tag in wanted]
+        assert places == sorted(places)
+
+
 def test_zip_file(target: BuiltTarget, tmp_path: Path) -> None:
     """A tool in a zip file, pip.pyz for one."""
     code = """if 1:

@@ -73,12 +73,21 @@ def test_module_without_the_function(import_copy: Callable[[str, str], ModuleTyp
     assert not hasattr(import_copy("c.packaging", "x = 1\n"), "_get_musl_version")
 
 
-def test_tags_of_the_real_packaging(monkeypatch: pytest.MonkeyPatch) -> None:
+MUSLLINUX = ["musllinux_1_2_x86_64", "musllinux_1_1_x86_64", "musllinux_1_0_x86_64"]
+
+
+@pytest.mark.parametrize("value", [None, b"", b"0", b"1"])
+def test_tags_of_the_real_packaging(monkeypatch: pytest.MonkeyPatch, value: bytes | None) -> None:
     packaging = pytest.importorskip("packaging._musllinux")
+    manylinux = pytest.importorskip("packaging._manylinux")
     monkeypatch.setattr(packaging, "_get_musl_version", packaging._get_musl_version)
+    monkeypatch.setattr(packaging, "platform_tags", packaging.platform_tags)
+    monkeypatch.setattr(musllinux.posix, "environ", {} if value is None else {b"STATICPYTHON_GLIBC": value})
     musllinux.patch(packaging)
-    assert list(packaging.platform_tags(["x86_64"])) == [
-        "musllinux_1_2_x86_64",
-        "musllinux_1_1_x86_64",
-        "musllinux_1_0_x86_64",
-    ]
+    # What packaging itself has on glibc 2.28.
+    monkeypatch.setattr(manylinux, "_get_glibc_version", lambda: (2, 28))
+    monkeypatch.setattr(manylinux, "_is_compatible", lambda *_: True)
+    monkeypatch.setattr(manylinux, "_have_compatible_abi", lambda *_: True)
+    behind = list(manylinux.platform_tags(["x86_64"])) if value == b"1" else []
+    assert list(packaging.platform_tags(["x86_64"])) == MUSLLINUX + behind
+    assert len(behind) == (27 if behind else 0)

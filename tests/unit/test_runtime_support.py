@@ -18,6 +18,7 @@ FACTS = {
     "ELF_MACHINE": 62,
     "WHEEL_ARCH": "x86_64",
     "ZIG_TARGET": "x86_64-linux-musl",
+    "GLIBC_VERSION": "2.28",
 }
 
 

@@ -14,3 +14,6 @@ ZIG_TARGET: str
 
 ELF_MACHINE: int
 """e_machine of elf(5) of the executable and of what it loads: 62 for x86_64."""
+
+GLIBC_VERSION: str
+"""The highest glibc in the tags of wheels that load where STATICPYTHON_GLIBC is 1: "2.28"; empty where none load."""

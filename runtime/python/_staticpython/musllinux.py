@@ -1,21 +1,44 @@
-"""Tell every copy of `packaging` that this interpreter runs musllinux wheels.
+"""Tell every copy of `packaging` which wheels this interpreter runs: musllinux, and after them manylinux if asked for.
 
 PEP 656 has installers find musl's version by running the program interpreter (PT_INTERP) of
 `sys.executable`. A static executable has none, so `packaging._musllinux` would offer no musllinux tag.
 packagers.py calls patch() for each copy of the module that is imported.
 """
 
+import posix
 import sys
 
-from _staticpython.facts import MUSL_VERSION
+from _staticpython.facts import GLIBC_VERSION, MUSL_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from typing import Any
+
+# The names of PEP 513, 571 and 599 for the tags of glibc 2.5, 2.12 and 2.17.
+OLD_NAMES = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
+
+
+def loads_glibc() -> bool:
+    """Do libraries built for glibc load? The loader, too, asks the environment that the process started with."""
+    return bool(GLIBC_VERSION) and posix.environ.get(b"STATICPYTHON_GLIBC") == b"1"
+
+
+def manylinux_tags(arches: "str | Sequence[str]") -> "Iterator[str]":
+    """Yield the platform tags of PEP 600 for a machine or several, the newest first."""
+    major, newest = map(int, GLIBC_VERSION.split("."))
+    for arch in [arches] if isinstance(arches, str) else arches:
+        for minor in range(newest, min(OLD_NAMES) - 1, -1):
+            yield f"manylinux_{major}_{minor}_{arch}"
+            if minor in OLD_NAMES:
+                yield f"{OLD_NAMES[minor]}_{arch}"
 
 
 def patch(module: "Any") -> None:
-    """Make `module._get_musl_version(sys.executable)` answer with our musl's version."""
+    """Make `module._get_musl_version(sys.executable)` answer with our musl's version.
+
+    Where libraries built for glibc load, `module.platform_tags` has manylinux tags behind its own.
+    """
     original = getattr(module, "_get_musl_version", None)
     if original is None:
         return
@@ -32,3 +55,12 @@ def patch(module: "Any") -> None:
     if hasattr(original, "cache_clear"):
         _get_musl_version.cache_clear = original.cache_clear  # type: ignore[attr-defined]
     module._get_musl_version = _get_musl_version
+
+    own_tags = getattr(module, "platform_tags", None)
+    if own_tags and loads_glibc():
+
+        def platform_tags(arches: "str | Sequence[str]") -> "Iterator[str]":
+            yield from own_tags(arches)
+            yield from manylinux_tags(arches)
+
+        module.platform_tags = platform_tags
