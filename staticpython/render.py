@@ -287,6 +287,8 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
         "pie": target.pie,
         "version": plan.version,
         "series": plan.series.name,
+        "release": plan.release,
+        "variant": plan.variant,
         "tree": tree_name(plan.name, target.arch),
         "toolchain": target.toolchain.name,
         "profile": target.profile,
