@@ -19,11 +19,11 @@ from staticpython.published import Archive, write_tar_gz
 FOLDER = "python"
 
 
-def write_archives(plan: dict[str, Any], dist: Path) -> list[Path]:
-    """Pack a target's tree, which is in `dist`; return both archives. The same tree gives the same bytes."""
+def write_archives(plan: dict[str, Any], tree: Path, into: Path) -> list[Path]:
+    """Pack a target's tree into a folder; return both archives. The same tree gives the same bytes."""
     archive = Archive.of(plan, "install_only")
-    first = write_tar_gz(dist / archive.name, [(FOLDER, dist / plan["tree"])])
-    second = dist / archive.with_flavour("install_only_stripped").name
+    first = write_tar_gz(into / archive.name, [(FOLDER, tree)])
+    second = into / archive.with_flavour("install_only_stripped").name
     second.unlink(missing_ok=True)
     os.link(first, second)
     return [first, second]
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     def body() -> int:
         for path in options.plans:
             plan = json.loads(path.read_text(encoding="utf-8"))
-            for archive in write_archives(plan, options.into):
+            for archive in write_archives(plan, options.into / plan["tree"], options.into):
                 print(f"packed    {archive}  {archive.stat().st_size / 1e6:.1f} MB")
         return 0
 

@@ -87,12 +87,15 @@ def contents_of(tree: Path) -> list[Path]:
 
 
 def write_tar(file: IO[bytes], folders: Iterable[tuple[str, Path]]) -> None:
-    """Write folders into a tar archive, each below its name: sorted, nobody's, with one time (POSIX.1-2001, pax)."""
+    """Write folders into a tar archive, each below its name, if it has one: sorted, nobody's, with one time.
+
+    The format is that of POSIX.1-2001 (pax).
+    """
     time = epoch()
     with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         for name, folder in folders:
-            for path in [folder, *contents_of(folder)]:
-                info = tarfile.TarInfo("/".join([name, *path.relative_to(folder).parts]))
+            for path in [*([folder] if name else []), *contents_of(folder)]:
+                info = tarfile.TarInfo("/".join(filter(None, [name, *path.relative_to(folder).parts])))
                 info.mtime = time
                 if path.is_symlink():
                     info.type, info.mode, info.linkname = tarfile.SYMTYPE, 0o777, str(path.readlink())
@@ -110,6 +113,7 @@ def write_tar_gz(result: Path, folders: Iterable[tuple[str, Path]]) -> Path:
     """Write folders into `result`, a tar.gz; it appears under its name only when it is whole.
 
     gzip(1) has a deflate of its own. Python's zlib is whatever the machine has: bytes would differ between machines.
+    With -9 it is 0.8% smaller and takes three times as long.
     Raises UsageError where there is no gzip, StaticPythonError when it fails.
     """
     gzip = shutil.which("gzip")
@@ -119,7 +123,7 @@ def write_tar_gz(result: Path, folders: Iterable[tuple[str, Path]]) -> Path:
     part = result.with_name(f"{result.name}.part")
     environment = {name: value for name, value in os.environ.items() if name != "GZIP"}  # it may hold options
     with part.open("wb") as out:
-        process = subprocess.Popen([gzip, "-n", "-9"], stdin=subprocess.PIPE, stdout=out, env=environment)
+        process = subprocess.Popen([gzip, "-n", "-6"], stdin=subprocess.PIPE, stdout=out, env=environment)
         assert process.stdin
         try:
             write_tar(process.stdin, folders)

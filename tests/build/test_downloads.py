@@ -1,0 +1,188 @@
+"""What `make dist` writes, taken by the tools it is for: uv installs the archive from a server on this machine."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from staticpython.archive import write_archives
+from staticpython.index import UV_CPUS, UV_OPTIONS, write_index
+from tests.build.conftest import BuiltTarget, network_environment
+
+UV = Path(sys.executable).with_name("uv")
+SHOW = "import sys, sysconfig; print(sys.version.split()[0], sys.prefix, sysconfig.get_config_var('CC'), sep='\\n')"
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Dist:
+    """A folder as make dist leaves it, the address where it is served, and the archive of the target."""
+
+    folder: Path
+    url: str
+    archive: Path
+
+    def uv(self, home: Path, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run uv for a user who has nothing yet, and knows of no Python but what is in the folder."""
+        variables = {
+            "HOME": str(home),
+            "UV_CACHE_DIR": str(home / "cache"),
+            "UV_NO_CONFIG": "1",
+            "UV_PYTHON_PREFERENCE": "only-managed",
+            "UV_PYTHON_DOWNLOADS_JSON_URL": f"{self.url}/downloads.json",
+            "NO_PROXY": "127.0.0.1",
+            "NO_COLOR": "1",
+            "UV_LIBC": "musl",  # else what is for another C library than the machine's is not found
+            "PATH": "/usr/bin:/bin",
+        }
+        inherited = {k: v for k, v in network_environment().items() if not k.startswith("UV_PYTHON")}
+        command = [str(UV), *map(str, arguments)]
+        environment = inherited | variables | more
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=home, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def dist(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dist]:
+    """The archives and the list of a target, made as make dist does, and served."""
+    folder = tmp_path_factory.mktemp("dist")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", str(int(target.binary.stat().st_mtime)))
+        archive = write_archives(target.plan, target.tree, folder)[1]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    write_index(folder, url)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Dist(folder, url, archive)
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def installed(target: BuiltTarget, dist: Dist, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a user who has let uv install the target's Python."""
+    if target.emulator:
+        pytest.skip("uv asks the interpreter about itself: it must run on this machine")
+    home = tmp_path_factory.mktemp("home")
+    wanted = request(target)
+    done = dist.uv(home, "python", "install", series(target))
+    assert done.returncode == 0, done.stderr
+    assert f"Installed Python {target.plan['version']}" in done.stderr
+    assert wanted in done.stderr
+    return home
+
+
+def series(target: BuiltTarget) -> str:
+    """What users ask uv for."""
+    return str(target.plan["series"])
+
+
+def request(target: BuiltTarget) -> str:
+    """uv's name for exactly this interpreter."""
+    if tuple(target.plan["variant"]) not in UV_OPTIONS or not UV_CPUS.fullmatch(target.plan["cpu"]["download"]):
+        pytest.skip("uv has no name for an interpreter of this kind")
+    variant = "+freethreaded" if target.plan["variant"] else ""
+    return f"cpython-{target.plan['version']}{variant}-linux-{target.plan['cpu']['download']}-musl"
+
+
+def test_the_list_has_the_archive(target: BuiltTarget, dist: Dist) -> None:
+    """The entry's hash is that of the file, whichever machine the interpreter is for."""
+    entry = json.loads((dist.folder / "downloads.json").read_text())[request(target)]
+    assert entry["url"].startswith(dist.url)
+    assert entry["sha256"] == hashlib.sha256(dist.archive.read_bytes()).hexdigest()
+    done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=dist.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 3
+
+
+def test_archive_unpacks_to_the_tree(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
+    """tar alone makes of it what was built: content, permissions and times."""
+    subprocess.run(["tar", "-xzf", dist.archive, "-C", tmp_path, "--no-same-owner"], check=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["python"]
+    differences = subprocess.run(["diff", "-r", "--no-dereference", target.tree, tmp_path / "python"])
+    assert differences.returncode == 0
+    assert (tmp_path / "python/bin/python3").stat().st_mtime == target.binary.stat().st_mtime
+    assert target.run("-c", "print(6 * 7)", python=tmp_path / "python/bin/python3") == "42"
+    with tarfile.open(dist.archive) as tar:
+        assert {member.mode for member in tar} == {0o755, 0o644, 0o777}
+
+
+def test_uv_run(target: BuiltTarget, dist: Dist, installed: Path) -> None:
+    done = dist.uv(installed, "run", "--no-project", "--python", series(target), "python", "-c", SHOW)
+    assert done.returncode == 0, done.stderr
+    version, prefix, compiler = done.stdout.splitlines()
+    assert version == target.plan["version"]
+    assert Path(prefix).is_relative_to(installed)
+    assert Path(compiler).is_file(), "uv filled in where it is"
+    assert Path(compiler).name == f"{target.triple}-cc"
+
+
+def test_uv_lists_it(target: BuiltTarget, dist: Dist, installed: Path) -> None:
+    done = dist.uv(installed, "python", "list", "--only-installed")
+    assert done.stdout.split()[:1] == [request(target)], done.stderr
+    found = dist.uv(installed, "python", "find", series(target))
+    assert Path(found.stdout.strip()).resolve().is_relative_to(installed)
+
+
+def test_uv_puts_it_into_path(target: BuiltTarget, dist: Dist, installed: Path) -> None:  # noqa: ARG001
+    link = installed / f".local/bin/python{target.plan['series']}"
+    assert link.is_symlink()
+    assert target.run("-c", SHOW, python=link).splitlines()[0] == target.plan["version"]
+
+
+def test_uv_venv_and_numpy(target: BuiltTarget, dist: Dist, installed: Path) -> None:
+    done = dist.uv(installed, "venv", "--python", series(target), installed / "env")
+    assert done.returncode == 0, done.stderr
+    python = installed / "env/bin/python"
+    done = dist.uv(installed, "pip", "install", "--python", python, "--only-binary", ":all:", "numpy")
+    assert done.returncode == 0, done.stderr
+    assert target.run("-c", "import numpy; print(numpy.arange(7).sum())", python=python) == "21"
+
+
+def test_uv_tool_install(target: BuiltTarget, dist: Dist, installed: Path) -> None:
+    done = dist.uv(installed, "tool", "install", "--python", series(target), "pycowsay")
+    assert done.returncode == 0, done.stderr
+    tool = subprocess.run([installed / ".local/bin/pycowsay", "moo"], capture_output=True, text=True)
+    assert "moo" in tool.stdout, tool.stderr
+
+
+@pytest.mark.any_cpu("uv looks at the archive before anything runs")
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [("cut off", "unexpected end of file|unexpected EOF|UnexpectedEof"), ("changed", "[Hh]ash mismatch")],
+)
+def test_damaged_archive(target: BuiltTarget, dist: Dist, tmp_path: Path, damage: str, says: str) -> None:
+    """uv says what is wrong, and nothing is installed, half or whole."""
+    entries = json.loads((dist.folder / "downloads.json").read_text())
+    entry = entries[request(target)]
+    bad = dist.folder / f"{damage.replace(' ', '-')}-install_only.tar.gz"
+    if damage == "cut off":
+        bad.write_bytes(dist.archive.read_bytes()[: dist.archive.stat().st_size // 2])
+    else:
+        shutil.copy(dist.archive, bad)
+        entry["sha256"] = "0" * 64
+    entry["url"] = f"{dist.url}/{bad.name}"
+    (dist.folder / f"{damage}.json").write_text(json.dumps(entries))
+    url = f"{dist.url}/{damage.replace(' ', '%20')}.json"
+    done = dist.uv(
+        tmp_path, "python", "install", request(target), UV_PYTHON_DOWNLOADS_JSON_URL=url, UV_HTTP_RETRIES="0"
+    )
+    assert done.returncode != 0
+    assert re.search(says, done.stderr), done.stderr
+    left = [p for p in tmp_path.rglob("*") if p.name.startswith("python3") or p.name == request(target)]
+    assert left == []
