@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 
 from staticpython.archive import write_archives
+from staticpython.image import write_image
 from staticpython.index import UV_CPUS, UV_OPTIONS, write_index
-from tests.build.conftest import BuiltTarget, network_environment
+from tests.build.conftest import BuiltTarget, enter_chroot, network_environment
 
 UV = Path(sys.executable).with_name("uv")
 SHOW = "import sys, sysconfig; print(sys.version.split()[0], sys.prefix, sysconfig.get_config_var('CC'), sep='\\n')"
@@ -38,6 +39,7 @@ class Dist:
     folder: Path
     url: str
     archive: Path
+    image: Path
 
     def uv(self, home: Path, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
         """Run uv for a user who has nothing yet, and knows of no Python but what is in the folder."""
@@ -65,11 +67,12 @@ def dist(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOURCE_DATE_EPOCH", str(int(target.binary.stat().st_mtime)))
         archive = write_archives(target.plan, target.tree, folder)[1]
+        image = write_image([target.plan], folder)
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
     url = f"http://127.0.0.1:{server.server_address[1]}"
     write_index(folder, url)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Dist(folder, url, archive)
+    yield Dist(folder, url, archive, image)
     server.shutdown()
 
 
@@ -107,7 +110,7 @@ def test_the_list_has_the_archive(target: BuiltTarget, dist: Dist) -> None:
     assert entry["sha256"] == hashlib.sha256(dist.archive.read_bytes()).hexdigest()
     done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=dist.folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 3
+    assert len(done.stdout.splitlines()) == 4, "two archives, the image and the list"
 
 
 def test_archive_unpacks_to_the_tree(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
@@ -159,6 +162,33 @@ def test_uv_tool_install(target: BuiltTarget, dist: Dist, installed: Path) -> No
     assert done.returncode == 0, done.stderr
     tool = subprocess.run([installed / ".local/bin/pycowsay", "moo"], capture_output=True, text=True)
     assert "moo" in tool.stdout, tool.stderr
+
+
+def test_image(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
+    """skopeo finds the target's image in the index and copies it; what it holds runs as a container would start it."""
+    platform = ["--override-os", "linux", "--override-arch", target.plan["arch"]["oci_arch"]]
+    skopeo = shutil.which("skopeo")
+    if not skopeo:
+        pytest.skip("no skopeo (Debian: skopeo)")
+    shown = subprocess.run([skopeo, *platform, "inspect", f"oci-archive:{dist.image}"], capture_output=True, text=True)
+    assert shown.returncode == 0, shown.stderr
+    described = json.loads(shown.stdout)
+    assert (described["Os"], described["Architecture"]) == ("linux", target.plan["arch"]["oci_arch"])
+    copy = [skopeo, *platform, "--insecure-policy", "copy", "-q", f"oci-archive:{dist.image}", f"dir:{tmp_path}/copy"]
+    copied = subprocess.run(copy, capture_output=True, text=True)
+    assert copied.returncode == 0, copied.stderr
+    manifest = json.loads((tmp_path / "copy/manifest.json").read_text())
+    config = json.loads((tmp_path / "copy" / manifest["config"]["digest"].removeprefix("sha256:")).read_text())
+    (layer,) = (tmp_path / "copy" / each["digest"].removeprefix("sha256:") for each in manifest["layers"])
+    root = tmp_path / "root"
+    root.mkdir()
+    subprocess.run(["tar", "-xzf", layer, "-C", root, "--no-same-owner"], check=True)
+    assert [path.name for path in root.iterdir()] == ["python"], "FROM scratch"
+    if target.emulator:
+        pytest.skip("looked at; it is started in a root folder without an emulator in it")
+    environment = dict(word.split("=", 1) for word in config["config"]["Env"])
+    command = [*enter_chroot(), str(root), *config["config"]["Cmd"], "-c", "import ssl, sys; print(sys.prefix)"]
+    assert subprocess.run(command, capture_output=True, text=True, env=environment).stdout == "/python\n"
 
 
 @pytest.mark.any_cpu("uv looks at the archive before anything runs")

@@ -339,7 +339,7 @@ def test_every_key_is_documented() -> None:
 # What make runs later, and what tests what was built: they read facts and the plan's JSON.
 HELPERS = [
     *("fetch", "unpack", "assemble", "verify", "emulate", "profile", "toolchain", "size", "stdlib_tests", "matrix"),
-    *("wheel_table", "setup_local", "published"),
+    *("wheel_table", "setup_local", "published", "wheel", "image"),
 ]
 
 

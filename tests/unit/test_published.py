@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import json
 import os
 import subprocess
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import parse_wheel_filename
 
-from staticpython import archive, index
-from staticpython.config import load_facts
+from staticpython import archive, image, index, wheel
+from staticpython.config import Facts, load_facts
+from staticpython.errors import StaticPythonError
+from staticpython.image import write_image
 from staticpython.index import downloads
 from staticpython.plan import Options, make_plan
 from staticpython.published import Archive
 from staticpython.render import _plan_facts
+from staticpython.wheel import distribution, write_wheel
 
 TREE = "cpython-3.14.7-x86_64-linux-musl"
 
 
+@functools.cache
+def facts() -> Facts:
+    return load_facts()
+
+
 def plan_of(**options: Any) -> dict[str, Any]:
-    plan = make_plan(load_facts(), Options(**{"arches": ("x86_64",)} | options))
+    plan = make_plan(facts(), Options(**{"arches": ("x86_64",)} | options))
     return _plan_facts(plan, plan.targets[0])
 
 
@@ -34,7 +45,7 @@ def fake_tree(dist: Path, name: str, time: int) -> None:
     program = dist / name / "bin/python3.14"
     program.write_text("x")
     program.chmod(0o700 if time else 0o755)
-    (dist / name / "readme").write_text("y")
+    (dist / name / "readme").write_text(name)
     os.utime(program, (time, time))
 
 
@@ -53,7 +64,7 @@ def _epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_name() -> None:
-    date = load_facts().release.stamp
+    date = facts().release.stamp
     assert Archive.of(plan_of(), "install_only").name == (
         f"cpython-3.14.7+{date}-x86_64-unknown-linux-musl-install_only.tar.gz"
     )
@@ -85,7 +96,7 @@ def test_other_files_are_no_archives(name: str) -> None:
 
 
 def test_every_cpu_has_a_name_of_its_own() -> None:
-    names = [cpu.download for arch in load_facts().arches.values() for cpu in arch.cpus.values()]
+    names = [cpu.download for arch in facts().arches.values() for cpu in arch.cpus.values()]
     assert sorted(set(names)) == sorted(names)
 
 
@@ -207,3 +218,83 @@ def test_what_cannot_be_listed(tmp_path: Path, url: str, says: str, capsys: pyte
     assert index.main([str(tmp_path), "--url", url]) == 2
     assert says in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_wheel_follows_from_the_content(tmp_path: Path) -> None:
+    """Its names, its links and its bytes; the file of a wheel's version, kind and CPU is another project's."""
+    wheels = []
+    for time, folder in enumerate((tmp_path / "one", tmp_path / "two")):
+        fake_tree(folder, TREE, time)
+        wheels.append(write_wheel(plan_of(), folder / TREE, folder))
+        assert {path.name for path in folder.iterdir()} == {TREE, wheels[0].name}
+    assert wheels[0].read_bytes() == wheels[1].read_bytes()
+    version = f"3.14.7.post{facts().release.stamp}"
+    assert wheels[0].name == (
+        f"static_python-{version}-py3-none-manylinux_2_5_x86_64.manylinux1_x86_64.musllinux_1_1_x86_64.whl"
+    )
+    parse_wheel_filename(wheels[0].name)
+    with zipfile.ZipFile(wheels[0]) as archive:
+        names = archive.namelist()
+        assert json.loads(archive.read("static_python/tree.json")) == {
+            "interpreter": "bin/python3.14",
+            "time": 1786000000,
+            "links": {"bin/python3": "python3.14"},
+            "files": ["bin/python3.14", "readme"],
+        }
+        assert archive.getinfo("static_python/tree/bin/python3.14").external_attr >> 16 == 0o100755
+        assert archive.getinfo("static_python/tree/readme").external_attr >> 16 == 0o100644
+    assert names[-1] == f"static_python-{version}.dist-info/RECORD"
+    assert f"static_python-{version}.dist-info/LICENSE" in names
+    assert distribution(plan_of(cpu="x86-64-v3")) == "static_python_x86_64_v3"
+    assert distribution(plan_of(python="3.14t")) == "static_python_freethreaded"
+
+
+def test_wheel_that_no_index_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wheel, "MOST_BYTES", 1000)
+    fake_tree(tmp_path, TREE, 0)
+    with pytest.raises(StaticPythonError, match="PyPI takes 0 MB"):
+        write_wheel(plan_of(), tmp_path / TREE, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [TREE]
+
+
+def test_image_of_several_arches(tmp_path: Path) -> None:
+    """OCI image layout: each blob has the name of its hash, each descriptor the blob's size; a layer is an archive."""
+    plans = [plan_of(), plan_of(arches=("aarch64",))]
+    images = []
+    for time, folder in enumerate((tmp_path / "one", tmp_path / "two")):
+        for plan in plans:
+            fake_tree(folder / "dist", plan["tree"], time)
+        pack(folder, *plans)
+        images.append(write_image(plans, folder / "dist"))
+    assert images[0].read_bytes() == images[1].read_bytes()
+    assert images[0].name == f"static-python-3.14.7+{facts().release.stamp}.oci.tar"
+    with tarfile.open(images[0]) as tar:
+        content = {m.name: file.read() for m in tar if (file := tar.extractfile(m))}
+    blobs = {name: data for name, data in content.items() if name.startswith("blobs/")}
+    assert all(name == f"blobs/sha256/{hashlib.sha256(data).hexdigest()}" for name, data in blobs.items())
+
+    def read(descriptor: dict[str, Any]) -> bytes:
+        data = blobs[f"blobs/{descriptor['digest'].replace(':', '/')}"]
+        assert len(data) == descriptor["size"]
+        return data
+
+    assert json.loads(content["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
+    (top,) = json.loads(content["index.json"])["manifests"]
+    manifests = json.loads(read(top))["manifests"]
+    assert [m["platform"]["architecture"] for m in manifests] == ["amd64", "arm64"]
+    for plan, descriptor in zip(plans, manifests, strict=True):
+        manifest = json.loads(read(descriptor))
+        (layer,) = manifest["layers"]
+        assert read(layer) == (images[0].parent / Archive.of(plan, "install_only").name).read_bytes()
+        config = json.loads(read(manifest["config"]))
+        diff = f"sha256:{hashlib.sha256(gzip.decompress(read(layer))).hexdigest()}"
+        assert config["rootfs"] == {"type": "layers", "diff_ids": [diff]}
+        assert config["config"] == {"Env": ["PATH=/python/bin"], "Cmd": ["python3.14"]}
+        assert config["created"] == "2026-08-06T07:06:40Z"
+
+
+def test_image_without_archives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps(plan_of()))
+    assert image.main(["--into", str(tmp_path), str(tmp_path / "plan.json")]) == 2
+    assert "run make archives first" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
