@@ -48,8 +48,8 @@ def write_image(plans: list[dict[str, Any]], dist: Path) -> Path:
         index = _blob(
             layout, "index.v1+json", {"schemaVersion": 2, "mediaType": f"{TYPE}.index.v1+json", "manifests": images}
         )
-        tag = f"{plans[0]['version']}-{plans[0]['release']}"
-        top = {"schemaVersion": 2, "manifests": [index | {"annotations": {"org.opencontainers.image.ref.name": tag}}]}
+        name = f"static-python:{plans[0]['version']}-{plans[0]['release']}"  # podman load gives it this name
+        top = {"schemaVersion": 2, "manifests": [index | {"annotations": {"org.opencontainers.image.ref.name": name}}]}
         (layout / "index.json").write_bytes(_json(top))
         (layout / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
         result = dist / image_name(plans)

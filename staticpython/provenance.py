@@ -22,7 +22,7 @@ from staticpython.published import Archive
 from staticpython.sbom import read_manifest, sbom_name
 from staticpython.wheel import wheel_name
 
-BUILD_TYPE = "https://slsa.dev/provenance/v1#static-python-make"
+BUILD_TYPE = "urn:x-static-python:make:v1"  # docs/trust.md says what it means
 # Options that say where files are on one machine, not what is in them.
 ELSEWHERE = ("--output=", "--mirror=", "--prefix=")
 
