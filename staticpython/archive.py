@@ -22,7 +22,7 @@ FOLDER = "python"
 def write_archives(plan: dict[str, Any], tree: Path, into: Path) -> list[Path]:
     """Pack a target's tree into a folder; return both archives. The same tree gives the same bytes."""
     archive = Archive.of(plan, "install_only")
-    first = write_tar_gz(into / archive.name, [(FOLDER, tree)])
+    first = write_tar_gz(into / archive.name, [(FOLDER, tree)], plan["source_date_epoch"])
     second = into / archive.with_flavour("install_only_stripped").name
     second.unlink(missing_ok=True)
     os.link(first, second)

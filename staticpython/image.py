@@ -20,7 +20,7 @@ from typing import Any
 
 from staticpython.errors import UsageError, run_main
 from staticpython.fetch import sha256_of
-from staticpython.published import Archive, epoch, write_tar
+from staticpython.published import Archive, write_tar
 
 FOLDER = "python"  # of the archive
 TYPE = "application/vnd.oci.image"
@@ -55,7 +55,7 @@ def write_image(plans: list[dict[str, Any]], dist: Path) -> Path:
         result = dist / image_name(plans)
         part = result.with_name(f"{result.name}.part")
         with part.open("wb") as file:
-            write_tar(file, [("", layout)])
+            write_tar(file, [("", layout)], plans[0]["source_date_epoch"])
         part.replace(result)
     return result
 
@@ -68,7 +68,9 @@ def _image(plan: dict[str, Any], dist: Path, layout: Path) -> dict[str, Any]:
     layer = _described(archive, "layer.v1.tar+gzip")
     os.link(archive, layout / "blobs/sha256" / layer["digest"].removeprefix("sha256:"))
     platform = {"architecture": plan["arch"]["oci_arch"], "os": "linux"}
-    created = datetime.datetime.fromtimestamp(epoch(), datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    created = datetime.datetime.fromtimestamp(plan["source_date_epoch"], datetime.timezone.utc).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
     config = platform | {
         "created": created,
         "config": {"Env": [f"PATH=/{FOLDER}/bin"], "Cmd": [f"python{plan['series']}"]},

@@ -17,7 +17,6 @@ from typing import Any
 from staticpython.config import ROOT
 from staticpython.errors import UsageError, run_main
 from staticpython.fetch import sha256_of
-from staticpython.image import image_name
 from staticpython.published import Archive
 from staticpython.sbom import read_manifest, sbom_name
 from staticpython.wheel import wheel_name
@@ -28,9 +27,12 @@ ELSEWHERE = ("--output=", "--mirror=", "--prefix=")
 
 
 def files_of(plan: dict[str, Any], dist: Path) -> list[Path]:
-    """Return what make dist has written of a target; raises UsageError for what is missing."""
+    """Return what make dist has written of this target alone; raises UsageError for what is missing.
+
+    An image has more than one; its layers are the archives.
+    """
     archives = [Archive.of(plan, flavour).name for flavour in ("install_only", "install_only_stripped")]
-    files = [dist / name for name in [*archives, wheel_name(plan), image_name([plan]), sbom_name(plan)]]
+    files = [dist / name for name in [*archives, wheel_name(plan), sbom_name(plan)]]
     for file in files:
         if not file.is_file():
             raise UsageError(f"{file}: no such file: run make dist")

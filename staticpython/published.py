@@ -66,14 +66,6 @@ class Archive:
         return dataclasses.replace(self, flavour=flavour)
 
 
-def epoch() -> int:
-    """Return SOURCE_DATE_EPOCH, the time of everything that is packed; raises UsageError when nobody set it."""
-    try:
-        return int(os.environ["SOURCE_DATE_EPOCH"])
-    except (KeyError, ValueError):
-        raise UsageError("SOURCE_DATE_EPOCH is not set to a number of seconds: `make` sets it") from None
-
-
 def mode_of(path: Path) -> int:
     """Return the permissions that a file is packed with: whoever made it and with whatever umask."""
     return 0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644
@@ -86,12 +78,11 @@ def contents_of(tree: Path) -> list[Path]:
     return sorted(tree.rglob("*"), key=lambda path: os.fsencode(path.relative_to(tree)))
 
 
-def write_tar(file: IO[bytes], folders: Iterable[tuple[str, Path]]) -> None:
-    """Write folders into a tar archive, each below its name, if it has one: sorted, nobody's, with one time.
+def write_tar(file: IO[bytes], folders: Iterable[tuple[str, Path]], time: int) -> None:
+    """Write folders into a tar archive, each below its name, if it has one: sorted, nobody's, everything of one time.
 
     The format is that of POSIX.1-2001 (pax).
     """
-    time = epoch()
     with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         for name, folder in folders:
             for path in [*([folder] if name else []), *contents_of(folder)]:
@@ -109,7 +100,7 @@ def write_tar(file: IO[bytes], folders: Iterable[tuple[str, Path]]) -> None:
                         tar.addfile(info, content)
 
 
-def write_tar_gz(result: Path, folders: Iterable[tuple[str, Path]]) -> Path:
+def write_tar_gz(result: Path, folders: Iterable[tuple[str, Path]], time: int) -> Path:
     """Write folders into `result`, a tar.gz; it appears under its name only when it is whole.
 
     gzip(1) has a deflate of its own. Python's zlib is whatever the machine has: bytes would differ between machines.
@@ -126,7 +117,7 @@ def write_tar_gz(result: Path, folders: Iterable[tuple[str, Path]]) -> Path:
         process = subprocess.Popen([gzip, "-n", "-6"], stdin=subprocess.PIPE, stdout=out, env=environment)
         assert process.stdin
         try:
-            write_tar(process.stdin, folders)
+            write_tar(process.stdin, folders, time)
         except BrokenPipeError:
             pass  # gzip has said why
         finally:

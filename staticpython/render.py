@@ -288,6 +288,7 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
         "version": plan.version,
         "series": plan.series.name,
         "release": plan.release,
+        "source_date_epoch": _epoch(plan.date),
         "variant": plan.variant,
         "tree": tree_name(plan.name, target.arch),
         "toolchain": target.toolchain.name,

@@ -27,7 +27,7 @@ from packageurl import PackageURL
 from staticpython.config import ROOT, Facts, load_facts
 from staticpython.errors import StaticPythonError, UsageError, run_main
 from staticpython.fetch import sha256_of
-from staticpython.published import Archive, epoch
+from staticpython.published import Archive
 
 # Names of one thing stay the same from one document to the next (RFC 9562, UUID of a name).
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/static-python")
@@ -138,7 +138,7 @@ def make_document(plan: dict[str, Any], tree: Path, build: Path) -> str:
     parts = [_component(entry, facts, inside.get(entry["name"], [])) for entry in manifest["inputs"]]
     bom = Bom(components=parts, serial_number=uuid.uuid5(NAMESPACE, f"{archive.name} {sha256_of(program)}"))
     bom.metadata.component = whole
-    bom.metadata.timestamp = datetime.datetime.fromtimestamp(epoch(), datetime.timezone.utc)
+    bom.metadata.timestamp = datetime.datetime.fromtimestamp(plan["source_date_epoch"], datetime.timezone.utc)
     bom.register_dependency(whole, parts)
     for part in parts:
         needs = facts.packages[part.name].needs

@@ -19,7 +19,7 @@ from typing import Any
 
 from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError, run_main
-from staticpython.published import contents_of, epoch, mode_of
+from staticpython.published import contents_of, mode_of
 
 SOURCE = ROOT / "runtime/wheel"
 PACKAGE, COMMAND = "static_python", "static-python"
@@ -75,7 +75,7 @@ def _files(plan: dict[str, Any], tree: Path) -> Iterator[tuple[str, bytes, int]]
     files = [path for path in paths if path.is_file() and not path.is_symlink()]
     facts = {
         "interpreter": f"bin/python{plan['series']}",
-        "time": epoch(),
+        "time": plan["source_date_epoch"],
         "links": {path.relative_to(tree).as_posix(): str(path.readlink()) for path in paths if path.is_symlink()},
         "files": [path.relative_to(tree).as_posix() for path in files],
     }
@@ -104,8 +104,14 @@ def write_wheel(plan: dict[str, Any], tree: Path, into: Path) -> Path:
         for name, data, mode in _files(plan, tree):
             digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
             records.append(f"{_quoted(name)},sha256={digest},{len(data)}\n")
-            _add(archive, name, data, mode)
-        _add(archive, f"{info}/RECORD", "".join([*records, f"{info}/RECORD,,\n"]).encode(), 0o644)
+            _add(archive, name, data, mode, plan["source_date_epoch"])
+        _add(
+            archive,
+            f"{info}/RECORD",
+            "".join([*records, f"{info}/RECORD,,\n"]).encode(),
+            0o644,
+            plan["source_date_epoch"],
+        )
     if part.stat().st_size > MOST_BYTES:
         size = part.stat().st_size
         part.unlink()
@@ -119,8 +125,8 @@ def _quoted(name: str) -> str:
     return f'"{name}"' if "," in name else name
 
 
-def _add(archive: zipfile.ZipFile, name: str, data: bytes, mode: int) -> None:
-    info = zipfile.ZipInfo(name, time.gmtime(epoch())[:6])
+def _add(archive: zipfile.ZipFile, name: str, data: bytes, mode: int, seconds: int) -> None:
+    info = zipfile.ZipInfo(name, time.gmtime(seconds)[:6])
     info.create_system = 3  # Unix: external_attr holds permissions
     info.external_attr = (0o100000 | mode) << 16
     info.compress_type = zipfile.ZIP_DEFLATED

@@ -64,10 +64,8 @@ class Dist:
 def dist(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dist]:
     """The archives and the list of a target, made as make dist does, and served."""
     folder = tmp_path_factory.mktemp("dist")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOURCE_DATE_EPOCH", str(int(target.binary.stat().st_mtime)))
-        archive = write_archives(target.plan, target.tree, folder)[1]
-        image = write_image([target.plan], folder)
+    archive = write_archives(target.plan, target.tree, folder)[1]
+    image = write_image([target.plan], folder)
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
     url = f"http://127.0.0.1:{server.server_address[1]}"
     write_index(folder, url)

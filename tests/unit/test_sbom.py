@@ -13,18 +13,12 @@ from cyclonedx.validation.json import JsonStrictValidator
 from staticpython import provenance, sbom
 from staticpython.config import ROOT
 from staticpython.fetch import sha256_of
-from staticpython.image import write_image
 from staticpython.provenance import files_of, make_statement
 from staticpython.sbom import make_document
 from staticpython.wheel import write_wheel
 from tests.unit.test_published import TREE, fake_tree, pack, plan_of
 
 PATCH = "patches/zlib/" + next((ROOT / "patches/zlib").glob("*.patch")).name
-
-
-@pytest.fixture(autouse=True)
-def _epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1786000000")
 
 
 def entry(name: str, **more: Any) -> dict[str, Any]:
@@ -90,7 +84,6 @@ def everything(dist: Path) -> None:
     plan = plan_of()
     pack(dist.parent, plan)
     write_wheel(plan, dist / TREE, dist)
-    write_image([plan], dist)
     (dist / sbom.sbom_name(plan)).write_text(make_document(plan, dist / TREE, dist.parent / "build"))
 
 
