@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
+import importlib.util
 import json
 import os
+import re
 import subprocess
 import tarfile
 import zipfile
@@ -14,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from packaging.utils import parse_wheel_filename
 
 from staticpython import archive, image, index, wheel
-from staticpython.config import Facts, load_facts
+from staticpython.config import ROOT, Facts, load_facts
 from staticpython.errors import StaticPythonError
 from staticpython.image import write_image
 from staticpython.index import downloads
@@ -180,6 +183,21 @@ def test_uvs_list() -> None:
     }
     assert found["cpython-3.15.0rc2-linux-x86_64_v3-musl"]["prerelease"] == "rc2"
     assert found["cpython-3.15.0rc2-linux-x86_64_v3-musl"]["arch"] == {"family": "x86_64", "variant": "v3"}
+
+
+def test_workflow_runs_what_is_there() -> None:
+    """The modules that the workflow starts, the jobs that it waits for; what it uploads is what make dist lists."""
+    text = (ROOT / ".github/workflows/build.yml").read_text()
+    for module in re.findall(r"python -m (staticpython\.\w+)", text):
+        assert importlib.util.find_spec(module), module
+    jobs = yaml.safe_load(text)["jobs"]
+    assert {job["needs"] for job in jobs.values() if "needs" in job} <= set(jobs)
+    (upload,) = (
+        step["with"]["path"].split()
+        for step in jobs["build"]["steps"]
+        if "path" in step.get("with", {}) and "name" in step["with"]
+    )
+    assert {f"dist/{pattern}" for pattern in index.PUBLISHED} <= set(upload)
 
 
 def test_index_of_several_arches(tmp_path: Path) -> None:
