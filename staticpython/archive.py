@@ -1,47 +1,49 @@
-"""Archives of finished trees: `python -m staticpython.archive TREE...` writes TREE.tar.xz and SHA256SUMS."""
+"""Archives of finished trees: `python -m staticpython.archive --into DIST PLAN...`, a plan.json for each target.
+
+`install_only` is what uv and its like unpack: the tree, in the folder python/. `install_only_stripped` are the same
+bytes: the interpreter is stripped while it is linked.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
-import tarfile
 from pathlib import Path
+from typing import Any
 
-from staticpython.fetch import sha256_of
+from staticpython.errors import run_main
+from staticpython.published import Archive, write_tar_gz
+
+FOLDER = "python"
 
 
-def archive(tree: Path) -> Path:
-    """Pack a tree so that the same content gives the same bytes (sorted names, no owner, one date)."""
-    epoch = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
-
-    def neutral(info: tarfile.TarInfo) -> tarfile.TarInfo:
-        info.uid = info.gid = 0
-        info.uname = info.gname = ""
-        info.mtime = epoch
-        return info
-
-    result = tree.with_name(f"{tree.name}.tar.xz")
-    temporary = result.with_name(f"{result.name}.part")
-    with tarfile.open(temporary, "w:xz", preset=6, format=tarfile.PAX_FORMAT) as tar:
-        tar.add(tree, arcname=tree.name, recursive=False, filter=neutral)
-        for path in sorted(tree.rglob("*")):
-            tar.add(path, arcname=str(path.relative_to(tree.parent)), recursive=False, filter=neutral)
-    temporary.rename(result)
-    return result
+def write_archives(plan: dict[str, Any], tree: Path, into: Path) -> list[Path]:
+    """Pack a target's tree into a folder; return both archives. The same tree gives the same bytes."""
+    archive = Archive.of(plan, "install_only")
+    first = write_tar_gz(into / archive.name, [(FOLDER, tree)], plan["source_date_epoch"])
+    second = into / archive.with_flavour("install_only_stripped").name
+    second.unlink(missing_ok=True)
+    os.link(first, second)
+    return [first, second]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the archives and SHA256SUMS; returns the exit code."""
+    """Write the archives of each target; returns the exit code."""
     parser = argparse.ArgumentParser(prog="staticpython.archive", description=__doc__)
-    parser.add_argument("trees", type=Path, nargs="+")
+    parser.add_argument("--into", type=Path, required=True, help="the folder of the trees, and of the archives")
+    parser.add_argument("plans", type=Path, nargs="+", metavar="PLAN")
     options = parser.parse_args(arguments)
-    for tree in options.trees:
-        print(f"packed    {archive(tree)}")
-    folder = options.trees[0].parent
-    sums = "".join(f"{sha256_of(file)}  {file.name}\n" for file in sorted(folder.glob("*.tar.xz")))
-    (folder / "SHA256SUMS").write_text(sums, encoding="utf-8")
-    return 0
+
+    def body() -> int:
+        for path in options.plans:
+            plan = json.loads(path.read_text(encoding="utf-8"))
+            for archive in write_archives(plan, options.into / plan["tree"], options.into):
+                print(f"packed    {archive}  {archive.stat().st_size / 1e6:.1f} MB")
+        return 0
+
+    return run_main(body)
 
 
 if __name__ == "__main__":

@@ -262,7 +262,7 @@ def _listing(facts: Facts, *, as_json: bool) -> str:
         "features": {name: " ".join(modules) for name, modules in sorted(features.items())},
     }
     if as_json:
-        return json.dumps({**data, "matrix": _matrix(facts)}, indent=2)
+        return json.dumps({**data, "release": facts.release.stamp, "matrix": _matrix(facts)}, indent=2)
     lines = []
     for title, entries in data.items():
         lines.append(f"{title}:")

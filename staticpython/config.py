@@ -30,6 +30,7 @@ class Cpu:
     cflags: list[str] = key("Compiler flags that name it.")
     zig: str = key("The same CPU, as Zig's `-mcpu` names it.")
     emulator: str = key("A CPU that has no more than that, as the emulator's `-cpu` names it.")
+    download: str = key("The CPU in the names of archives, as python-build-standalone names it.")
     configure_answers: dict[str, str] = key("Answers for configure that differ with the CPU.", default={})
 
 
@@ -51,6 +52,11 @@ class Arch:
     zig_target: str = key("The arch as Zig's `-target` names it.")
     openssl_target: str = key("The arch as OpenSSL's `Configure` names it.")
     wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
+    wheel_platforms: list[str] = key(
+        "The oldest platforms that the interpreter's own wheel is tagged for, without the arch: a static program needs"
+        " nothing of any of them."
+    )
+    oci_arch: str = key("The arch in an OCI image, as Go names it (GOARCH).")
     gcc_cpus: list[str] = key("What the triples of ready GCC toolchains for the arch begin with, best first.")
     emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
     byte_order: str = key("Order of the bytes in a number.", default="little", choices=("little", "big"))
@@ -86,6 +92,20 @@ class Answers:
     configure_answers: dict[str, str] = key(
         "Answers for configure tests that would have to run a program; an arch or a CPU may answer otherwise."
     )
+
+
+@dataclass(frozen=True)
+class OwnRelease:
+    """The release of this project: `configs/common/release.yml`."""
+
+    date: str = key(
+        "The day of the release, year-month-day: in the names of what `make dist` writes. Each release has another one."
+    )
+
+    @property
+    def stamp(self) -> str:
+        """The date as names have it: 20261127."""
+        return self.date.replace("-", "")
 
 
 @dataclass(frozen=True)
@@ -365,6 +385,7 @@ class Facts:
     launchers: dict[str, Launcher]
     profiles: dict[str, Profile]
     series: dict[str, Series]
+    release: OwnRelease
     supported: list[Supported]
 
     @property
@@ -420,6 +441,7 @@ def load_facts(root: Path = ROOT) -> Facts:
         launchers={p.stem: load(p, Launcher, name=p.stem) for p in sorted((configs / "launchers").glob("*.yml"))},
         profiles={p.stem: load(p, Profile, name=p.stem) for p in sorted((configs / "profiles").glob("*.yml"))},
         series=_load_every_series(root),
+        release=_load_release(configs / "common/release.yml"),
         supported=[],
     )
     _check_series(facts, root)
@@ -478,16 +500,29 @@ def _load_variant(path: Path, own: Series, others: dict[str, Series]) -> Series:
 
 def _load_series(path: Path, series: Series, root: Path) -> Series:
     series = dataclasses.replace(series, modules=load(root / "setup_local" / path.name, Modules).modules)
-    try:
-        datetime.date.fromisoformat(series.date)
-    except ValueError:
-        raise FactsError(f"{path}: date: '{series.date}' is no day: write it as 2026-08-05") from None
+    _check_date(path, series.date)
     if not series.releases:
         raise FactsError(f"{path}: releases: give one at least")
     for i, release in enumerate(series.releases):
         if not release.version.startswith(f"{series.name}."):
             raise FactsError(f"{path}: releases[{i}].version: {release.version} is of another series")
     return series
+
+
+def _load_release(path: Path) -> OwnRelease:
+    release = load(path, OwnRelease)
+    _check_date(path, release.date)
+    return release
+
+
+def _check_date(path: Path, date: str) -> None:
+    """Raise FactsError for what is no day, or is written in another way."""
+    try:
+        exact = datetime.date.fromisoformat(date).isoformat() == date  # newer Pythons read other forms, too
+    except ValueError:
+        exact = False
+    if not exact:
+        raise FactsError(f"{path}: date: '{date}' is no day: write it as 2026-08-05")
 
 
 def _with_releases(facts: Facts) -> Package:

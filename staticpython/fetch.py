@@ -343,12 +343,17 @@ def _from_pypi(pypi: PyPI, release: Release, places: Places, part: Path) -> None
         shutil.move(file, part)
 
 
-def _address_in_index(pypi: PyPI, release: Release, places: Places) -> str:
-    """Return the address of a project's file in the index that pip is set up with (PEP 503)."""
-    settings = _run([places.python, "-m", "pip", "config", "list"]).stdout
+def index_page(project: str, python: str) -> str:
+    """Return the address of a project's page in the index that a Python's pip is set up with (PEP 503)."""
+    settings = _run([python, "-m", "pip", "config", "list"]).stdout
     indexes = dict(re.findall(r"^(\S+)\.index-url='(.*)'$", settings, re.MULTILINE))
     chosen = next((indexes[section] for section in (":env:", "download", "global") if section in indexes), PYPI_INDEX)
-    page = f"{chosen.rstrip('/')}/{pypi.project}/"
+    return f"{chosen.rstrip('/')}/{project}/"
+
+
+def _address_in_index(pypi: PyPI, release: Release, places: Places) -> str:
+    """Return the address of a project's file in the index that pip is set up with."""
+    page = index_page(pypi.project, places.python)
     try:
         reply = _session().get(page, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
         reply.raise_for_status()

@@ -10,12 +10,14 @@ from bench.facts import Baselines, Bench, Book, Debian, DebianSeries, Group, Mod
 from staticpython.config import (
     Answers,
     Arch,
+    Cpu,
     Family,
     Launcher,
     Licence,
     Module,
     Modules,
     Optimisation,
+    OwnRelease,
     Package,
     Profile,
     PyPI,
@@ -30,7 +32,9 @@ from staticpython.wheel_table import Lacking, Wheels
 
 SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`configs/<arch>.yml`", Arch),
+    ("`configs/<arch>.yml`: an entry of `cpus`", Cpu),
     ("`configs/common/answers.yml`", Answers),
+    ("`configs/common/release.yml`", OwnRelease),
     ("`configs/packages/<name>.yml`", Package),
     ("`configs/packages/<name>.yml`, `configs/series/<series>.yml`: an entry of `releases`", Release),
     ("`configs/packages/<name>.yml`: `pypi` of a release", PyPI),

@@ -133,6 +133,7 @@ class Plan:
     series: Series
     version: str
     date: str
+    release: str
     sources: tuple[Source, ...]
     targets: tuple[Target, ...]
     trainers: tuple[str, ...]
@@ -141,6 +142,12 @@ class Plan:
     def name(self) -> str:
         """The version with the ABI flags that the series is built for: `3.14.7t`."""
         return self.version + self.series.abi_flags
+
+    @property
+    def variant(self) -> list[str]:
+        """What makes this another interpreter than the usual one, in the words that names of archives have for it."""
+        freethreaded = ["freethreaded"] if self.series.abi_flags else []
+        return [*freethreaded, *filter(None, [self.options.profile]), *(["gpl"] if self.options.with_gpl else [])]
 
 
 def host_machine() -> str:
@@ -199,7 +206,7 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     trainers = tuple(t.name for t in facts.toolchains.values() if t.profile_generate)
     # One date for whatever is built here: the libraries serve every series.
     date = max(s.date for s in facts.series.values())
-    return Plan(options, series, version, date, sources, targets, trainers)
+    return Plan(options, series, version, date, facts.release.stamp, sources, targets, trainers)
 
 
 def _check_modules(facts: Facts, series: Series) -> None:

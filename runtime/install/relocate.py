@@ -36,8 +36,9 @@ from pathlib import Path
 
 Value = str | int
 
-MARKER = "@PREFIX@"
-"""Stands for the prefix inside _sysconfigdata, where the placeholder could be part of a longer name."""
+MARKER = "/install"
+"""Stands for the prefix inside _sysconfigdata: python-build-standalone's. Where a word begins with it, uv puts
+the folder that it installs to, and it drops what stands behind the dictionary."""
 
 TOO_GENERAL = frozenset({"/", "/home", "/opt", "/root", "/tmp", "/usr", "/usr/local", "/var"})
 """Paths that a tree may name for good reasons, TZPATH for one."""
@@ -69,8 +70,9 @@ FAST_ONLY = re.compile(
     r"'?(?:-flto|-fno-lto|-ffat-lto|-f(?:cs-)?profile-|-Wprofile-|-Wl,--(?:fat-)?lto-|-Wl,-mllvm,|-mllvm$|-mattr=)"
 )
 
+# The first line is CPython's own (Lib/sysconfig/__main__.py): uv takes no other.
 SYSCONFIGDATA_HEAD = """\
-# System configuration, generated when this Python was built; used by the module sysconfig.
+# system configuration generated and used by the sysconfig module
 build_time_vars = {
 """
 
@@ -81,6 +83,7 @@ SYSCONFIGDATA_TAIL = '''\
 def _relocated(values):
     """Fill in where this file is: PREFIX/lib/pythonX.Y. The placeholder, if it was not read as a file."""
     import os
+    import re
 
     prefix = {placeholder!r}
     if '__file__' in globals():
@@ -88,13 +91,14 @@ def _relocated(values):
         for _ in range(3):
             prefix = os.path.dirname(prefix)
     quote = "'" if any(character.isspace() for character in prefix) else ''
+    marker = re.compile({marker!r})
 
     def fill(value):
-        if not isinstance(value, str) or {marker!r} not in value:
+        if not isinstance(value, str) or not marker.search(value):
             return value
         for tool in {tools!r}:
             value = value.replace(tool, quote + tool + quote)
-        return value.replace({marker!r}, prefix)
+        return marker.sub(lambda _: prefix, value)
 
     return {{key: fill(value) for key, value in values.items()}}
 
@@ -270,7 +274,7 @@ def relocate_sysconfigdata(tree: Tree) -> None:
     values.update(tool_values(tree.triple, MARKER))
     tail = SYSCONFIGDATA_TAIL.format(
         placeholder=tree.placeholder,
-        marker=MARKER,
+        marker=placeholder_pattern(MARKER).pattern,
         tools=tuple(tool_values(tree.triple, MARKER)[name] for name in ("CC", "CXX", "AR")),
     )
     lines = [f"    {name!r}: {values[name]!r},\n" for name in sorted(values)]

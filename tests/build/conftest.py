@@ -216,6 +216,15 @@ def moved(target: BuiltTarget, tmp_path: Path) -> Path:
     return copy
 
 
+def enter_chroot() -> list[str]:
+    """Return the command that enters a root folder, or skip the test where none can be entered."""
+    chroot = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin") or "chroot"
+    enter = [chroot] if os.geteuid() == 0 else [shutil.which("unshare") or "unshare", "--map-root-user", chroot]
+    if subprocess.run([*enter, "/", "/bin/true"], capture_output=True).returncode:
+        pytest.skip("neither root nor unprivileged user namespaces: no chroot can be entered here")
+    return enter
+
+
 @pytest.fixture
 def chroot(target: BuiltTarget, tmp_path: Path) -> Callable[..., str]:
     """Run the interpreter in a root folder that holds nothing but the tree in /python."""
@@ -225,10 +234,7 @@ def chroot(target: BuiltTarget, tmp_path: Path) -> Callable[..., str]:
         emulator = shutil.which(target.emulator[0])
         assert emulator
         shutil.copy(emulator, root / "emulator")
-    chroot = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin") or "chroot"
-    enter = [chroot] if os.geteuid() == 0 else [shutil.which("unshare") or "unshare", "--map-root-user", chroot]
-    if subprocess.run([*enter, "/", "/bin/true"], capture_output=True).returncode:
-        pytest.skip("neither root nor unprivileged user namespaces: no chroot can be entered here")
+    enter = enter_chroot()
 
     def run(*arguments: str, **variables: str) -> str:
         command = [*enter, str(root), *(["/emulator"] if target.emulator else []), "/python/bin/python3", *arguments]

@@ -114,7 +114,7 @@ def test_a_python_without_the_packages_says_what_to_do(tmp_path: Path, command: 
     assert run.returncode == 1
     assert "Traceback" not in run.stderr
     for words in (
-        "has no elftools, jinja2, requests, rich, yaml",
+        "has no cyclonedx, elftools, jinja2, packaging, requests, rich, yaml",
         "./bootstrap.sh",
         "-m pip install -r requirements.txt",
     ):
@@ -126,7 +126,8 @@ def test_every_package_that_a_command_imports_is_asked_for() -> None:
     import staticpython
 
     own = {"staticpython", "bench"}
-    optional = {"backports", "ruamel", "urllib3"}  # an older Python's; staticpython.bump's only; part of requests
+    optional = {"backports", "ruamel"}  # an older Python's; staticpython.bump's only
+    optional |= {"urllib3", "packageurl"}  # part of requests, of cyclonedx
     imported = set()
     for path in (ROOT / "staticpython").glob("*.py"):
         for line in path.read_text(encoding="utf-8").splitlines():

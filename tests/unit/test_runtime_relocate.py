@@ -38,6 +38,7 @@ build_time_vars = {{
            '-ffile-prefix-map={BUILD}=. -flto=full -mllvm -inline-threshold=9 -Wall',
  'CONFIG_ARGS': "'--prefix=/python' '--host={TRIPLE}' 'CC={BUILD}/cc' 'CFLAGS=-O3 -I{BUILD}/include'",
  'INCLUDEPY': '/python/include/python3.13',
+ 'INSTALL': '/usr/bin/install -c',
  'LIBDIR': '/python/lib',
  'LDSHARED': '{BUILD}/toolchain/bin/{TRIPLE}-cc -shared -L{BUILD}/lib',
  'MODULE_ZLIB_LDFLAGS': '-L{BUILD}/sysroot/lib -lz',
@@ -198,6 +199,21 @@ def test_sysconfigdata_read_as_text_has_the_placeholder(root: Path) -> None:
     namespace: dict[str, dict[str, object]] = {}
     exec(path.read_text(encoding="utf-8"), namespace)  # as maturin does, through standard input
     assert namespace["build_time_vars"]["LIBDIR"] == "/python/lib"
+
+
+def test_uv_reads_the_dictionary_and_fills_in_the_prefix(root: Path) -> None:
+    """It wants CPython's first line and the dictionary below, takes words that begin with /install for paths below the
+    prefix, and drops what stands behind."""
+    assert run(root) == 0
+    text = (root / f"lib/python3.13/_sysconfigdata__linux_{TRIPLE}.py").read_text(encoding="utf-8")
+    first, second, _ = text.split("\n", 2)
+    assert first == "# system configuration generated and used by the sysconfig module"
+    assert second == "build_time_vars = {"
+    values = relocate.read_sysconfigdata(root / f"lib/python3.13/_sysconfigdata__linux_{TRIPLE}.py")
+    assert values["LIBDIR"] == "/install/lib"
+    assert values["LDSHARED"] == f"/install/bin/{TRIPLE}-cc -shared"
+    assert values["INSTALL"] == "/usr/bin/install -c"
+    assert sysconfig_of(root)["INSTALL"] == "/usr/bin/install -c", "a program's name is no prefix"
 
 
 def test_json_files(root: Path) -> None:

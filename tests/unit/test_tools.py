@@ -1,13 +1,11 @@
-"""The helpers that make calls: verify, setup_local, stdlib_tests, archive and step.sh."""
+"""The helpers that make calls: verify, setup_local, stdlib_tests and step.sh."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import subprocess
 import sys
-import tarfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ from typing import Any
 import pytest
 
 from staticpython import stdlib_tests
-from staticpython.archive import archive
 from staticpython.config import ROOT, Series, load_facts
 from staticpython.emulate import prefix_of, rule_of
 from staticpython.errors import FactsError, UsageError, VerifyError
@@ -114,24 +111,6 @@ def test_module_table_and_cpython_must_agree(tmp_path: Path, series: Series) -> 
     table.write_text("\n".join(lines[1:]))
     with pytest.raises(FactsError, match="CPython has no such modules: array"):
         check_complete(series, table)
-
-
-def test_archive_is_reproducible(tmp_path: Path) -> None:
-    digests = []
-    for time, name in enumerate(("one", "two")):
-        tree = tmp_path / name / "tree"
-        (tree / "bin").mkdir(parents=True)
-        (tree / "bin/python3").symlink_to("python3.13")
-        (tree / "bin/python3.13").write_text("x")
-        os.utime(tree / "bin/python3.13", (time, time))
-        digests.append(archive(tree).read_bytes())
-        assert {p.name for p in tree.parent.iterdir()} == {"tree", "tree.tar.xz"}
-    assert digests[0] == digests[1]
-    with tarfile.open(tmp_path / "two/tree.tar.xz") as tar:
-        assert tar.getnames() == ["tree", "tree/bin", "tree/bin/python3", "tree/bin/python3.13"]
-        assert {(m.uid, m.gid, m.uname, m.gname) for m in tar} == {(0, 0, "", "")}
-        file = tar.extractfile("tree/bin/python3")
-        assert file and file.read() == b"x"
 
 
 def test_junit_is_counted(tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""The command static-python: start the interpreter that is in this package, say where it is, or copy it."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+TREE = PACKAGE / "tree"
+USAGE = """\
+usage: static-python [ARGUMENTS OF PYTHON...]
+       static-python run [ARGUMENTS OF PYTHON...]    the same, whatever the first argument is
+       static-python path                            print the path of the interpreter
+       static-python unpack DIR                      copy the whole tree to a new folder
+       static-python bundle [ARGUMENTS...]           make one executable of an application (bundle --help)
+       static-python help
+"""
+
+
+class CommandError(Exception):
+    """What the user can mend; printed without a traceback."""
+
+
+def facts() -> dict:  # type: ignore[type-arg]  # Python 3.8 has no dict[str, ...]
+    """Return what a wheel cannot hold of the tree: links, the time of its files, and the interpreter's path."""
+    try:
+        return dict(json.loads((PACKAGE / "tree.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{PACKAGE}/tree.json: {error}: install static-python again") from None
+
+
+def interpreter() -> Path:
+    """Return the path of the interpreter; raises CommandError when it is not there or no program."""
+    program = TREE / str(facts()["interpreter"])
+    if not os.access(str(program), os.X_OK):
+        what = "is not executable" if program.exists() else "is missing"
+        raise CommandError(f"{program}: {what}: install static-python again")
+    return program
+
+
+def unpack(folder: Path) -> None:
+    """Copy the tree, as it was built, to a folder that is new or empty. It appears there when it is whole."""
+    known = facts()
+    if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
+        raise CommandError(f"{folder}: is there already, and no empty folder: name a new one")
+    parent = folder.resolve().parent
+    if not parent.is_dir():
+        raise CommandError(f"{folder}: no such folder: {parent}")
+    try:
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=str(parent)))
+    except OSError as error:
+        raise CommandError(f"{parent}: {error.strerror}") from None
+    try:
+        # What pip compiled for another Python is not the tree's.
+        files = [line for line in known["files"] if (TREE / line).is_file()]
+        if len(files) < len(known["files"]):
+            raise CommandError(f"{TREE}: files are missing: install static-python again")
+        for name in files:
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(str(TREE / name), str(part / name))
+            os.chmod(str(part / name), 0o755 if os.access(str(TREE / name), os.X_OK) else 0o644)
+        for name, target in known["links"].items():
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            (part / name).symlink_to(target)
+        # Files with this time are known to be those that were built: they need no look inside.
+        for path in part.rglob("*"):
+            os.utime(str(path), (known["time"], known["time"]), follow_symlinks=False)
+        part.chmod(0o755)
+        part.replace(folder)
+    except OSError as error:
+        raise CommandError(f"{folder}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(str(part), ignore_errors=True)
+
+
+def start(arguments: "list[str]") -> None:
+    """Become the interpreter; raises CommandError when it does not start here."""
+    program = str(interpreter())
+    try:
+        os.execv(program, [program, *arguments])
+    except OSError as error:
+        raise CommandError(f"{program}: {error.strerror}") from None
+
+
+def main() -> int:
+    """Do what the command line says; return the exit code. A command of ours is known by the first word only."""
+    command, arguments = (sys.argv[1], sys.argv[2:]) if sys.argv[1:] else ("run", [])
+    try:
+        if command in ("help", "--help", "-h"):
+            print(USAGE, end="")
+        elif command == "path" and not arguments:
+            print(interpreter())
+        elif command == "unpack" and len(arguments) == 1:
+            unpack(Path(arguments[0]))
+        elif command in ("path", "unpack"):
+            print(USAGE, end="", file=sys.stderr)
+            return 2
+        elif command == "bundle":
+            start(["-m", "_staticpython", "bundle", *arguments])
+        else:
+            start(arguments if command == "run" else [command, *arguments])
+    except CommandError as error:
+        print(f"static-python: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""What is in a folder of archives: `python -m staticpython.index FOLDER --url URL` writes SHA256SUMS, downloads.json.
+
+downloads.json is what `uv python install --python-downloads-json-url` reads: uv's own list of interpreters has the same
+form (crates/uv-python/download-metadata.json of uv).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from staticpython.errors import UsageError, run_main
+from staticpython.fetch import sha256_of
+from staticpython.published import Archive
+
+INDEX, SUMS = "downloads.json", "SHA256SUMS"
+# What uv can say of an interpreter. Another one has a name, but no place in its list.
+UV_OPTIONS = {(): None, ("freethreaded",): "freethreaded"}
+UV_CPUS = re.compile(r"(?P<family>x86_64|aarch64|i686|riscv64)(?:_(?P<variant>v[234]))?")
+PUBLISHED = ("*.tar.gz", "*.whl", "*.oci.tar", "*.json")
+
+
+def downloads(archives: dict[str, str], url: str) -> dict[str, Any]:
+    """Return uv's list of interpreters, of archives (name -> SHA-256) that are below `url`.
+
+    Of two releases of one interpreter the later one is taken.
+    """
+    result: dict[str, Any] = {}
+    for name in sorted(archives):  # by date, when everything before it is the same
+        archive = Archive.parse(name)
+        cpu = UV_CPUS.fullmatch(archive.cpu) if archive else None
+        if not archive or not cpu or archive.options not in UV_OPTIONS or archive.flavour != "install_only_stripped":
+            continue
+        variant = UV_OPTIONS[archive.options]
+        major, minor, patch, prerelease = re.findall(r"^(\d+)\.(\d+)\.(\d+)(.*)$", archive.version)[0]
+        key = f"cpython-{archive.version}{f'+{variant}' if variant else ''}-linux-{archive.cpu}-musl"
+        result[key] = {
+            "name": "cpython",
+            "arch": cpu.groupdict(),
+            "os": "linux",
+            "libc": "musl",
+            "major": int(major),
+            "minor": int(minor),
+            "patch": int(patch),
+            "prerelease": prerelease,
+            "url": f"{url.rstrip('/')}/{quote(name)}",
+            "sha256": archives[name],
+            "variant": variant,
+            "build": archive.date,
+        }
+    return result
+
+
+def write_index(folder: Path, url: str) -> list[Path]:
+    """Write both files of a folder; return them. Raises UsageError where there is no archive, or for no URL."""
+    if not re.match(r"(https?|file)://.", url):
+        raise UsageError(f"--url {url}: is no URL: it is where the archives will be, as https://example.org/releases")
+    files = sorted({f for pattern in PUBLISHED for f in folder.glob(pattern) if f.name != INDEX})
+    sums = {file.name: sha256_of(file) for file in files}
+    found = downloads(sums, url)
+    if not any(Archive.parse(name) for name in sums):
+        raise UsageError(f"{folder}: no archive of an interpreter is there: run make dist first")
+    index = folder / INDEX
+    _write(index, json.dumps(found, indent=1, sort_keys=True) + "\n")
+    sums[INDEX] = sha256_of(index)
+    _write(folder / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+    return [index, folder / SUMS]
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write SHA256SUMS and downloads.json; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="staticpython.index", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--url", required=True, help="where the files of the folder will be")
+    options = parser.parse_args(arguments)
+
+    def body() -> int:
+        for file in write_index(options.folder, options.url):
+            print(f"written   {file}")
+        return 0
+
+    return run_main(body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

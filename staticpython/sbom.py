@@ -1,0 +1,177 @@
+"""What an interpreter is made of, for programs: `python -m staticpython.sbom --into DIST PLAN...`.
+
+For each target a CycloneDX 1.6 document (ECMA-424), from the manifest.json of its tree: each source with its hash,
+licence and package URL, our patches as its pedigree, whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cyclonedx.contrib.license.factories import LicenseFactory
+from cyclonedx.model import AttachedText, ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType, Diff, Patch, PatchClassification, Pedigree
+from cyclonedx.output import make_outputter
+from cyclonedx.schema import OutputFormat, SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from packageurl import PackageURL
+
+from staticpython.config import ROOT, Facts, load_facts
+from staticpython.errors import StaticPythonError, UsageError, run_main
+from staticpython.fetch import sha256_of
+from staticpython.published import Archive
+
+# Names of one thing stay the same from one document to the next (RFC 9562, UUID of a name).
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/static-python")
+
+
+def read_manifest(plan: dict[str, Any], tree: Path) -> dict[str, Any]:
+    """Return what a target's tree was made from; raises UsageError where there is no tree."""
+    file = tree / "manifest.json"
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file: run make first")
+    manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    if manifest["python"] != plan["version"]:
+        raise UsageError(f"{file}: is of Python {manifest['python']}, not {plan['version']}: run make first")
+    return manifest
+
+
+def package_url(entry: dict[str, Any], facts: Facts) -> PackageURL:
+    """Return the package URL (ECMA-427) of an input: of PyPI when its file is a wheel of it, else of its file."""
+    package = facts.packages[entry.get("source_of") or entry["name"]]
+    releases = [*package.releases, *(r for s in facts.series.values() for r in s.releases)]
+    pypi = next((r.pypi for r in releases if r.sha256 == entry["sha256"]), None)
+    if pypi and entry["file"].endswith(".whl"):
+        return PackageURL("pypi", name=pypi.project, version=entry["version"], qualifiers={"file_name": entry["file"]})
+    qualifiers = {"checksum": f"sha256:{entry['sha256']}"}
+    if entry.get("urls"):
+        qualifiers["download_url"] = entry["urls"][0]
+    elif pypi:
+        qualifiers["file_name"] = entry["file"]
+    return PackageURL("generic", name=entry["name"], version=entry["version"], qualifiers=qualifiers)
+
+
+def _sha256(digest: str) -> list[HashType]:
+    return [HashType(alg=HashAlgorithm.SHA_256, content=digest)]
+
+
+def _patches(entry: dict[str, Any]) -> Iterator[Patch]:
+    """Yield the patches of an input; raises StaticPythonError for one that is no longer what was built with."""
+    for name, digest in sorted(entry["patches"].items()):
+        file = ROOT / name
+        if not file.is_file() or sha256_of(file) != digest:
+            raise StaticPythonError(f"{name}: is not the patch that was built with: run make first")
+        text = AttachedText(content=file.read_text(encoding="utf-8"), content_type="text/x-diff")
+        yield Patch(type=PatchClassification.UNOFFICIAL, diff=Diff(text=text, url=XsUri(name)))
+
+
+def _component(entry: dict[str, Any], facts: Facts, inside: list[Component]) -> Component:
+    """Return an input of the build as a component."""
+    package = facts.packages[entry["name"]]
+    return Component(
+        type=ComponentType.LIBRARY if package.kind != "data" else ComponentType.DATA,
+        bom_ref=entry["name"],
+        name=entry["name"],
+        version=entry["version"],
+        description=package.summary,
+        hashes=_sha256(entry["sha256"]),
+        licenses=[LicenseFactory().make_from_string(entry["licence"])],
+        purl=package_url(entry, facts),
+        external_references=[
+            ExternalReference(type=ExternalReferenceType.WEBSITE, url=XsUri(package.homepage)),
+            *(ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(u)) for u in entry.get("urls", [])),
+        ],
+        pedigree=Pedigree(patches=found) if (found := list(_patches(entry))) else None,
+        components=inside,
+    )
+
+
+def bundled(sources: Path, tree: Path) -> list[Component]:
+    """Return what CPython's source has inside: what its own SPDX document names, and the pip that it brings."""
+    found = []
+    document = sources / "Misc/sbom.spdx.json"
+    if document.is_file():
+        for package in json.loads(document.read_text(encoding="utf-8"))["packages"]:
+            locators = [reference["referenceLocator"] for reference in package.get("externalRefs", [])]
+            found.append(
+                Component(
+                    bom_ref=f"cpython/{package['name']}",
+                    name=package["name"],
+                    version=package["versionInfo"],
+                    cpe=next((each for each in locators if each.startswith("cpe:")), None),
+                    purl=next((PackageURL.from_string(each) for each in locators if each.startswith("pkg:")), None),
+                )
+            )
+    for info in tree.glob("lib/python3*/site-packages/pip-*.dist-info"):
+        version = info.name.removeprefix("pip-").removesuffix(".dist-info")
+        purl = PackageURL("pypi", name="pip", version=version)
+        found.append(Component(bom_ref="cpython/pip", name="pip", version=version, purl=purl))
+    return found
+
+
+def make_document(plan: dict[str, Any], tree: Path, build: Path) -> str:
+    """Return the document of a target as JSON; the same tree gives the same text.
+
+    Raises UsageError where there is no tree, StaticPythonError for patches that are not those it was built with.
+    """
+    manifest, facts = read_manifest(plan, tree), load_facts()
+    archive = Archive.of(plan, "install_only")
+    program = tree / f"bin/python{plan['series']}"
+    whole = Component(
+        type=ComponentType.APPLICATION,
+        bom_ref="static-python",
+        name="static-python",
+        version=f"{archive.version}+{archive.date}",
+        description=f"CPython for {plan['arch']['triple']}, one static executable",
+        hashes=_sha256(sha256_of(program)),
+        purl=PackageURL("generic", name="static-python", version=f"{archive.version}+{archive.date}"),
+    )
+    inside = {"cpython": bundled(build / "sources/cpython", tree)}
+    parts = [_component(entry, facts, inside.get(entry["name"], [])) for entry in manifest["inputs"]]
+    bom = Bom(components=parts, serial_number=uuid.uuid5(NAMESPACE, f"{archive.name} {sha256_of(program)}"))
+    bom.metadata.component = whole
+    bom.metadata.timestamp = datetime.datetime.fromtimestamp(plan["source_date_epoch"], datetime.timezone.utc)
+    bom.register_dependency(whole, parts)
+    for part in parts:
+        needs = facts.packages[part.name].needs
+        bom.register_dependency(part, [other for other in parts if other.name in needs])
+    text = make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=1)
+    error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+    if error:
+        raise StaticPythonError(f"{archive.name}: its SBOM is no CycloneDX document: {error}")
+    return text + "\n"
+
+
+def sbom_name(plan: dict[str, Any]) -> str:
+    """Return the file name of a target's document: that of its archive, with the ending that tools know."""
+    return Archive.of(plan, "sbom").name.replace("-sbom.tar.gz", ".cdx.json")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the document of each target; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="staticpython.sbom", description=__doc__)
+    parser.add_argument("--into", type=Path, required=True, help="the folder of the trees, and of the documents")
+    parser.add_argument("plans", type=Path, nargs="+", metavar="PLAN")
+    options = parser.parse_args(arguments)
+
+    def body() -> int:
+        for path in options.plans:
+            plan = json.loads(path.read_text(encoding="utf-8"))
+            file = options.into / sbom_name(plan)
+            file.write_text(make_document(plan, options.into / plan["tree"], path.parent.parent), encoding="utf-8")
+            print(f"written   {file}  CycloneDX 1.6, valid")
+        return 0
+
+    return run_main(body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""The interpreter as a wheel: installed with the machine's Python from an index on this machine, by pip and by uv."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import functools
+import hashlib
+import io
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from staticpython.wheel import MOST_BYTES, distribution, write_wheel
+from tests.build.conftest import BuiltTarget, clean_environment
+from tests.build.test_downloads import UV, _Quiet
+
+
+@pytest.fixture(scope="module")
+def wheel(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the target, in a folder that is a page of an index (PEP 503)."""
+    page = tmp_path_factory.mktemp("index") / distribution(target.plan).replace("_", "-")
+    page.mkdir()
+    return write_wheel(target.plan, target.tree, page)
+
+
+@pytest.fixture(scope="module")
+def index(target: BuiltTarget, wheel: Path) -> Iterator[str]:
+    """The address of an index that has the wheel and nothing else."""
+    if target.emulator or target.plan["arch"]["wheel_arch"] != platform.machine():
+        pytest.skip("the machine's Python takes wheels for this machine only")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(wheel.parent.parent)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def environment(target: BuiltTarget, index: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment of the machine's Python with the wheel in it."""
+    folder = tmp_path_factory.mktemp("environment") / "env"
+    base = Path(sys.base_prefix) / "bin/python3"
+    subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True, env=clean_environment())
+    name = distribution(target.plan).replace("_", "-")
+    # Compiling the tree for the machine's Python, which pip does otherwise, takes most of the time and serves nobody.
+    pip = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check", "--python", str(folder)]
+    install = [*pip, "install", "-q", "--no-compile", "--index-url", index, name]
+    done = subprocess.run(install, capture_output=True, text=True, env=clean_environment(NO_PROXY="127.0.0.1"))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def static_python(environment: Path, *arguments: str | Path, code: int = 0) -> str:
+    """Run the command; return what it prints, its error output when it is to fail."""
+    command = [environment / "bin/static-python", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return (done.stderr if code else done.stdout).strip()
+
+
+def tree_of(environment: Path) -> Path:
+    return Path(static_python(environment, "path")).parent.parent
+
+
+def test_the_wheel_is_what_its_record_says(target: BuiltTarget, wheel: Path) -> None:
+    """PEP 427: each file but RECORD has its SHA-256 there; programs are executable; an index takes it."""
+    assert wheel.stat().st_size < MOST_BYTES
+    with zipfile.ZipFile(wheel) as archive:
+        (record,) = (n for n in archive.namelist() if n.endswith(".dist-info/RECORD") and n.count("/") == 1)
+        rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(archive.read(record).decode()))}
+        assert list(rows) == archive.namelist()
+        assert rows.pop(record) == ["", ""]
+        for name, (digest, size) in rows.items():
+            data = archive.read(name)
+            found = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+            assert (f"sha256={found}", str(len(data))) == (digest, size), name
+        program = archive.getinfo(f"static_python/tree/bin/python{target.plan['series']}")
+        assert program.external_attr >> 16 == 0o100755
+        info = archive.read(record.replace("RECORD", "WHEEL")).decode()
+    tags = {f"py3-none-{tag}" for tag in wheel.stem.rpartition("-")[2].split(".")}
+    assert tags == {line.removeprefix("Tag: ") for line in info.splitlines() if line.startswith("Tag: ")}
+    assert {tag.split("-")[2][:9] for tag in tags} == {"manylinux", "musllinux"}
+
+
+def test_it_runs(target: BuiltTarget, environment: Path) -> None:
+    show = "import sys; print(sys.version.split()[0], sys.argv)"
+    expected = f"{target.plan['version']} ['-c', 'path']"
+    assert static_python(environment, "-c", show, "path") == expected
+    assert static_python(environment, "run", "-c", show, "path") == expected
+    module = [str(environment / "bin/python"), "-m", "static_python", "-c", show, "path"]
+    assert subprocess.run(module, capture_output=True, text=True).stdout.strip() == expected
+    static_python(environment, "-c", "raise SystemExit(7)", code=7)
+
+
+def test_nothing_is_written(environment: Path, tmp_path: Path) -> None:
+    """Neither where it is installed nor by an environment made of it: the folder may be read-only."""
+
+    def state() -> dict[str, int]:
+        package = tree_of(environment).parent
+        return {str(path): path.stat().st_mtime_ns for path in package.rglob("*") if path.is_file()}
+
+    before = state()
+    static_python(environment, "-c", "import asyncio, json, sqlite3, ssl, sysconfig, unittest, zoneinfo")
+    static_python(environment, "-m", "venv", "--without-pip", tmp_path / "env")
+    shown = subprocess.run([tmp_path / "env/bin/python", "-m", "site"], capture_output=True, text=True)
+    assert str(tmp_path / "env/lib") in shown.stdout, shown.stderr
+    assert state() == before
+
+
+def test_unpack(target: BuiltTarget, environment: Path, tmp_path: Path) -> None:
+    """The tree as it was built, links and times too, without what pip compiled; an empty folder may be there."""
+    (tree_of(environment) / "lib/of another Python.pyc").write_bytes(b"")
+    (tmp_path / "tree").mkdir()
+    static_python(environment, "unpack", tmp_path / "tree")
+    assert subprocess.run(["diff", "-r", "--no-dereference", target.tree, tmp_path / "tree"]).returncode == 0
+    program = tmp_path / "tree/bin/python3"
+    assert program.stat().st_mtime == target.binary.stat().st_mtime
+    assert target.run("-c", "print(6 * 7)", python=program) == "42"
+    said = static_python(environment, "unpack", tmp_path / "tree", code=1)
+    assert said == f"static-python: {tmp_path / 'tree'}: is there already, and no empty folder: name a new one"
+    said = static_python(environment, "unpack", tmp_path / "no/tree", code=1)
+    assert said == f"static-python: {tmp_path / 'no/tree'}: no such folder: {tmp_path / 'no'}"
+    assert static_python(environment, "unpack", code=2).startswith("usage: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["tree"]
+
+
+def test_bundle(environment: Path, tmp_path: Path) -> None:
+    (tmp_path / "hello.py").write_text("import sys; print('hello', *sys.argv[1:])\n")
+    static_python(environment, "bundle", tmp_path / "hello.py", "-o", tmp_path / "hello", "--cache", "")
+    assert subprocess.run([tmp_path / "hello", "you"], capture_output=True, text=True).stdout == "hello you\n"
+
+
+def test_what_is_missing_is_named(target: BuiltTarget, environment: Path, tmp_path: Path) -> None:
+    """As when a copy lost files, or the permission to execute them."""
+    copy = tmp_path / "static_python"
+    shutil.copytree(tree_of(environment).parent, copy, symlinks=True)
+    program = copy / "tree/bin" / target.binary.name
+    for says in ("is not executable", "is missing"):
+        if program.stat().st_mode & 0o111:
+            program.chmod(0o644)
+        else:
+            program.unlink()
+        command = [str(environment / "bin/python"), "-m", "static_python", "-c", "1"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 1
+        assert done.stderr == f"static-python: {program}: {says}: install static-python again\n"
+    done = subprocess.run([*command[:3], "unpack", "tree"], capture_output=True, text=True, cwd=tmp_path)
+    assert "files are missing" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["static_python"]
+
+
+def test_uvx(target: BuiltTarget, index: str, tmp_path: Path) -> None:
+    """Without any installation, by the name alone; uv's cache stays as it is."""
+    name = distribution(target.plan).replace("_", "-")
+    variables = {
+        "HOME": str(tmp_path),
+        "UV_CACHE_DIR": str(tmp_path / "cache"),
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON": str(Path(sys.base_prefix) / "bin/python3"),
+        "UV_DEFAULT_INDEX": index,
+        "NO_PROXY": "127.0.0.1",
+        "PATH": os.environ["PATH"],
+    }
+    command = [
+        str(UV),
+        "tool",
+        "run",
+        "--from",
+        name,
+        "static-python",
+        "-c",
+        "import sys; print(sys.version.split()[0])",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=300)
+    assert done.stdout.strip() == target.plan["version"], done.stderr
