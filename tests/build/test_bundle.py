@@ -879,6 +879,75 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
     assert not (tmp_path / "home").exists()
 
 
+NUMBERS = """if True:
+    import compileall, hashlib, os, random, sys, types
+    from _staticpython import modules
+    from _staticpython.cache import Cache, Kept
+    from pathlib import Path
+
+    def plain(groups):
+        # Each string has the next number when it is first named; what names it is u and that number.
+        places, made = {}, {}
+        for group in groups:
+            for name, code in group.items():
+                objects = [code.parts[0]]
+                for string, part in zip(code.strings, code.parts[1:], strict=True):
+                    place = places.setdefault(string, len(places))
+                    objects += [b"u", modules.numbers(place), part]
+                made[name.encode()] = code.objects, b"".join(objects)
+        return places, made
+
+    folder = os.path.dirname(os.__file__)
+    files = sorted(os.listdir(folder))
+    random_ = random.Random(int(sys.argv[2]))
+    sources = [Path(folder, name) for name in random_.sample([n for n in files if n.endswith(".py")], 40)]
+    codes = {p.stem: modules.freeze(compile(p.read_bytes(), "", "exec", dont_inherit=True)) for p in sources}
+    names = list(codes)
+    groups = [{n: codes[n] for n in names[i : i + 8]} for i in range(0, 40, 8)]
+
+    def numbered(cache, groups):
+        made, asked = modules.Modules(), []
+        for number, group in enumerate(groups):
+            kept = Kept(cache, str(number))
+            entries = [modules.Entry(n, 0, hashlib.sha256(repr(group[n]).encode()).digest()) for n in group]
+            made.add(entries, kept, lambda entry: asked.append(entry.name) or group[entry.name])
+            kept.keep()
+        return made.file(), len(asked)
+
+    def check(file, groups):
+        places, made = plain(groups)
+        head = modules._HEAD.unpack_from(file)
+        at_modules, at_names, _, at_starts, at_text, text_size, at_objects, _ = head[3:]
+        assert head[1:3] == (len(made), len(places))
+        assert file[at_text : at_text + text_size] == b"".join(text for text, _ in places)
+        for index, name in enumerate(sorted(made)):
+            row = modules._MODULE.unpack_from(file, at_modules + index * modules._MODULE.size)
+            assert file[at_names + row[0] :][: row[1]] == name
+            assert (row[3], file[at_objects + row[5] :][: row[4]]) == made[name]
+
+    cache = Cache(Path(sys.argv[1]))
+    first, asked = numbered(cache, groups)
+    check(first, groups)
+    assert asked == 40 and numbered(cache, groups) == (first, 0) and numbered(Cache(None), groups)[0] == first
+    # An edit in the middle: that group, and those behind it where strings came or went.
+    other = modules.freeze(compile("some_name = 'not in any of them'", "", "exec"))
+    groups[2] = groups[2] | {names[16]: other}
+    edited, asked = numbered(cache, groups)
+    check(edited, groups)
+    assert 8 <= asked <= 24 and edited == numbered(Cache(None), groups)[0] != first
+    # One that changes no string.
+    groups[4] = dict(reversed(groups[4].items()))
+    print(numbered(cache, groups)[1])
+"""
+
+
+@pytest.mark.any_cpu("Python code")
+def test_numbers_of_strings(target: BuiltTarget, tmp_path: Path, seed: int) -> None:
+    """Those that a plain way gives, whatever of it the cache has."""
+    takes_code(target)
+    assert target.run("-c", NUMBERS, tmp_path, str(seed)) == "8"
+
+
 @pytest.mark.any_cpu("Python code")
 def test_two_at_once(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
     command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", "-m", "app", "-o"]
