@@ -489,7 +489,8 @@ def test_inputs(target: BuiltTarget, wheel: Path, tmp_path: Path, kind: str) -> 
     expected = "" if kind == "file" else "demo a b"
     assert output_of(start(target, program, "a", "b")) == expected
     told = json.loads(report.read_text())
-    assert told["packages"] == [{"name": "demo", "version": "1.0"}] and told["target"] == target.triple
+    assert told["packages"] == [{"name": "demo", "version": "1.0", "licence": "UNKNOWN"}]
+    assert told["target"] == target.triple
     assert told["size"] == program.stat().st_size and told["sizes"]["standard library"] > 1000000
     assert hashlib.sha256(program.read_bytes()).hexdigest() == told["sha256"]
     code = "from importlib.metadata import *; print(version('demo'), {f.locate().exists() for f in files('demo')})"
@@ -658,6 +659,17 @@ def test_other_trees(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
         done = run(*words, wheel, "--", "--no-index")
         assert done.returncode == 0, done.stderr
         assert output_of(start(target, tmp_path / "app")) == tree.name.partition("-")[2].partition("-")[2]
+    # All of them at once, each with what is for it.
+    done = run(wheel, "--arch", "all", "-o", tmp_path / "app-{arch}", "--sbom", tmp_path / "{arch}", "--", "--no-index")
+    assert done.returncode == 0, done.stderr
+    for tree in (own, other):
+        arch = tree.name.split("-")[2]
+        assert output_of(start(target, tmp_path / f"app-{arch}")) == tree.name.partition("-")[2].partition("-")[2]
+        assert f"app-{arch}: " in done.stdout and (tmp_path / arch).is_file()
+    done = run(wheel, "--arch", "all", "--", "--no-index")
+    assert done.returncode == 1 and "app: write {arch} where the CPU's name is to be" in done.stderr
+    done = run(wheel, "--interpreter", own, "--interpreter", own, "-o", tmp_path / "{arch}", "--", "--no-index")
+    assert done.returncode == 1 and "two of the trees are for one CPU" in done.stderr
     # What is locked for that CPU only is wanted for that CPU only.
     assert run(lock, "--", "--no-index").returncode == 0
     done = run("--arch", "riscv64", lock, "--", "--no-index")
@@ -845,13 +857,117 @@ def test_added_and_left_out(target: BuiltTarget, packages: Path, tmp_path: Path)
     ]
     report = tmp_path / "report.json"
     program = bundle(
-        target, tmp_path / "x", script, *words, "*/this.py", "--site-packages", packages, "--report", report
-    )
+        target, tmp_path / "x", script, *words, "*/this.py", "--site-packages", packages, "--report", report,
+        "--compress", "none",
+    )  # fmt: skip
     first, second = output_of(start(target, program)).splitlines()
     assert first == "['empty', 'sub'] text if"
     assert second.startswith("[None, ModuleSpec(name='json'") and second.endswith(", None]")
     sizes = json.loads(report.read_text())["sizes"]
     assert (sizes["added"], sizes["programs"]) == (script.stat().st_size, 4 + (packages / "bin/tool").stat().st_size)
+
+
+@pytest.mark.any_cpu("which files are compressed; that they are found is tested by test_libraries_find_their_files")
+def test_compression(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
+    """It changes sizes, and nothing that is found."""
+    words: list[str | Path] = ["-m", "app", "--site-packages", packages, "--compress"]
+    sizes, found = [], set()
+    for kind in ("none", "fast", "small"):
+        program = bundle(target, tmp_path / kind, *words, kind)
+        sizes.append(program.stat().st_size)
+        assert ": well, " in output_of(start(target, program, env={"STATICPYTHON": "verify"}))
+        output_of(start(target, program, str(tmp_path / f"{kind}.files"), env={"STATICPYTHON": "extract"}))
+        digest = hashlib.sha256()
+        for path in sorted((tmp_path / f"{kind}.files").rglob("*.*")):
+            if path.is_file():
+                digest.update(str(path.relative_to(tmp_path / f"{kind}.files")).encode() + path.read_bytes())
+        found.add(digest.hexdigest())
+    assert sizes[0] - sizes[1] > 5000000 and sizes[1] >= sizes[2] and len(found) == 1
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.usefixtures("programs")
+def test_what_it_is_made_of(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
+    """Packages with their hashes, the interpreter's sources, their licences: beside the program and told by it."""
+    sbom, licences = tmp_path / "sbom.json", tmp_path / "licences.txt"
+    words: list[str | Path] = [wheel, "--sbom", sbom, "--licences", licences, "--fail-on", "GPL-*", "--", "--no-index"]
+    program = bundle(target, tmp_path / "app", *words)
+    components = {c["name"]: c for c in json.loads(sbom.read_text())["components"]}
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert components["demo"]["hashes"] == [{"alg": "SHA-256", "content": digest}]
+    assert components["demo"]["purl"] == "pkg:pypi/demo@1.0"
+    assert {"cpython", "musl", "openssl", "zlib", "demo"} < components.keys() and "linux-headers" not in components
+    assert components["cpython"]["version"] == target.plan["version"]
+    for command, file in (("sbom", sbom), ("licences", licences)):
+        assert output_of(start(target, program, env={"STATICPYTHON": command})) == file.read_text().strip()
+    assert "openssl 3" in licences.read_text() and "Apache License" in licences.read_text()
+    # What is locked has the hash that the lock says.
+    lock = write_lock(tmp_path / "pylock.toml", wheel)
+    sbom.unlink()
+    bundle(target, tmp_path / "app", lock, "--sbom", sbom, "--", "--no-index")
+    assert digest in sbom.read_text()
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.usefixtures("programs")
+def test_dry_run(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
+    words: list[str | Path] = [
+        "-o",
+        "app",
+        "--sbom",
+        "sbom",
+        "--report",
+        "report",
+        "--dry-run",
+        wheel,
+        "--",
+        "--no-index",
+    ]
+    run = run_bundler(target, tmp_path, *words)
+    assert run.returncode == 0 and not [*tmp_path.iterdir()]
+    size = re.match(r"app: would be ([\d.]+) MB, runs demo:main\n", run.stdout)
+    assert size and re.search(r"\d\.\d+ MB standard library\n", run.stdout)
+    program = bundle(target, tmp_path / "app", wheel, "--", "--no-index")
+    assert f"{program.stat().st_size / 1e6:.1f}" == size[1]
+
+
+@pytest.mark.any_cpu("Python code")
+def test_ctrl_c(target: BuiltTarget, tmp_path: Path) -> None:
+    """While the application is imported the process ends by the signal, and says nothing; then that decides."""
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages/slow.py").write_text("""if True:
+        import signal, sys, time
+        def wait(what):
+            print(what, flush=True)
+            time.sleep(60)
+        if sys.argv[1] == "import":
+            wait("imported")
+        if sys.argv[1] == "own":
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        def main():
+            if sys.argv[1] == "own":
+                sys.exit(signal.getsignal(signal.SIGINT) != signal.SIG_IGN)
+            try:
+                wait("runs")
+            except KeyboardInterrupt:
+                sys.exit(5)
+    """)
+    program = bundle(target, tmp_path / "app", "-e", "slow:main", "--site-packages", tmp_path / "packages")
+    for word, code in (("import", -signal.SIGINT), ("run", 5)):
+        command = [*target.emulator, str(program), word]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={}) as run:
+            assert run.stdout and run.stderr and run.stdout.readline()
+            run.send_signal(signal.SIGINT)
+            assert (run.wait(timeout=60), run.stderr.read()) == (code, b"")
+    assert start(target, program, "own").returncode == 0
+
+
+@pytest.mark.any_cpu("Python code")
+def test_is_no_base_for_environments(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
+    program = bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages)
+    run = start(target, program, "-m", "venv", str(tmp_path / "env"), name="python3")
+    assert run.returncode == 1 and "no virtual environment can be made of it" in run.stderr
+    assert "Traceback" not in run.stderr and not (tmp_path / "env").exists()
 
 
 @pytest.mark.any_cpu("Python code")
@@ -1006,6 +1122,13 @@ def test_an_edit_counts(target: BuiltTarget, tmp_path: Path) -> None:
         (["-m", "app.none", "--site-packages", "{packages}"], "app.none: no module app.none in"),
         (["-m", ""], "no module"),
         (["-m", "email"], "email: a package without __main__.py"),
+        (["-e", "app.core:mian", "--site-packages", "{packages}"], "app.core:mian: app.core does not define mian"),
+        (["--python", "-m", "this"], "say one thing to run"),
+        (["--python", "--args", "x"], "--args are an application's"),
+        (["-m", "this", "--compress", "zip"], "invalid choice: 'zip'"),
+        (["-m", "this", "--sbom", "none/x"], "none/x: no such folder"),
+        (["-m", "this", "--fail-on", "Python-*"], "--fail-on Python-*: cpython 3."),
+        (["{wheel}", "--fail-on", "unknown", "--", "--no-index"], "--fail-on unknown: demo 1.0 (UNKNOWN)"),
         (["-e", "none:main"], "none: no module none in"),
         (["{packages}/bad.txt"], "bad.txt: invalid syntax"),
         (["-m", "this", "-o", "none/x"], "none/x: no such folder"),
