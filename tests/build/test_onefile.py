@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -96,3 +98,45 @@ def test_is_a_base_for_environments(target: BuiltTarget, python: Path, tmp_path:
     assert run.returncode == 0, run.stderr
     assert output_of(start(target, env / "bin/demo", "x")) == "demo x"
     assert start(target, python, "-c", "import demo").returncode == 1
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.usefixtures("programs")
+def test_cpythons_own_tests(target: BuiltTarget, tmp_path: Path) -> None:
+    """Of what looks at files and sources, out of the file.
+
+    What writes beside its modules fails, as on every medium that is mounted read-only: so test_runpy is none of them.
+    """
+    (package,) = (p for p in target.plan["packages"] if p["kind"] == "cpython")
+    source = target.build.parent / "sources" / package["source_tree"] / "Lib/test"
+    if not source.is_dir():
+        pytest.skip("CPython's sources are not there any more")
+    names = ["test_glob", "test_linecache", "test_zipimport", "test_inspect"]
+    words = ["bundle", "--python", "-o", str(tmp_path / "python"), "--cache", ""]
+    for file in ("__init__.py", "__main__.py", "support", "libregrtest", "typinganndata", *names):
+        path = source / file if (source / file).exists() else source / f"{file}.py"
+        words += ["--add", f"{path}:lib/python{target.plan['series']}/test/{path.name}"]
+    target.run("-m", "_staticpython", *words)
+    run = start(target, tmp_path / "python", "-m", "test", *names, cwd=tmp_path)
+    ran = re.search(r"Total tests: run=(\d+)", run.stdout)
+    assert run.returncode == 0 and ran and int(ran[1]) > 400, run.stdout[-3000:]
+
+
+@pytest.mark.usefixtures("programs")
+def test_in_gvisor(target: BuiltTarget, python: Path) -> None:
+    """Another kernel, with another memfd and another /proc."""
+    runsc = shutil.which("runsc")
+    if not runsc or target.emulator:
+        pytest.skip("gVisor's runsc (Debian: runsc) is not there, or not for this CPU")
+    code = """if True:
+        import inspect, json, os, subprocess, sys
+        file = open(json.__file__, "rb")
+        assert os.fstat(file.fileno()).st_size == len(file.read()) == os.stat(json.__file__).st_size
+        assert "decoder.py" in os.listdir(os.path.dirname(json.__file__)) and inspect.getsource(json.loads)
+        print(subprocess.check_output([sys.executable, "-c", "print(6 * 7)"], text=True))
+    """
+    command = [runsc, "--rootless", "--network", "none", "--ignore-cgroups", "do", str(python), "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if "cannot" in run.stderr and not run.stdout:
+        pytest.skip(f"runsc does not start here: {run.stderr[-200:]}")
+    assert run.stdout.strip() == "42", run.stderr[-2000:]
