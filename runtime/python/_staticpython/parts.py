@@ -108,11 +108,13 @@ def package_parts(
         metadata = d.metadata  # which is read anew each time
         name, version = normalized(metadata["Name"]), metadata["Version"]
         texts = []
-        for file in d.files or []:
-            if re.search(r"\.dist-info/", str(file)) and _LICENCE_FILES.search(str(file).partition(".dist-info/")[2]):
+        # Distribution.files would make an object of each line, of which few are meant.
+        for line in (d.read_text("RECORD") or "").splitlines():
+            file = line.partition(",")[0]
+            if ".dist-info/" in file and _LICENCE_FILES.search(file.partition(".dist-info/")[2]):
                 path = Path(str(d.locate_file(file)))
                 if path.is_file():
-                    texts.append((file.name, path.read_text(encoding="utf-8", errors="replace")))
+                    texts.append((path.name, path.read_text(encoding="utf-8", errors="replace")))
         purl = f"pkg:pypi/{name}@{version.replace('+', '%2B')}"
         licence = licence_of(metadata)
         yield Part(metadata["Name"], version, purl, licence, hashes.get(name, ""), texts=tuple(sorted(texts)))
