@@ -124,6 +124,16 @@ def test_bill_of_materials(tmp_path: Path) -> None:
     assert "other 1.0: UNKNOWN" in texts and "terms" in texts
 
 
+@pytest.mark.parametrize(
+    ("licence", "kind"),
+    [("MIT", "expression"), ("BSD-2-Clause", "expression"), ("MIT OR (ISC AND Zlib)", "expression"),
+     ("BSD", "license"), ("Apache 2.0", "license"), ("see (file", "license")],
+)  # fmt: skip
+def test_what_is_an_expression(licence: str, kind: str) -> None:
+    (component,) = json.loads(cyclonedx("app", [Part("a", "1", "pkg:pypi/a@1", licence, "")]))["components"]
+    assert [*component["licenses"][0]] == [kind]
+
+
 def test_licences_that_are_not_wanted() -> None:
     made_of = [Part("a", "1", "pkg:pypi/a@1", "GPL-3.0-only", ""), Part("b", "2", "pkg:pypi/b@2", UNKNOWN, "")]
     check_licences(made_of, ["LGPL-*"])

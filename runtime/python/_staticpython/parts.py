@@ -216,6 +216,8 @@ def _component(part: Part) -> dict[str, object]:
     if part.licence != UNKNOWN:
         words = re.sub(r"[()]", " ", part.licence).split()
         is_expression = re.fullmatch(r"\w[\w.+-]*( (AND|OR|WITH) \w[\w.+-]*)*", " ".join(words)) is not None
+        # "BSD" and "Apache" are no identifiers; those have a number, or are known.
+        is_expression = is_expression and (len(words) > 1 or words[0] in _CLASSIFIERS.values() or "-" in words[0])
         component["licenses"] = [{"expression": part.licence} if is_expression else {"license": {"name": part.licence}}]
     if part.patches:
         diffs = [{"type": "unofficial", "diff": {"url": f"{name}#sha256:{digest}"}} for name, digest in part.patches]
