@@ -14,7 +14,8 @@
  * file to the kernel; called by that name, or as python, python3 and so on, the program is a Python with everything that
  * it carries, so that multiprocessing and subprocess.run([sys.executable, ...]) work. There, a first argument that is
  * the program itself means the application again, [sys.executable, *sys.argv], and one that is a command's file means
- * that command. A set-user-ID program is no Python, by whatever name, and sys.executable is empty. */
+ * that command. A set-user-ID program is no Python, by whatever name, and sys.executable is empty. A program with nothing
+ * to run is a Python by every name, with the sys.executable that a Python has, and a base for virtual environments. */
 
 #include "pycore_fileutils.h"
 #include "pycore_initconfig.h"
@@ -140,11 +141,26 @@ bundle_append(PyConfig *config, const char *program, const char *below)
 #define BUNDLE_STDLIB \
     "/python/lib/python" Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)
 
-static void
-bundle_set_paths(PyConfig *config, const char *program)
+/* Whether there is no application: it is a Python by each name, and may be the base of virtual environments. */
+static int
+is_only_a_python(const struct bundle *bundle)
 {
-    bundle_set(config, &config->executable, "/", program, "");
-    bundle_set(config, &config->base_executable, "/", program, "");
+    return bundle_get(bundle, "module") == NULL && bundle_get(bundle, "script") == NULL
+        && next_command(bundle, NULL) == NULL;
+}
+
+static void
+bundle_set_paths(PyConfig *config, const struct bundle *bundle)
+{
+    const char *program = bundle->program;
+    if (is_only_a_python(bundle)) {
+        /* What it was called by is found as by every Python, and so is an environment that this is in. */
+        bundle_set(config, &config->base_executable, "", program, "");
+    }
+    else {
+        bundle_set(config, &config->executable, "/", program, "");
+        bundle_set(config, &config->base_executable, "/", program, "");
+    }
     bundle_set(config, &config->prefix, "", program, "/python");
     bundle_set(config, &config->exec_prefix, "", program, "/python");
     bundle_set(config, &config->base_prefix, "", program, "/python");
@@ -231,7 +247,7 @@ choose_start(const struct bundle *bundle, int argc, char **argv, int secure)
     };
     /* Whoever calls a set-user-ID program chooses its name and its environment, and may not choose what it does. */
     const char *wish = secure ? NULL : getenv("STATICPYTHON");
-    if (start.module == NULL && start.script == NULL && next_command(bundle, NULL) == NULL) {
+    if (is_only_a_python(bundle)) {
         start.kind = PYTHON;
     }
     else if (!secure && argc > 0 && is_python_name(argv[0])) {
@@ -366,7 +382,7 @@ set_up_python(const struct bundle *bundle, const struct start *start)
     PyConfig config;
     PyConfig_InitPythonConfig(&config);
     bundle_check(PyConfig_SetBytesArgv(&config, start->argc, start->argv));
-    bundle_set_paths(&config, bundle->program);
+    bundle_set_paths(&config, bundle);
     bundle_check(Py_InitializeFromConfig(&config));
     PyConfig_Clear(&config);
 }
@@ -392,7 +408,7 @@ set_up_application(const struct bundle *bundle, const struct start *start)
     bundle_set_search_paths(&config, bundle->program);
     set_arguments(&config, bundle, start);
     set_orig_arguments(&config, bundle, start);
-    bundle_set_paths(&config, bundle->program);
+    bundle_set_paths(&config, bundle);
     if (start->module != NULL) {
         bundle_check(PyConfig_SetBytesString(&config, &config.run_module, start->module));
     }

@@ -58,7 +58,8 @@ find_in_library(PyObject *fullname)
 /* What is carried. The C library's; the programs that CPython is built with
    may have another one. */
 extern const void *__payload_config(size_t *, const char **) __attribute__((__weak__));
-extern const void *__payload_file(const char *, size_t *) __attribute__((__weak__));
+extern const void *__payload_file(const char *, size_t *, size_t *) __attribute__((__weak__));
+extern int __payload_inflate(void *, size_t, const void *, size_t) __attribute__((__weak__));
 
 static struct {
     enum { NOT_LOOKED_FOR, NOT_THERE, THERE } state;
@@ -94,18 +95,18 @@ look_for_carried(void)
     if (&_PyLibrary == NULL || !carries_files(&program)) {
         return NOT_THERE;
     }
-    size_t length = strlen(program), size;
+    size_t length = strlen(program), size, packed;
     char *path = PyMem_RawMalloc(length + sizeof(place));
     if (path == NULL) {
         return NOT_THERE;
     }
     memcpy(path, program, length);
     memcpy(path + length, place, sizeof(place));
-    const char *file = __payload_file(path, &size);
+    const char *file = __payload_file(path, &size, &packed);
     path[length + 1] = 0;
     carried.folder = path;
     const struct _carried_head *head = (const struct _carried_head *)file;
-    if (file == NULL || size < sizeof(*head)
+    if (file == NULL || packed != 0 || size < sizeof(*head)
         || memcmp(head->magic, CARRIED_MAGIC, sizeof(head->magic)) != 0
         || !is_within(head->at_modules, head->modules, 8, size)
         || head->modules > (size - head->at_modules) / sizeof(*carried.modules)
@@ -344,9 +345,9 @@ library_data(PyObject *Py_UNUSED(module), PyObject *path)
     if (name == NULL) {
         return NULL;
     }
-    size_t size;
+    size_t size, packed;
     const char *data = strlen(PyBytes_AS_STRING(name)) == (size_t)PyBytes_GET_SIZE(name)
-        ? __payload_file(PyBytes_AS_STRING(name), &size) : NULL;
+        ? __payload_file(PyBytes_AS_STRING(name), &size, &packed) : NULL;
     Py_DECREF(name);
     if (data == NULL) {
         Py_RETURN_NONE;
@@ -354,7 +355,16 @@ library_data(PyObject *Py_UNUSED(module), PyObject *path)
     if (PySys_Audit("open", "Osi", path, "rb", O_RDONLY | O_CLOEXEC) < 0) {
         return NULL;
     }
-    return PyBytes_FromStringAndSize(data, size);
+    if (packed == 0) {
+        return PyBytes_FromStringAndSize(data, size);
+    }
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
+    if (bytes != NULL && __payload_inflate(PyBytes_AS_STRING(bytes), size, data, packed) < 0) {
+        Py_DECREF(bytes);
+        errno = EIO;
+        return PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
+    }
+    return bytes;
 }
 
 /* The next interpreter interns its own strings. */

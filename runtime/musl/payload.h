@@ -17,17 +17,19 @@
  *			sorted by the bytes of their names, and come after the folder itself
  *	names		the names of all entries, without separators; targets of symbolic links are data
  *	configuration	what the program is to do; it is not for the C library: see runtime/interpreter/bundle.c
- *	data		of files and links; each file that may be mapped is at a multiple of head.page
+ *	data		of files and links; each file that may be mapped is at a multiple of head.page. What is only
+ *			read may be compressed: no library, no program and no link
  *
  * Nobody promises that a file is whole: each number is compared with the payload's size before it is used. */
 #ifndef _PAYLOAD_H
 #define _PAYLOAD_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-#define PAYLOAD_MAGIC "PYLOAD\0\1"	/* the last byte is the format's version */
+#define PAYLOAD_MAGIC "PYLOAD\0\2"	/* the last byte is the format's version */
 #define PAYLOAD_NOTE_NAME "static-python"
-#define PAYLOAD_NOTE_TYPE 1
+#define PAYLOAD_NOTE_TYPE 2		/* the version that the program reads */
 
 /* The note's descriptor. */
 struct payload_note {
@@ -57,9 +59,12 @@ struct payload_entry {
 	uint16_t name_size;		/* 1 to 255; of the root 0 */
 	uint16_t kind;
 	uint32_t parent;		/* number of the folder that it is in; the root's own for the root */
-	uint32_t reserved;		/* zero */
+	uint32_t packed;		/* of a file: in how many bytes of DEFLATE it is stored; 0 if as it is */
 	uint64_t at;			/* folder: number of the first child; else where the data is */
-	uint64_t size;			/* folder: how many children; else how many bytes */
+	uint64_t size;			/* folder: how many children; else how many bytes, unpacked */
 };
+
+/* DEFLATE (inflate.c), into memory of the size that it has unpacked: 0, or -EIO. */
+int __payload_inflate(void *, size_t, const void *, size_t);
 
 #endif

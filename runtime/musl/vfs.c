@@ -46,7 +46,7 @@ __asm__(
 	".popsection\n"
 	".pushsection .note.static-python,\"a\",@note\n"
 	".balign 4\n"
-	".long 14, 8, 1\n"
+	".long 14, 8, 2\n"
 	".asciz \"static-python\"\n.zero 2\n"
 	".hidden __payload_note\n.globl __payload_note\n"
 	"__payload_note:\n.zero 8\n"
@@ -83,11 +83,31 @@ static const struct payload_entry *entry(uint32_t n)
 	return n < __vfs->entries ? entries + n : 0;
 }
 
-/* A file's data, or a link's target. */
+/* What is stored of a file, or a link's target. */
+static const char *stored_data_of(const struct payload_entry *e)
+{
+	uint64_t size = e->packed ? e->packed : e->size;
+	if (e->at > __vfs->size || size > __vfs->size - e->at) return 0;
+	return (const char *)__vfs + e->at;
+}
+
+/* The same, of what is not compressed. */
 static const char *data_of(const struct payload_entry *e)
 {
-	if (e->reserved || e->at > __vfs->size || e->size > __vfs->size - e->at) return 0;
-	return (const char *)__vfs + e->at;
+	return e->packed ? 0 : stored_data_of(e);
+}
+
+/* A file that is compressed, in memory of its own. Nothing is allocated by malloc: open is safe in signal handlers. */
+static char *unpacked(const struct payload_entry *e)
+{
+	const char *packed = stored_data_of(e);
+	/* DEFLATE makes at most 1,032 bytes of one. */
+	if (!packed || e->size / 1032 > e->packed || e->size > PTRDIFF_MAX) return 0;
+	char *data = __mmap(0, e->size, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANON, -1, 0);
+	if (data == MAP_FAILED) return 0;
+	if (!__payload_inflate(data, e->size, packed, e->packed)) return data;
+	__munmap(data, e->size);
+	return 0;
 }
 
 static const char *name_of(const struct payload_entry *e)
@@ -422,19 +442,13 @@ static int new_file(const char *name, int flags)
 	return fd;
 }
 
-/* A descriptor of an entry. program: it will be executed. */
-static int new_fd(uint32_t n, int cloexec, int program)
+/* A descriptor of an entry with that content, if it is a file's. program: it will be executed. */
+static int new_fd_of(uint32_t n, const char *data, int cloexec, int program)
 {
 	const struct payload_entry *e = entries + n;
-	const char *name = name_of(e), *data = 0;
+	const char *name = name_of(e);
 	char buf[200];
-	if (!name) return -EIO;
-	if (e->kind == PAYLOAD_FILE || e->kind == PAYLOAD_PROGRAM) {
-		data = data_of(e);
-		if (!data) return -EIO;
-	} else if (e->kind > PAYLOAD_LINK) {
-		return -EIO;
-	}
+	if (!name || e->kind > PAYLOAD_LINK) return -EIO;
 	size_t l = e->name_size < sizeof buf ? e->name_size : sizeof buf - 1;
 	memcpy(buf, name, l);
 	buf[l] = 0;
@@ -462,6 +476,21 @@ static int new_fd(uint32_t n, int cloexec, int program)
 	 * F_SEAL_FUTURE_WRITE is not known (before 5.1). */
 	if (__syscall(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL|F_SEAL_SHRINK|F_SEAL_GROW|F_SEAL_FUTURE_WRITE) == -EINVAL)
 		__syscall(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL|F_SEAL_SHRINK|F_SEAL_GROW);
+	return fd;
+}
+
+static int new_fd(uint32_t n, int cloexec, int program)
+{
+	const struct payload_entry *e = entries + n;
+	if (e->kind != PAYLOAD_FILE && e->kind != PAYLOAD_PROGRAM) return new_fd_of(n, 0, cloexec, 0);
+	if (!e->packed) {
+		const char *data = data_of(e);
+		return data ? new_fd_of(n, data, cloexec, program) : -EIO;
+	}
+	char *data = unpacked(e);
+	if (!data) return -EIO;
+	int fd = new_fd_of(n, data, cloexec, program);
+	__munmap(data, e->size);
 	return fd;
 }
 
@@ -844,12 +873,14 @@ const void *__payload_config(size_t *size, const char **path)
 	return (char *)__vfs + __vfs->at_config;
 }
 
-/* A file that it carries, in its memory; or null. */
-const void *__payload_file(const char *path, size_t *size)
+/* A file that it carries, as it is stored in its memory, or null: its size, and in how many bytes it is compressed, or 0. */
+const void *__payload_file(const char *path, size_t *size, size_t *packed)
 {
 	struct last last;
 	int n = vfs_is_below(path) ? find(AT_FDCWD, path, FOLLOW, 0, 0, &last) : -ENOENT;
 	if (n < 0 || (entries[n].kind != PAYLOAD_FILE && entries[n].kind != PAYLOAD_PROGRAM)) return 0;
+	if (entries[n].size / 1032 > entries[n].packed && entries[n].packed) return 0;
 	*size = entries[n].size;
-	return data_of(entries + n);
+	*packed = entries[n].packed;
+	return stored_data_of(entries + n);
 }

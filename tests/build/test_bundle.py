@@ -135,23 +135,29 @@ def as_python(target: BuiltTarget, packages: Path, tmp_path_factory: pytest.Temp
     return run
 
 
-def test_hello_in_an_empty_root(target: BuiltTarget, tmp_path: Path) -> None:
-    """Read-only, without /proc, without an environment."""
-    script, root = tmp_path / "hello.py", tmp_path / "root"
-    script.write_text(HELLO)
-    root.mkdir()
-    bundle(target, root / "hello", script)
+def enter_empty_root(target: BuiltTarget, root: Path) -> Callable[..., tuple[int, str, str]]:
+    """How to run what is in a folder as the root: read-only, without /proc, with a PATH only for an environment."""
     if target.emulator:
         emulator = shutil.which(target.emulator[0])
         assert emulator
         shutil.copy(emulator, root / "emulator")
     enter = 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; root=$1; shift; set -- chroot "$root" "$@"'
+    start_of = [*private_mounts(enter, root), *(["/emulator"] if target.emulator else [])]
 
-    def inside(*words: str) -> tuple[int, str, str]:
-        command = [*private_mounts(enter, root), *(["/emulator"] if target.emulator else []), *words]
-        run = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/sbin:/usr/bin"}, timeout=120)
+    def inside(*words: str, text: str = "", **variables: str) -> tuple[int, str, str]:
+        env = {"PATH": "/usr/sbin:/usr/bin"} | variables
+        run = subprocess.run([*start_of, *words], input=text, capture_output=True, text=True, env=env, timeout=120)
         return run.returncode, run.stdout, run.stderr
 
+    return inside
+
+
+def test_hello_in_an_empty_root(target: BuiltTarget, tmp_path: Path) -> None:
+    script, root = tmp_path / "hello.py", tmp_path / "root"
+    script.write_text(HELLO)
+    root.mkdir()
+    bundle(target, root / "hello", script)
+    inside = enter_empty_root(target, root)
     assert inside("/hello", "you") == (7, "hello you\n", "")
     # As a Python it has the same name again, and not one slash more each time.
     assert inside("//hello", "-c", "import sys; print(sys.executable)") == (0, "//hello\n", "")
@@ -489,7 +495,8 @@ def test_inputs(target: BuiltTarget, wheel: Path, tmp_path: Path, kind: str) -> 
     expected = "" if kind == "file" else "demo a b"
     assert output_of(start(target, program, "a", "b")) == expected
     told = json.loads(report.read_text())
-    assert told["packages"] == [{"name": "demo", "version": "1.0"}] and told["target"] == target.triple
+    assert told["packages"] == [{"name": "demo", "version": "1.0", "licence": "UNKNOWN"}]
+    assert told["target"] == target.triple
     assert told["size"] == program.stat().st_size and told["sizes"]["standard library"] > 1000000
     assert hashlib.sha256(program.read_bytes()).hexdigest() == told["sha256"]
     code = "from importlib.metadata import *; print(version('demo'), {f.locate().exists() for f in files('demo')})"
@@ -658,6 +665,17 @@ def test_other_trees(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
         done = run(*words, wheel, "--", "--no-index")
         assert done.returncode == 0, done.stderr
         assert output_of(start(target, tmp_path / "app")) == tree.name.partition("-")[2].partition("-")[2]
+    # All of them at once, each with what is for it.
+    done = run(wheel, "--arch", "all", "-o", tmp_path / "app-{arch}", "--sbom", tmp_path / "{arch}", "--", "--no-index")
+    assert done.returncode == 0, done.stderr
+    for tree in (own, other):
+        arch = tree.name.split("-")[2]
+        assert output_of(start(target, tmp_path / f"app-{arch}")) == tree.name.partition("-")[2].partition("-")[2]
+        assert f"app-{arch}: " in done.stdout and (tmp_path / arch).is_file()
+    done = run(wheel, "--arch", "all", "--", "--no-index")
+    assert done.returncode == 1 and "app: write {arch} where the CPU's name is to be" in done.stderr
+    done = run(wheel, "--interpreter", own, "--interpreter", own, "-o", tmp_path / "{arch}", "--", "--no-index")
+    assert done.returncode == 1 and "two of the trees are for one CPU" in done.stderr
     # What is locked for that CPU only is wanted for that CPU only.
     assert run(lock, "--", "--no-index").returncode == 0
     done = run("--arch", "riscv64", lock, "--", "--no-index")
@@ -845,13 +863,117 @@ def test_added_and_left_out(target: BuiltTarget, packages: Path, tmp_path: Path)
     ]
     report = tmp_path / "report.json"
     program = bundle(
-        target, tmp_path / "x", script, *words, "*/this.py", "--site-packages", packages, "--report", report
-    )
+        target, tmp_path / "x", script, *words, "*/this.py", "--site-packages", packages, "--report", report,
+        "--compress", "none",
+    )  # fmt: skip
     first, second = output_of(start(target, program)).splitlines()
     assert first == "['empty', 'sub'] text if"
     assert second.startswith("[None, ModuleSpec(name='json'") and second.endswith(", None]")
     sizes = json.loads(report.read_text())["sizes"]
     assert (sizes["added"], sizes["programs"]) == (script.stat().st_size, 4 + (packages / "bin/tool").stat().st_size)
+
+
+@pytest.mark.any_cpu("which files are compressed; that they are found is tested by test_libraries_find_their_files")
+def test_compression(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
+    """It changes sizes, and nothing that is found."""
+    words: list[str | Path] = ["-m", "app", "--site-packages", packages, "--compress"]
+    sizes, found = [], set()
+    for kind in ("none", "fast", "small"):
+        program = bundle(target, tmp_path / kind, *words, kind)
+        sizes.append(program.stat().st_size)
+        assert ": well, " in output_of(start(target, program, env={"STATICPYTHON": "verify"}))
+        output_of(start(target, program, str(tmp_path / f"{kind}.files"), env={"STATICPYTHON": "extract"}))
+        digest = hashlib.sha256()
+        for path in sorted((tmp_path / f"{kind}.files").rglob("*.*")):
+            if path.is_file():
+                digest.update(str(path.relative_to(tmp_path / f"{kind}.files")).encode() + path.read_bytes())
+        found.add(digest.hexdigest())
+    assert sizes[0] - sizes[1] > 5000000 and sizes[1] >= sizes[2] and len(found) == 1
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.usefixtures("programs")
+def test_what_it_is_made_of(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
+    """Packages with their hashes, the interpreter's sources, their licences: beside the program and told by it."""
+    sbom, licences = tmp_path / "sbom.json", tmp_path / "licences.txt"
+    words: list[str | Path] = [wheel, "--sbom", sbom, "--licences", licences, "--fail-on", "GPL-*", "--", "--no-index"]
+    program = bundle(target, tmp_path / "app", *words)
+    components = {c["name"]: c for c in json.loads(sbom.read_text())["components"]}
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert components["demo"]["hashes"] == [{"alg": "SHA-256", "content": digest}]
+    assert components["demo"]["purl"] == "pkg:pypi/demo@1.0"
+    assert {"cpython", "musl", "openssl", "zlib", "demo"} < components.keys() and "linux-headers" not in components
+    assert components["cpython"]["version"] == target.plan["version"]
+    for command, file in (("sbom", sbom), ("licences", licences)):
+        assert output_of(start(target, program, env={"STATICPYTHON": command})) == file.read_text().strip()
+    assert "openssl 3" in licences.read_text() and "Apache License" in licences.read_text()
+    # What is locked has the hash that the lock says.
+    lock = write_lock(tmp_path / "pylock.toml", wheel)
+    sbom.unlink()
+    bundle(target, tmp_path / "app", lock, "--sbom", sbom, "--", "--no-index")
+    assert digest in sbom.read_text()
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.usefixtures("programs")
+def test_dry_run(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
+    words: list[str | Path] = [
+        "-o",
+        "app",
+        "--sbom",
+        "sbom",
+        "--report",
+        "report",
+        "--dry-run",
+        wheel,
+        "--",
+        "--no-index",
+    ]
+    run = run_bundler(target, tmp_path, *words)
+    assert run.returncode == 0 and not [*tmp_path.iterdir()]
+    size = re.match(r"app: would be ([\d.]+) MB, runs demo:main\n", run.stdout)
+    assert size and re.search(r"\d\.\d+ MB standard library\n", run.stdout)
+    program = bundle(target, tmp_path / "app", wheel, "--", "--no-index")
+    assert f"{program.stat().st_size / 1e6:.1f}" == size[1]
+
+
+@pytest.mark.any_cpu("Python code")
+def test_ctrl_c(target: BuiltTarget, tmp_path: Path) -> None:
+    """While the application is imported the process ends by the signal, and says nothing; then that decides."""
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages/slow.py").write_text("""if True:
+        import signal, sys, time
+        def wait(what):
+            print(what, flush=True)
+            time.sleep(60)
+        if sys.argv[1] == "import":
+            wait("imported")
+        if sys.argv[1] == "own":
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        def main():
+            if sys.argv[1] == "own":
+                sys.exit(signal.getsignal(signal.SIGINT) != signal.SIG_IGN)
+            try:
+                wait("runs")
+            except KeyboardInterrupt:
+                sys.exit(5)
+    """)
+    program = bundle(target, tmp_path / "app", "-e", "slow:main", "--site-packages", tmp_path / "packages")
+    for word, code in (("import", -signal.SIGINT), ("run", 5)):
+        command = [*target.emulator, str(program), word]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={}) as run:
+            assert run.stdout and run.stderr and run.stdout.readline()
+            run.send_signal(signal.SIGINT)
+            assert (run.wait(timeout=60), run.stderr.read()) == (code, b"")
+    assert start(target, program, "own").returncode == 0
+
+
+@pytest.mark.any_cpu("Python code")
+def test_is_no_base_for_environments(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
+    program = bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages)
+    run = start(target, program, "-m", "venv", str(tmp_path / "env"), name="python3")
+    assert run.returncode == 1 and "no virtual environment can be made of it" in run.stderr
+    assert "Traceback" not in run.stderr and not (tmp_path / "env").exists()
 
 
 @pytest.mark.any_cpu("Python code")
@@ -877,6 +999,75 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
     assert bundle(target, tmp_path / "3", *words, **cache).read_bytes() == first
     assert bundle(target, tmp_path / "4", *words, "--cache", "", HOME=str(tmp_path / "home")).read_bytes() == first
     assert not (tmp_path / "home").exists()
+
+
+NUMBERS = """if True:
+    import compileall, hashlib, os, random, sys, types
+    from _staticpython import modules
+    from _staticpython.cache import Cache, Kept
+    from pathlib import Path
+
+    def plain(groups):
+        # Each string has the next number when it is first named; what names it is u and that number.
+        places, made = {}, {}
+        for group in groups:
+            for name, code in group.items():
+                objects = [code.parts[0]]
+                for string, part in zip(code.strings, code.parts[1:], strict=True):
+                    place = places.setdefault(string, len(places))
+                    objects += [b"u", modules.numbers(place), part]
+                made[name.encode()] = code.objects, b"".join(objects)
+        return places, made
+
+    folder = os.path.dirname(os.__file__)
+    files = sorted(os.listdir(folder))
+    random_ = random.Random(int(sys.argv[2]))
+    sources = [Path(folder, name) for name in random_.sample([n for n in files if n.endswith(".py")], 40)]
+    codes = {p.stem: modules.freeze(compile(p.read_bytes(), "", "exec", dont_inherit=True)) for p in sources}
+    names = list(codes)
+    groups = [{n: codes[n] for n in names[i : i + 8]} for i in range(0, 40, 8)]
+
+    def numbered(cache, groups):
+        made, asked = modules.Modules(), []
+        for number, group in enumerate(groups):
+            kept = Kept(cache, str(number))
+            entries = [modules.Entry(n, 0, hashlib.sha256(repr(group[n]).encode()).digest()) for n in group]
+            made.add(entries, kept, lambda entry: asked.append(entry.name) or group[entry.name])
+            kept.keep()
+        return made.file(), len(asked)
+
+    def check(file, groups):
+        places, made = plain(groups)
+        head = modules._HEAD.unpack_from(file)
+        at_modules, at_names, _, at_starts, at_text, text_size, at_objects, _ = head[3:]
+        assert head[1:3] == (len(made), len(places))
+        assert file[at_text : at_text + text_size] == b"".join(text for text, _ in places)
+        for index, name in enumerate(sorted(made)):
+            row = modules._MODULE.unpack_from(file, at_modules + index * modules._MODULE.size)
+            assert file[at_names + row[0] :][: row[1]] == name
+            assert (row[3], file[at_objects + row[5] :][: row[4]]) == made[name]
+
+    cache = Cache(Path(sys.argv[1]))
+    first, asked = numbered(cache, groups)
+    check(first, groups)
+    assert asked == 40 and numbered(cache, groups) == (first, 0) and numbered(Cache(None), groups)[0] == first
+    # An edit in the middle: that group, and those behind it where strings came or went.
+    other = modules.freeze(compile("some_name = 'not in any of them'", "", "exec"))
+    groups[2] = groups[2] | {names[16]: other}
+    edited, asked = numbered(cache, groups)
+    check(edited, groups)
+    assert 8 <= asked <= 24 and edited == numbered(Cache(None), groups)[0] != first
+    # One that changes no string.
+    groups[4] = dict(reversed(groups[4].items()))
+    print(numbered(cache, groups)[1])
+"""
+
+
+@pytest.mark.any_cpu("Python code")
+def test_numbers_of_strings(target: BuiltTarget, tmp_path: Path, seed: int) -> None:
+    """Those that a plain way gives, whatever of it the cache has."""
+    takes_code(target)
+    assert target.run("-c", NUMBERS, tmp_path, str(seed)) == "8"
 
 
 @pytest.mark.any_cpu("Python code")
@@ -937,6 +1128,13 @@ def test_an_edit_counts(target: BuiltTarget, tmp_path: Path) -> None:
         (["-m", "app.none", "--site-packages", "{packages}"], "app.none: no module app.none in"),
         (["-m", ""], "no module"),
         (["-m", "email"], "email: a package without __main__.py"),
+        (["-e", "app.core:mian", "--site-packages", "{packages}"], "app.core:mian: app.core does not define mian"),
+        (["--python", "-m", "this"], "say one thing to run"),
+        (["--python", "--args", "x"], "--args are an application's"),
+        (["-m", "this", "--compress", "zip"], "invalid choice: 'zip'"),
+        (["-m", "this", "--sbom", "none/x"], "none/x: no such folder"),
+        (["-m", "this", "--fail-on", "Python-*"], "--fail-on Python-*: cpython 3."),
+        (["{wheel}", "--fail-on", "unknown", "--", "--no-index"], "--fail-on unknown: demo 1.0 (UNKNOWN)"),
         (["-e", "none:main"], "none: no module none in"),
         (["{packages}/bad.txt"], "bad.txt: invalid syntax"),
         (["-m", "this", "-o", "none/x"], "none/x: no such folder"),
@@ -1047,3 +1245,48 @@ def test_httpie(target: BuiltTarget, tmp_path: Path) -> None:
     assert output_of(start(target, program, "--version", env=home)) == "3.2.4"
     request = ["--ignore-stdin", "--offline", "POST", "https://example.org/a", "b=1"]
     assert output_of(start(target, program, *request, env=home)).endswith('{"b": "1"}')
+
+
+X509 = """\
+# /// script
+# dependencies = ["cryptography"]
+# ///
+import ssl
+from cryptography.fernet import Fernet
+from cryptography.hazmat.bindings.openssl.binding import Binding
+from cryptography.x509 import load_pem_x509_certificates
+
+# The OpenSSL of the wheel beside the interpreter's.
+pem = "".join(map(ssl.DER_cert_to_PEM_cert, ssl.create_default_context().get_ca_certs(binary_form=True)))
+print(len(load_pem_x509_certificates(pem.encode())) > 50)
+key = Fernet(Fernet.generate_key())
+print(key.decrypt(key.encrypt(b"secret")).decode())
+"""
+
+
+@pytest.mark.parametrize("name", ["pyflakes", "black", "cryptography"])
+@pytest.mark.usefixtures("programs")
+def test_applications_in_an_empty_root(target: BuiltTarget, tmp_path: Path, name: str) -> None:
+    """Of PyPI: data by __file__, entry points, metadata and extension modules, with nothing else there."""
+    if name == "cryptography" and target.arch not in {"x86_64", "aarch64"}:
+        pytest.skip("PyPI has no musllinux wheel of cryptography for this CPU")
+    if name != "cryptography" and target.emulator:
+        pytest.skip("Python code")
+    root = tmp_path / "root"
+    root.mkdir()
+    script = tmp_path / "x509.py"
+    script.write_text(X509)
+    what = script if name == "cryptography" else name
+    bundle(target, root / "app", what, **network_environment())
+    if name == "cryptography":
+        bundle(target, tmp_path / "again", what, **network_environment())
+        assert (root / "app").read_bytes() == (tmp_path / "again").read_bytes()
+    inside = enter_empty_root(target, root)
+    arguments, text, expected = {
+        "pyflakes": ([], "import os\n", (1, "<stdin>:1:1: 'os' imported but unused\n")),
+        "black": (["-q", "-"], "x = {  'a':1 }\n", (0, 'x = {"a": 1}\n')),
+        "cryptography": ([], "", (0, "True\nsecret\n")),
+    }[name]
+    # black asks for the user's folder, and does not take no for an answer.
+    code, output, errors = inside("/app", *arguments, text=text, **({"HOME": "/"} if name == "black" else {}))
+    assert (code, output) == expected, errors

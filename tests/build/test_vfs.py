@@ -8,11 +8,12 @@ import shutil
 import stat
 import struct
 import subprocess
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from _staticpython.payload import DEFAULT_TIME, Payload, Program
+from _staticpython.payload import DEFAULT_TIME, Payload, Program, deflated, is_mapped
 
 from staticpython.config import ROOT
 from tests.build.conftest import BuiltTarget, compile_program
@@ -46,7 +47,7 @@ def make_tree(random_: random.Random, root: Path, driver: Path, folders: int = 1
         kind = random_.random()
         if kind < 0.6:
             size = random_.choice([0, 1, 4095, 4096, 4097, random_.randrange(300000)])
-            path.write_bytes(random_.randbytes(size))
+            path.write_bytes(random_.randbytes(size) if random_.random() < 0.5 else text_of(random_, size))
             path.chmod(random_.choice([0o444, 0o444, 0o555]))
         elif kind < 0.7:
             shutil.copy(driver, path)
@@ -57,6 +58,13 @@ def make_tree(random_: random.Random, root: Path, driver: Path, folders: int = 1
     shutil.copy(driver, root / "program")
     (root / "program").chmod(0o555)
     finish_tree(root)
+
+
+def text_of(random_: random.Random, size: int) -> bytes:
+    """What can be compressed: words, few or many."""
+    words = [random_.randbytes(random_.randrange(1, 9)) for _ in range(random_.choice([1, 30, 3000]))]
+    text = b"".join(random_.choices(words, k=min(size, 50000) // 4 + 1))
+    return (text * (size // len(text) + 1))[:size]
 
 
 def random_link(random_: random.Random, path: Path, root: Path) -> str:
@@ -86,7 +94,9 @@ def payload_of(root: Path) -> Payload:
         elif stat.S_ISDIR(mode):
             payload.add_folder(name)
         else:
-            payload.add_file(name, path, program=bool(mode & 0o111))
+            content, program = path.read_bytes(), bool(mode & 0o111)
+            packed = b"" if program or is_mapped(os.fsencode(path.name), path) else deflated(content, 6)
+            payload.add_file(name, path, program=program, packed=packed)
     return payload
 
 
@@ -376,6 +386,51 @@ def test_what_is_damaged_is_an_error(target: BuiltTarget, tmp_path: Path, driver
     wrong = [e for e in ends if e[0] != 0 and not (e[0] == 127 and e[1].endswith("is damaged\n"))]
     assert not wrong, f"{len(wrong)} of {len(ends)}: {wrong[:3]}"
     assert any(code == 0 for code, _ in ends)
+
+
+def packed_in_many_ways(random_: random.Random, content: bytes) -> bytes:
+    """DEFLATE with blocks of each kind: stored, by the known codes, by codes of their own."""
+    packer = zlib.compressobj(
+        random_.randrange(10), zlib.DEFLATED, -15, random_.randrange(1, 10),
+        random_.choice([zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE, zlib.Z_FIXED, zlib.Z_FILTERED]),
+    )  # fmt: skip
+    cut = random_.randrange(len(content) + 1)
+    first = packer.compress(content[:cut])
+    first += packer.flush(random_.choice([zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH, zlib.Z_PARTIAL_FLUSH]))
+    return first + packer.compress(content[cut:]) + packer.flush()
+
+
+def test_compressed_files(target: BuiltTarget, tmp_path: Path, driver: Path, seed: int) -> None:
+    """They hold what they held; once they are damaged, to open one fails, or gives as many bytes as it had."""
+    random_ = random.Random(seed)
+    payload, plain = Payload(), tmp_path / "plain"
+    plain.mkdir()
+    names = [f"{n:03}" for n in range(60 if target.emulator else 150)]
+    for name in names:
+        content = text_of(random_, random_.choice([1, 7, 300, random_.randrange(70000), random_.randrange(300000)]))
+        (plain / name).write_bytes(content)
+        (plain / name).chmod(0o444)
+        payload.add_file(name, content, packed=packed_in_many_ways(random_, content))
+    finish_tree(plain)
+    program = tmp_path / "app"
+    payload.write(driver, program)
+    lines = [f"open\t0\t@/{name}\t" for name in names]
+    expected = answers([*target.emulator, str(driver), str(plain)], lines, tmp_path)
+    assert answers([*target.emulator, str(program), str(program)], lines, tmp_path) == expected
+    whole = program.read_bytes()
+    start = Program(program).segment.values["offset"]
+    at_config = int.from_bytes(whole[start + 40 : start + 48], "little")
+    failed = 0
+    for _ in range(2 if target.emulator else 20):
+        data = bytearray(whole)
+        for _ in range(500):
+            damage(random_, data, start + at_config, len(data))
+        program.write_bytes(data)
+        got = answers([*target.emulator, str(program), str(program)], lines, tmp_path)
+        failed += got.count("Input/output error")
+        for g, e in zip(got, expected, strict=True):
+            assert g == "Input/output error" or g.partition(" read ")[0] == e.partition(" read ")[0]
+    assert failed > len(names) / 4
 
 
 CHECKS = {

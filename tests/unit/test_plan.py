@@ -73,7 +73,7 @@ def test_no_speedups(toolchain: str, plain: bool) -> None:
     assert "speed" in kinds.values() and "platform" in kinds.values()
     overlay = {ours for s in made.sources for ours in s.package.overlay}
     bluetooth = {f.relative_to(ROOT).as_posix() for f in (ROOT / "runtime/interpreter/bluetooth").iterdir()}
-    carried = {f"runtime/musl/{f}" for f in ("payload.h", "payload.ld", "vfs.c", "vfs.h")}
+    carried = {f"runtime/musl/{f}" for f in ("inflate.c", "payload.h", "payload.ld", "vfs.c", "vfs.h")}
     main = {"runtime/interpreter/bundle.c", "runtime/interpreter/hacl_config.h", *bluetooth}
     glibc = {f.relative_to(ROOT).as_posix() for f in (ROOT / "runtime/musl/glibc").iterdir()}
     assert overlay == {f"runtime/musl/{f}" for f in ("hosts.c", "loader.c", "userdb.c")} | carried | glibc | main

@@ -65,14 +65,25 @@ def make_tree(tree: Path, triple: str) -> Path:
 def test_trees_of_other_cpus_are_beside_this_one(tmp_path: Path) -> None:
     own = make_tree(tmp_path / "cpython-1-x86_64-linux-musl", "x86_64-linux-musl")
     other = make_tree(tmp_path / "cpython-1-i386-linux-musl", "i386-linux-musl")
-    assert Target.find(own, "", None).tree == Target.find(own, "x86_64", None).tree == own
-    found = Target.find(own, "i386", None)
-    assert found.tree == other
+
+    def trees(arches: list[str], named: list[Path]) -> list[Path]:
+        return [target.tree for target in Target.find(own, arches, named)]
+
+    assert trees([], []) == trees(["x86_64"], []) == trees(["x86_64", "x86_64"], []) == [own]
+    assert trees(["i386"], []) == trees([], [other]) == [other]
+    assert trees(["x86_64", "i386"], []) == [own, other] and trees(["all"], []) == [other, own]
+    # One of each CPU.
+    make_tree(tmp_path / "cpython-0-x86_64-linux-musl", "x86_64-linux-musl")
+    make_tree(tmp_path / "cpython-0-riscv64-linux-musl", "riscv64-linux-musl")
+    (tmp_path / "cpython-0-aarch64-linux-musl").mkdir()
+    assert [target.arch for target in Target.find(own, ["all"], [])] == ["i386", "riscv64", "x86_64"]
+    assert own in trees(["all"], [])
+    (found,) = Target.find(own, ["i386"], [])
     options = found.pip_options()
     assert (
         "musllinux_1_2_i686" in options
         and "musllinux_1_1_i686" in options
         and "cp{}{}".format(*sys.version_info) in options
     )
-    with pytest.raises(PayloadError, match="has no tree for riscv64"):
-        Target.find(own, "riscv64", None)
+    with pytest.raises(PayloadError, match="has no tree for aarch64, but for i386, riscv64, x86_64: name one"):
+        Target.find(own, ["x86_64", "aarch64"], [])

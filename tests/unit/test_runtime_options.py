@@ -22,6 +22,11 @@ def test_a_projects_options_come_first(tmp_path: Path) -> None:
         module = "app"
         output = "dist/app"
         cache = ""
+        arch = ["x86_64", "i386"]
+        compress = "small"
+        sbom = "{arch}.json"
+        dry-run = true
+        python = false
         args = ["--offline 'a b'", "c"]
         add = ["data:share/data"]
         exclude = ["*/tests"]
@@ -35,6 +40,8 @@ def test_a_projects_options_come_first(tmp_path: Path) -> None:
     assert (options.module, options.output, options.cache) == ("app", f"{folder}/dist/app", "")
     assert options.args == ["--offline", "a b", "c", "d"]
     assert options.add == [f"{folder}/data:share/data"] and options.exclude == ["*/tests"]
+    assert (options.python, options.dry_run, options.sbom) == (False, True, f"{folder}/{{arch}}.json")
+    assert options.arch == ["x86_64", "i386"] and options.compress == "small"
     assert options.command == ["one=app:one", "two"] and options.env == ["X=1=2", "Y=2"]
     # What the command line says is to run, runs.
     options = read_options([folder, "-e", "app:main", "-o", "here"])
@@ -53,6 +60,7 @@ def test_no_table(tmp_path: Path) -> None:
         ("modul = 'x'", "bundle.: modul: there is no such option; there are: .*console-script, module, entry"),
         ("help = 'x'", "help: there is no such option"),
         ("exclude = [1]", "exclude: 1 is no string"),
+        ("python = 1", "python: 1 is neither true nor false"),
         ("module = ", "pyproject.toml: Invalid value"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ from _staticpython.payload import (
     LINK,
     MAGIC,
     PROGRAM,
+    VERSION,
     Payload,
     PayloadError,
     Program,
+    deflated,
 )
 
 BUILD_ID = bytes(range(20))
@@ -30,10 +33,10 @@ def note(name: bytes, kind: int, content: bytes) -> bytes:
     return struct.pack("<3I", len(name), len(content), kind) + name.ljust(-(-len(name) // 4) * 4, b"\0") + content
 
 
-NOTES = note(b"GNU", 3, BUILD_ID) + note(b"static-python", 1, bytes(8))
+NOTES = note(b"GNU", 3, BUILD_ID) + note(b"static-python", VERSION, bytes(8))
 # Of the same names or kinds, and not meant.
 OTHERS = note(b"GNU", 1, bytes(16)) + note(b"other", 3, bytes(20)) + note(b"other", 1, bytes(8))
-OTHERS += note(b"static-python", 2, bytes(8)) + note(b"static-python", 1, bytes(4))
+OTHERS += note(b"static-python", VERSION, bytes(4))
 
 
 def make_elf(path: Path, bits: int = 64, flags: int = 4, notes: bytes = NOTES + OTHERS, load: int = 1) -> Path:
@@ -83,11 +86,13 @@ def tree_of(payload: bytes) -> dict[str, tuple[int, bytes]]:
         assert first > number
         names = []
         for child in range(first, first + children):
-            name, name_size, kind, parent, reserved, at, length = entries[child]
-            assert (parent, reserved) == (number, 0) and name + name_size <= names_size
+            name, name_size, kind, parent, packed, at, length = entries[child]
+            assert parent == number and name + name_size <= names_size and (not packed or kind == FILE)
             names.append(payload[at_names + name : at_names + name + name_size])
             below = path + names[-1].decode()
-            found[below] = (kind, b"" if kind == FOLDER else payload[at : at + length])
+            content = zlib.decompress(payload[at : at + packed], -15) if packed else payload[at : at + length]
+            assert kind == FOLDER or len(content) == length
+            found[below] = (kind, b"" if kind == FOLDER else content)
             if kind in {FILE, PROGRAM} and payload[at : at + 4] == b"\x7fELF":
                 assert at % page == 0
             if kind == FOLDER:
@@ -107,6 +112,7 @@ def test_what_is_written_is_found(tmp_path: Path, bits: int) -> None:
     payload.add_file("b/one", b"1")
     payload.add_file("a", b"", program=True)
     payload.add_file("b/three", b"\x7fELF", program=True)
+    payload.add_file("b/long", b"long" * 9999, packed=deflated(b"long" * 9999, 6))
     payload.add_link("b/c/link.so", "../one")
     payload.add_folder("b/empty")
     payload.add_folder("b")
@@ -119,6 +125,7 @@ def test_what_is_written_is_found(tmp_path: Path, bits: int) -> None:
         "b/c": (FOLDER, b""),
         "b/c/link.so": (LINK, b"../one"),
         "b/empty": (FOLDER, b""),
+        "b/long": (FILE, b"long" * 9999),
         "b/one": (FILE, b"1"),
         "b/three": (PROGRAM, b"\x7fELF"),
         "b/two.so": (FILE, b"\x7fELF and more"),
@@ -182,6 +189,8 @@ def test_programs_without_a_place(tmp_path: Path) -> None:
     for name, elf, message in (
         ("script", None, "not a program for a little-endian CPU"),
         ("notes", make_elf(tmp_path / "notes", notes=NOTES[:36] + OTHERS), "no place for what it is to carry"),
+        ("older", make_elf(tmp_path / "older", notes=note(b"static-python", 1, bytes(8))), "another release"),
+        ("newer", make_elf(tmp_path / "newer", notes=note(b"static-python", 3, bytes(8))), "another release"),
         ("writable", make_elf(tmp_path / "writable", flags=6), "not the one that the link reserves"),
         ("loads", make_elf(tmp_path / "loads", load=2), "no place for what it is to carry"),
     ):
@@ -215,3 +224,11 @@ def test_damaged_programs_are_refused(tmp_path: Path) -> None:
         except PayloadError:
             refused += 1
     assert 50 < refused <= 300
+
+
+def test_what_is_worth_compressing() -> None:
+    random_ = random.Random(6)
+    assert deflated(b"", 9) == deflated(b"short", 9) == deflated(random_.randbytes(100000), 9) == b""
+    text = b"".join(b"%d" % random_.randrange(1000) for _ in range(5000))
+    assert len(deflated(text, 9)) < len(text) * 7 // 8
+    assert zlib.decompress(deflated(text, 9), -15) == text

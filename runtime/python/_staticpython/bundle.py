@@ -9,12 +9,24 @@ import os
 import signal
 import sys
 import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from _staticpython import inputs
 from _staticpython.cache import Cache, default_folder
 from _staticpython.contents import Bundler, identity_of_code
 from _staticpython.options import read_options
+from _staticpython.parts import (
+    LICENCES,
+    SBOM,
+    Part,
+    check_licences,
+    cyclonedx,
+    interpreter_parts,
+    licence_texts,
+    package_parts,
+)
 from _staticpython.payload import PayloadError, Program
 from _staticpython.starts import parse_command, parse_entry, what_runs
 
@@ -31,7 +43,7 @@ def output_file(text: str) -> Path:
     return path
 
 
-def _wanted(options: argparse.Namespace, output: Path) -> inputs.Inputs:
+def _wanted(options: argparse.Namespace, outputs: list[Path]) -> inputs.Inputs:
     """What is to be bundled; raises PayloadError for what can be known to be wrong before anything is installed."""
     for folder in options.site_packages:
         if not folder.is_dir():
@@ -45,22 +57,56 @@ def _wanted(options: argparse.Namespace, output: Path) -> inputs.Inputs:
     for text in options.command:
         parse_command(text)
     wanted = inputs.Inputs.of(options.inputs, options.requirements)
-    ways = [options.console_script, options.module, options.entry, wanted.script]
+    ways = [options.console_script, options.module, options.entry, wanted.script, options.python or None]
     if sum(x is not None for x in ways) > 1:
-        raise PayloadError("say one thing to run: a script, -c NAME, -m MODULE or -e MODULE:FUNCTION")
+        raise PayloadError("say one thing to run: a script, -c NAME, -m MODULE, -e MODULE:FUNCTION or --python")
+    if options.python and (options.command or options.args):
+        raise PayloadError("--python: a Python runs what it is told to: --command and --args are an application's")
     if all(x is None for x in ways) and not wanted.is_installed and not options.command:
         raise PayloadError("say what to run: a script, -c NAME, -m MODULE or -e MODULE:FUNCTION")
+    script = wanted.script
+    if script and any(output.exists() and output.samefile(script) for output in outputs):
+        raise PayloadError(f"{options.output}: -o names the script itself")
     if options.entry is not None:
         parse_entry(options.entry)
-    if wanted.script and output.exists() and output.samefile(wanted.script):
-        raise PayloadError(f"{options.output}: -o names the script itself")
-    if options.report and (options.report.is_dir() or not options.report.parent.is_dir()):
-        raise PayloadError(f"{options.report}: no such folder, or a folder itself: --report says which file to write")
     return wanted
 
 
-def _report(file: Path, output: Path, bundler: Bundler, config: list[tuple[str, str]]) -> None:
+@dataclass(frozen=True)
+class _Files:
+    """What is to be written for one CPU."""
+
+    output: Path
+    report: Path | None
+    sbom: Path | None
+    licences: Path | None
+
+    @classmethod
+    def of(cls, options: argparse.Namespace, arch: str, *, several: bool) -> _Files:
+        """The files that options name; raises PayloadError where one cannot be written."""
+
+        def named(option: str, text: str) -> str:
+            if several and "{arch}" not in text:
+                raise PayloadError(f"{option} {text}: write {{arch}} where the CPU's name is to be: there are several")
+            return text.replace("{arch}", arch)
+
+        def other(option: str, text: str | None) -> Path | None:
+            path = None if text is None else Path(named(option, text))
+            if path and (path.is_dir() or not path.parent.is_dir()):
+                raise PayloadError(f"{text}: no such folder, or a folder itself: {option} says which file to write")
+            return path
+
+        return cls(
+            output_file(named("-o", options.output)),
+            other("--report", options.report),
+            other("--sbom", options.sbom),
+            other("--licences", options.licences),
+        )
+
+
+def _report(output: Path, bundler: Bundler, config: list[tuple[str, str]], made_of: list[Part]) -> str:
     data = output.read_bytes()
+    known = {part.name: part for part in made_of if part.purl.startswith("pkg:pypi/")}
     report = {
         "output": output.name,
         "size": len(data),
@@ -68,10 +114,13 @@ def _report(file: Path, output: Path, bundler: Bundler, config: list[tuple[str, 
         "python": sys.version.split()[0],
         "target": bundler.target.triple,
         "runs": [f"{key}={value}" for key, value in config],
-        "packages": [{"name": d.metadata["Name"], "version": d.version} for d in inputs.distributions(bundler.folders)],
+        "packages": [
+            {"name": d.metadata["Name"], "version": d.version, "licence": known[d.metadata["Name"]].licence}
+            for d in inputs.distributions(bundler.folders)
+        ],
         "sizes": dict(sorted(bundler.sizes.items())),
     }
-    file.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
 
 
 class _Terminated(BaseException):
@@ -87,27 +136,64 @@ def _cache(options: argparse.Namespace, own: inputs.Target) -> Cache:
     return Cache(folder / identity_of_code(Program(own.program).build_id) if folder else None)
 
 
-def _bundle(options: argparse.Namespace, pip_options: list[str]) -> tuple[Path, list[tuple[str, str]]]:
-    """Write the executable, and the report; return where it is, and its configuration."""
-    output = output_file(options.output)
+def _made_of(options: argparse.Namespace, bundler: Bundler, hashes: dict[str, str]) -> list[Part]:
+    """The parts of a bundle, if no licence is refused; those of the interpreter only where its tree tells of them."""
+    made_of = list(package_parts(inputs.distributions(bundler.folders), hashes))
+    asked = options.sbom or options.licences or options.fail_on
+    if asked or (bundler.target.tree / "manifest.json").is_file():
+        made_of += interpreter_parts(bundler.target.tree)
+    check_licences(made_of, options.fail_on)
+    return made_of
+
+
+@dataclass(frozen=True)
+class _Made:
+    name: str
+    size: int
+    config: list[tuple[str, str]]
+    sizes: dict[str, int]
+
+
+def _bundle(options: argparse.Namespace, pip_options: list[str]) -> Iterator[_Made]:
+    """Write an executable, and what is told of it, for each CPU; what can be known to be wrong is said before that."""
     inputs.check_pip_options(pip_options)
-    wanted = _wanted(options, output)
     own = inputs.Target(Path(sysconfig.get_config_var("installed_base") or sys.base_prefix))
-    target = inputs.Target.find(own.tree, options.arch, options.interpreter)
+    targets = inputs.Target.find(own.tree, options.arch, options.interpreter)
+    files = [_Files.of(options, target.arch, several=len(targets) > 1) for target in targets]
+    if len({f.output for f in files}) < len(files):
+        raise PayloadError("two of the trees are for one CPU: name one of them")
+    wanted = _wanted(options, [f.output for f in files])
     cache = _cache(options, own)
-    with inputs.temporary() as temporary:
-        pip = inputs.Installer(target, own, Path(temporary), pip_options, cache)
-        folders = [*options.site_packages, *pip.install(wanted)]
-        bundler = Bundler(target, cache, options.exclude)
-        for folder in folders:
-            bundler.add_packages(folder)
-        for text in options.add:
-            bundler.add_data(*inputs.data(text))
-        config = what_runs(options, bundler, wanted.script, output)
-        bundler.write(output, config)
-        if options.report:
-            _report(options.report, output, bundler, config)
-    return output, config
+    for target, file in zip(targets, files, strict=True):
+        with inputs.temporary() as temporary:
+            pip = inputs.Installer(target, own, Path(temporary), pip_options, cache)
+            yield _bundle_for(options, pip, wanted, file)
+
+
+def _bundle_for(options: argparse.Namespace, pip: inputs.Installer, wanted: inputs.Inputs, files: _Files) -> _Made:
+    folders = [*options.site_packages, *pip.install(wanted)]
+    bundler = Bundler(pip.target, pip.cache, options.exclude, options.compress, whole=options.python)
+    for folder in folders:
+        bundler.add_packages(folder)
+    for text in options.add:
+        bundler.add_data(*inputs.data(text))
+    config = what_runs(options, bundler, wanted.script, files.output)
+    made_of = _made_of(options, bundler, pip.hashes)
+    told = {SBOM: cyclonedx(_said(config), made_of), LICENCES: licence_texts(made_of)}
+    for place, text in told.items():
+        bundler.add_text(place, text)
+    bundler.finish(config)
+    if options.dry_run:
+        size = bundler.payload.measure(pip.target.program)
+    else:
+        bundler.payload.write(pip.target.program, files.output)
+        size = files.output.stat().st_size
+        for path, text in ((files.sbom, told[SBOM]), (files.licences, told[LICENCES])):
+            if path:
+                path.write_text(text, encoding="utf-8", errors="surrogateescape")
+        if files.report:
+            files.report.write_text(_report(files.output, bundler, config, made_of), encoding="utf-8")
+    return _Made(options.output.replace("{arch}", pip.target.arch), size, config, bundler.sizes)
 
 
 def _said(config: list[tuple[str, str]]) -> str:
@@ -115,7 +201,14 @@ def _said(config: list[tuple[str, str]]) -> str:
     known = dict(config)
     commands = ", ".join(key.partition(" ")[2] for key in known if key.startswith("command "))
     default = known.get("entry") or known.get("module") or known.get("script")
-    return f"{default}; {commands}" if default and commands else default or commands
+    return f"{default}; {commands}" if default and commands else default or commands or "a Python"
+
+
+def _say(made: _Made, *, is_written: bool) -> None:
+    print(f"{made.name}: {'' if is_written else 'would be '}{made.size / 1e6:.1f} MB, runs {_said(made.config)}")
+    if not is_written:
+        for name, size in sorted(made.sizes.items(), key=lambda item: (-item[1], item[0])):
+            print(f"{size / 1e6:9.3f} MB {name}")
 
 
 def main(arguments: list[str]) -> int:
@@ -127,12 +220,12 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         options = read_options(arguments)
-        output, config = _bundle(options, pip_options)
+        for made in _bundle(options, pip_options):
+            _say(made, is_written=not options.dry_run)
     except (PayloadError, OSError) as error:
         print(f"bundle: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, _Terminated) as stop:
         print("bundle: interrupted; nothing was written", file=sys.stderr)
         return 128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT)
-    print(f"{options.output}: {output.stat().st_size / 1e6:.1f} MB, runs {_said(config)}")
     return 0

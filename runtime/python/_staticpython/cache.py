@@ -105,32 +105,39 @@ def _is_kept(place: Path) -> bool:
 def _digest_of(folder: Path) -> bytes:
     """Of all names, kinds and contents in a folder."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode):
-            content = os.fsencode(path.readlink())
-        else:
-            content = path.read_bytes() if stat.S_ISREG(mode) else b""
-        name = os.fsencode(path.relative_to(folder))
-        digest.update(b"%o %d %d " % (mode & ~0o66, len(name), len(content)) + name + content)
+    for at, folders, names in os.walk(folder):
+        folders.sort()
+        for each in sorted([*folders, *names]):
+            path = os.path.join(at, each)
+            mode = os.lstat(path).st_mode
+            content = b""
+            if stat.S_ISLNK(mode):
+                content = os.fsencode(os.readlink(path))
+            elif stat.S_ISREG(mode):
+                with open(path, "rb") as file:
+                    content = file.read()
+            name = os.fsencode(path[len(str(folder)) :])
+            digest.update(b"%o %d %d " % (mode & ~0o66, len(name), len(content)) + name + content)
     return digest.digest()
 
 
 class Kept:
-    """What was made of the sources of one package, and is made now."""
+    """What was made of the files of one package, and is made now; nothing is read before it is asked for."""
 
     def __init__(self, cache: Cache, package: str) -> None:
         self._cache, self._package = cache, package
-        self._before = cache.read(package)
+        self._before: dict[tuple[str, bytes], Any] | None = None
         self._now: dict[tuple[str, bytes], Any] = {}
 
-    def get(self, kind: str, source: bytes, make: Callable[[], Any]) -> Any:
-        """What `make` makes of a source; something that marshal takes."""
-        key = kind, hashlib.sha256(source).digest()
+    def get(self, kind: str, digest: bytes, make: Callable[[], Any]) -> Any:
+        """What `make` makes of the content with that SHA-256; something that marshal takes."""
+        if self._before is None:
+            self._before = self._cache.read(self._package)
+        key = kind, digest
         self._now[key] = self._before[key] if key in self._before else make()
         return self._now[key]
 
     def keep(self) -> None:
-        """Keep what was asked for, and nothing else."""
-        if self._now.keys() != self._before.keys():
+        """Keep what was asked for, and nothing else, if anything was."""
+        if self._before is not None and self._now.keys() != self._before.keys():
             self._cache.write(self._package, self._now)

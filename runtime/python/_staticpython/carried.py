@@ -18,6 +18,8 @@ usage: STATICPYTHON=info APPLICATION              what it is
        STATICPYTHON=extract APPLICATION FOLDER [GLOB]...
                                                   write its files into a folder
        STATICPYTHON=verify APPLICATION            whether all of it is as it was made
+       STATICPYTHON=licences APPLICATION          the licences of all that it is made of
+       STATICPYTHON=sbom APPLICATION              what it is made of, as CycloneDX's JSON
        STATICPYTHON=python APPLICATION ...        a Python with all that it carries
        STATICPYTHON=run:NAME APPLICATION ...      one of its commands
 """
@@ -123,6 +125,14 @@ def verify() -> int:
     return 0
 
 
+def tell(place: str) -> int:
+    """Print a file that the bundler wrote of what it bundled."""
+    with open(f"{_program()}/{place}", "rb") as file:
+        sys.stdout.buffer.write(file.read())
+    sys.stdout.buffer.flush()
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Do what STATICPYTHON says; return the exit code."""
     command, *rest = arguments or [""]
@@ -135,6 +145,10 @@ def main(arguments: list[str]) -> int:
             return extract(rest[0], rest[1:])
         if command == "verify" and not rest:
             return verify()
+        if command in {"licences", "sbom"} and not rest:
+            from _staticpython.parts import LICENCES, SBOM
+
+            return tell(SBOM if command == "sbom" else LICENCES)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1

@@ -11,51 +11,70 @@ import sys
 import types
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import NamedTuple
 
 from _staticpython import freeze, inputs, modules
 from _staticpython.cache import Cache, Kept
-from _staticpython.payload import Payload, PayloadError, matches
+from _staticpython.payload import Payload, PayloadError, deflated, is_mapped, matches
 
 # Folders of the standard library that no application needs to run.
 _LEFT_OUT = {"test", "idlelib", "turtledemo", "ensurepip", "site-packages", "__pycache__"}
+
+# zlib's levels; 0 leaves files as they are.
+COMPRESSION = {"fast": 6, "small": 9, "none": 0}
+
+
+class _Source(NamedTuple):
+    """A module's source: its path below the program, the file, its content and the SHA-256 of that."""
+
+    name: str
+    path: Path
+    content: bytes
+    digest: bytes
 
 
 class Bundler:
     """Collects files; all of them go below python/, as in the installed tree."""
 
-    def __init__(self, target: inputs.Target, cache: Cache, exclude: list[str]) -> None:
+    def __init__(
+        self, target: inputs.Target, cache: Cache, exclude: list[str], compress: str = "fast", *, whole: bool = False
+    ) -> None:
+        """`whole`: with what only a Python needs that makes virtual environments."""
         self.target = target
         self._cache = cache
+        self._kept: dict[str, Kept] = {}
+        self._level = COMPRESSION[compress]
         self._excluded = dict.fromkeys(exclude, 0)
         self.folders: list[Path] = []
         self.library = f"python/lib/python{inputs.SERIES}"
-        self._sources: dict[str, list[tuple[str, Path, bytes]]] = {}
+        self._sources: dict[str, list[_Source]] = {}
         self._scripts: dict[str, bytes] = {}
         self._machine = _machine_of(target.program)
         self.sizes: dict[str, int] = {}
         stdlib = target.stdlib
         # By this time the interpreter knows the files of its library.
         self.payload = Payload(time=int((stdlib / "os.py").stat().st_mtime))
-        for path in self._files(stdlib):
-            name = str(path.relative_to(stdlib))
+        for name, path in self._files(stdlib):
             top = name.split("/")[0]
-            if top not in _LEFT_OUT and not top.startswith("config-"):
+            if (top not in _LEFT_OUT or (whole and top == "ensurepip")) and not top.startswith("config-"):
                 self._add(f"{self.library}/{name}", path, stdlib)
         self.payload.add_folder(f"{self.library}/lib-dynload")
         self.payload.add_folder(f"{self.library}/site-packages")
 
     @staticmethod
-    def _files(folder: Path) -> Iterator[Path]:
-        """Files, links and empty folders, always in the same order; of folders of bytecode nothing."""
+    def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+        """Files, links and empty folders, with their paths in it, always in one order; nothing of __pycache__."""
         for at, folders, names in os.walk(folder):
+            below = at[len(str(folder)) :].lstrip("/")
             folders[:] = sorted(f for f in folders if f != "__pycache__")
             links = [f for f in folders if Path(at, f).is_symlink()]
             for name in [*sorted(n for n in names if not n.endswith((".pyc", ".pyo"))), *links]:
-                yield Path(at, name)
-            if not folders and not names and at != str(folder):
-                yield Path(at)
+                yield f"{below}/{name}" if below else name, Path(at, name)
+            if not folders and not names and below:
+                yield below, Path(at)
 
     def _add(self, name: str, path: Path, top: Path) -> None:
         for pattern in self._excluded:
@@ -77,13 +96,32 @@ class Bundler:
             raise PayloadError(f"{path}: neither a file nor a folder: a bundle cannot carry it")
         if ".so" in path.name and _machine_of(path) not in {b"", self._machine}:
             raise PayloadError(f"{path}: a library for another CPU")
+        self._add_content(name, path)
+
+    def _add_content(self, name: str, path: Path) -> None:
+        """Add a file, compressed where it is only read: what is mapped or executed is taken from where it is."""
+        whose, program = self._whose(name), os.access(path, os.X_OK)
         is_source = name.endswith(".py") and name.startswith(self.library)
-        content = path.read_bytes() if is_source else path
-        self.payload.add_file(name, content, program=os.access(path, os.X_OK))
-        whose = self._whose(name)
-        self.sizes[whose] = self.sizes.get(whose, 0) + path.stat().st_size
-        if isinstance(content, bytes):
-            self._sources.setdefault(whose, []).append((name, path, content))
+        content: bytes | Path = path
+        packed = b""
+        if is_source or (self._level and not program):
+            data = path.read_bytes()
+            digest = hashlib.sha256(data).digest()
+            if self._level and not program and not is_mapped(os.fsencode(name), data):
+                kept = self._kept_of(whose, "files")
+                packed = kept.get(f"level {self._level}", digest, partial(deflated, data, self._level))
+            if is_source or packed:
+                content = data
+            if is_source:
+                self._sources.setdefault(whose, []).append(_Source(name, path, data, digest))
+        self.payload.add_file(name, content, program=program, packed=packed)
+        self.sizes[whose] = self.sizes.get(whose, 0) + (len(packed) or path.stat().st_size)
+
+    def _kept_of(self, whose: str, what: str) -> Kept:
+        name = f"{what} of {whose}"
+        if name not in self._kept:
+            self._kept[name] = Kept(self._cache, name)
+        return self._kept[name]
 
     def _whose(self, name: str) -> str:
         """What a file is a part of, for the report and the cache."""
@@ -95,29 +133,39 @@ class Bundler:
     def _add_code(self) -> None:
         """Add the code of all modules: nothing is compiled, and little read, when they are imported."""
         known = modules.Modules() if modules.is_known() else None
-        for package, sources in self._sources.items():
-            kept = Kept(self._cache, package)
-            for name, path, source in sources:
-                self._add_code_of(name, path, source, known, kept)
-            kept.keep()
+        for whose, sources in self._sources.items():
+            self._add_code_of(sources, known, self._kept_of(whose, "code"), self._kept_of(whose, "modules"))
         if known:
-            for name, source in self._scripts.items():
-                if code := _compiled(source, Path(name)):
-                    known.add(name, modules.freeze(code), modules.SCRIPT)
+            scripts: dict[modules.Entry, _Source] = {}
+            for name, script in self._scripts.items():
+                source = _Source(name, Path(name), script, hashlib.sha256(script).digest())
+                scripts[modules.Entry(name, modules.SCRIPT, source.digest)] = source
+            known.add(list(scripts), self._kept_of("what is run", "modules"), lambda entry: _frozen(scripts[entry]))
             file = known.file()
             self.sizes["code"] = len(file)
             self.payload.add_file(modules.PLACE, file)
+        for kept in self._kept.values():
+            kept.keep()
 
-    def _add_code_of(self, name: str, path: Path, source: bytes, known: modules.Modules | None, kept: Kept) -> None:
-        module, place = self._module(name)
-        if known and module and self._in_executable(module, place):
-            return
-        if known and module:
-            if frozen := kept.get("frozen", source, lambda: _frozen(source, path)):
-                known.add(module, modules.Frozen(*frozen), place)
-        elif bytecode := kept.get("bytecode", source, lambda: _bytecode(source, path)):
-            folder, _, last = name.rpartition("/")
-            self.payload.add_file(f"{folder}/__pycache__/{last[:-3]}.{sys.implementation.cache_tag}.pyc", bytecode)
+    def _add_code_of(self, sources: list[_Source], known: modules.Modules | None, codes: Kept, made: Kept) -> None:
+        """Add the code of modules to those that are known, or else as files where an import looks for it."""
+        entries: dict[modules.Entry, _Source] = {}
+        for source in sources:
+            module, place = self._module(source.name)
+            if known and module and self._in_executable(module, place):
+                continue
+            if known and module:
+                entries[modules.Entry(module, place, source.digest)] = source
+            elif bytecode := codes.get("bytecode", source.digest, partial(_bytecode, source.content, source.path)):
+                folder, _, last = source.name.rpartition("/")
+                self.payload.add_file(f"{folder}/__pycache__/{last[:-3]}.{sys.implementation.cache_tag}.pyc", bytecode)
+
+        def frozen(entry: modules.Entry) -> modules.Frozen | None:
+            code = codes.get("frozen", entry.digest, lambda: tuple(_frozen(entries[entry]) or ()))
+            return modules.Frozen(*code) if code else None
+
+        if known:
+            known.add(list(entries), made, frozen)
 
     def _module(self, name: str) -> tuple[str, int]:
         """The module that a file is imported as, and where it is; no name if that is not certain."""
@@ -143,8 +191,7 @@ class Bundler:
     def add_packages(self, folder: Path) -> None:
         """Add all that is in a folder as `pip install --target` or a virtual environment makes it."""
         self.folders.append(folder)
-        for path in self._files(folder):
-            name = str(path.relative_to(folder))
+        for name, path in self._files(folder):
             place = "python/" if name.startswith("bin/") else f"{self.library}/site-packages/"
             if place + name in self.payload:
                 raise PayloadError(f"{path}: another folder has a file of this name")
@@ -155,8 +202,8 @@ class Bundler:
         place = f"python/{place.strip('/')}"
         if source.is_dir():
             self.payload.add_folder(place)
-            for path in self._files(source):
-                self._add(f"{place}/{path.relative_to(source)}", path, source)
+            for name, path in self._files(source):
+                self._add(f"{place}/{name}", path, source)
         else:
             self._add(place, source, source.parent)
 
@@ -181,8 +228,13 @@ class Bundler:
         self._scripts[place] = code
         return place
 
-    def write(self, output: Path, config: list[tuple[str, str]]) -> int:
-        """Write the executable; return the payload's size."""
+    def add_text(self, place: str, text: str) -> None:
+        """Add a file of the bundle's own, at its path below the program."""
+        content = text.encode("utf-8", "surrogateescape")
+        self.payload.add_file(place, content, packed=deflated(content, self._level) if self._level else b"")
+
+    def finish(self, config: list[tuple[str, str]]) -> None:
+        """Add the code of all that was added, and what is to be run."""
         for pattern, count in self._excluded.items():
             if not count:
                 raise PayloadError(f"--exclude {pattern}: no file's path is like that; STATICPYTHON=list shows all")
@@ -191,7 +243,6 @@ class Bundler:
                 raise PayloadError(f"{key}: {value!r} has a zero in it")
         self._add_code()
         self.payload.config = b"".join(os.fsencode(f"{key}={value}\0") for key, value in config)
-        return self.payload.write(self.target.program, output)
 
 
 def identity_of_code(build_id: bytes) -> str:
@@ -219,10 +270,9 @@ def _compiled(source: bytes, path: Path) -> types.CodeType | None:
         return None
 
 
-def _frozen(source: bytes, path: Path) -> tuple[object, ...] | None:
-    """What Modules takes, or None."""
-    code = _compiled(source, path)
-    return tuple(modules.freeze(code)) if code else None
+def _frozen(source: _Source) -> modules.Frozen | None:
+    code = _compiled(source.content, source.path)
+    return modules.freeze(code) if code else None
 
 
 def _bytecode(source: bytes, path: Path) -> bytes | None:

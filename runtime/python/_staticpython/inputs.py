@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.metadata
+import json
 import os
 import re
 import runpy
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from _staticpython.cache import Cache
 from _staticpython.locks import is_lock, locked_requirements
+from _staticpython.parts import normalized
 from _staticpython.payload import PayloadError
 
 SERIES = "{}.{}".format(*sys.version_info)
@@ -26,7 +28,7 @@ _BLOCK = re.compile(r"(?m)^# /// script\s*$\n((?:^#(?:| .*)$\n)+?)^# ///\s*$")
 _PIP = "import platform, runpy, sys; m = sys.argv.pop(1)\nif m: platform.machine = lambda: m\n"
 _PIP += "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
 
-_OURS = {"--target", "--prefix", "--root", "--user", "--dry-run", "--python", "--download"}
+_OURS = {"--target", "--prefix", "--root", "--user", "--dry-run", "--python", "--download", "--report"}
 
 
 @dataclass
@@ -131,18 +133,37 @@ class Target:
         machine = self.triple.partition("-")[0]
         self.machine = {"i386": "i686"}.get(machine, machine)
 
+    @property
+    def arch(self) -> str:
+        """The CPU, as trees are named by it."""
+        return self.triple.partition("-")[0]
+
     @classmethod
-    def find(cls, own: Path, arch: str, tree: Path | None) -> Target:
-        """The tree that is named; or the one for an arch beside this tree, which may be that."""
-        if tree:
-            return cls(tree)
-        target = cls(own)
-        if not arch or target.triple.startswith(arch + "-"):
-            return target
-        for other in sorted(own.resolve().parent.glob(f"cpython-*-{arch}-linux-musl*")):
-            if (other / f"bin/python{SERIES}").is_file():
-                return cls(other)
-        raise PayloadError(f"{own.resolve().parent} has no tree for {arch}: name one by --interpreter")
+    def find(cls, own: Path, arches: list[str], trees: list[Path]) -> list[Target]:
+        """The trees that are named; or those for the arches beside this tree, which may be one of them."""
+        if trees:
+            return [cls(tree) for tree in trees]
+        beside = cls._beside(own) | {cls(own).arch: own}
+        if not arches:
+            return [cls(own)]
+        for arch in arches:
+            if arch not in {*beside, "all"}:
+                raise PayloadError(
+                    f"{own.resolve().parent} has no tree for {arch}, but for {', '.join(sorted(beside))}:"
+                    " name one by --interpreter"
+                )
+        return [cls(beside[arch]) for arch in (sorted(beside) if "all" in arches else dict.fromkeys(arches))]
+
+    @classmethod
+    def _beside(cls, own: Path) -> dict[str, Path]:
+        """Trees beside one, by their arches; those of the same release come first, and no arch has two."""
+        found: dict[str, Path] = {}
+        own = own.resolve()
+        for tree in sorted(own.parent.glob("cpython-*-linux-musl*"), key=lambda t: (t != own, t.name)):
+            match = re.fullmatch(r"cpython-[^-]+-([^-]+)-linux-musl[a-z]*", tree.name)
+            if match and (tree / f"bin/python{SERIES}").is_file():
+                found.setdefault(match[1], tree)
+        return found
 
     @property
     def platforms(self) -> list[str]:
@@ -187,6 +208,8 @@ class Installer:
     temporary: Path
     options: list[str]
     cache: Cache
+    # SHA-256 of the archives that packages came from, by their names as indexes have them.
+    hashes: dict[str, str] = field(default_factory=dict)
 
     def install(self, inputs: Inputs) -> list[Path]:
         """Put what is asked for, and what that needs, into folders."""
@@ -194,6 +217,9 @@ class Installer:
         if not inputs.lock:
             return [self._pip("packages", words, words)] if words else []
         lines = locked_requirements(inputs.lock, self.target)
+        for line in lines:
+            if match := re.match(r"([\w.-]+)(?:==| @ ).* --hash=sha256:(\w+)", line):
+                self.hashes[normalized(match[1])] = match[2]
         key = hashlib.sha256("\0".join([*lines, self.target.triple, *self.options]).encode()).hexdigest()
         folders = [self.cache.folder(key, lambda: self._locked(lines, str(inputs.lock)))]
         # What a project needs is locked.
@@ -209,12 +235,17 @@ class Installer:
         scratch.mkdir(exist_ok=True)
         foreign = self.target.triple != self.own.triple
         command = [sys.executable, "-c", _PIP, self.target.machine if foreign else "", "--disable-pip-version-check"]
+        report = self.temporary / "report.json"
         command += ["-q", "install", "--no-compile", "--root-user-action", "ignore", "--target", str(folder)]
+        command += ["--report", str(report)]
         command += self.target.pip_options() if foreign else []
         environment = os.environ | {"TMPDIR": str(scratch)}
         if subprocess.run([*command, *self.options, *words], check=False, env=environment).returncode:
             what = " ".join(os.path.relpath(w) if w.startswith("/") else w for w in meant)
             raise PayloadError(f"pip could not install {what} for {self.target.triple}: it says above why")
+        for package in json.loads(report.read_bytes())["install"] if report.is_file() else []:
+            if digest := package["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256"):
+                self.hashes[normalized(package["metadata"]["name"])] = digest
         folder.mkdir(exist_ok=True)
         _tidy(folder)
         return folder

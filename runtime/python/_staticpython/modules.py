@@ -6,12 +6,16 @@ runtime/library/library.h has its format, library.c finds and code.c reads what 
 from __future__ import annotations
 
 import _imp
+import hashlib
 import opcode
 import struct
 import sysconfig
 import types
+from collections.abc import Callable
+from itertools import accumulate, chain
 from typing import NamedTuple
 
+from _staticpython.cache import Kept
 from _staticpython.freeze import Module, Strings, numbers
 
 PLACE = "python/modules"
@@ -57,46 +61,121 @@ def freeze(code: types.CodeType) -> Frozen:
     return Frozen(made.count, [b"".join(part) for part in parts], list(strings))
 
 
+class Entry(NamedTuple):
+    """A module that is to be added: its name, where it is, and the SHA-256 of its source."""
+
+    name: str
+    # Of PACKAGE and SITE, or SCRIPT for a file that its path names.
+    place: int
+    digest: bytes
+
+
+class _Group(NamedTuple):
+    """Modules that were added together, and the strings that no module before them has; as the cache has it."""
+
+    # Name, place, how many objects there are, and these.
+    modules: list[tuple[bytes, int, int, bytes]]
+    text: bytes
+    # Where in the text each string begins, times four, plus LIBRARY_...: uint32_t[].
+    starts: bytes
+    # SHA-256 of all strings up to here, which decide the places of those that follow.
+    state: bytes
+
+
+def _references(first: int, end: int) -> list[bytes]:
+    """What refers to strings with these places: what numbers() gives, for many of them."""
+
+    def places(at: int, until: int) -> range:
+        return range(max(first, at), min(end, until))
+
+    one = [b"u%c" % n for n in places(0, 1 << 7)]
+    two = [b"u%c%c" % (n & 0x7F | 0x80, n >> 7) for n in places(1 << 7, 1 << 14)]
+    three = [b"u%c%c%c" % (n & 0x7F | 0x80, n >> 7 & 0x7F | 0x80, n >> 14) for n in places(1 << 14, 1 << 21)]
+    return [*one, *two, *three, *(b"u" + numbers(n) for n in places(1 << 21, end))]
+
+
 class Modules:
-    """Modules' code, by their names."""
+    """Modules' code, by their names.
+
+    A bundle may have 200,000 strings, and 400,000 references to them. So what a group of modules came to is kept: it
+    depends on these, and on the strings of those before them.
+    """
 
     def __init__(self) -> None:
-        # All strings, and what refers to each, which names its place.
-        self._references: dict[tuple[bytes, bool], bytes] = {}
-        self._modules: dict[bytes, tuple[int, int, bytes]] = {}
+        self._groups: list[_Group] = []
+        # The strings of so many groups, by their places.
+        self._known = 0
+        self._places: dict[tuple[bytes, bool], bytes] = {}
 
-    def add(self, name: str, code: Frozen, place: int) -> None:
-        """Add a module; `place` is of PACKAGE and SITE, or SCRIPT for a file that its path names."""
-        objects = [code.parts[0]]
-        for string, part in zip(code.strings, code.parts[1:], strict=True):
-            objects += (self._references.get(string) or self._refer(string), part)
-        self._modules[name.encode()] = place, code.objects, b"".join(objects)
+    def add(self, entries: list[Entry], kept: Kept, frozen: Callable[[Entry], Frozen | None]) -> None:
+        """Add modules; `frozen` gives the code of one, None for what is no Python."""
+        digest = hashlib.sha256(self._groups[-1].state if self._groups else b"")
+        for entry in entries:
+            digest.update(b"%d %d %s %s" % (entry.place, len(entry.name.encode()), entry.name.encode(), entry.digest))
+        group = kept.get("numbered", digest.digest(), lambda: tuple(self._numbered(entries, frozen)))
+        self._groups.append(_Group(*group))
 
-    def _refer(self, string: tuple[bytes, bool]) -> bytes:
-        reference = self._references[string] = b"u" + numbers(len(self._references))
-        return reference
+    def _numbered(self, entries: list[Entry], frozen: Callable[[Entry], Frozen | None]) -> _Group:
+        """Give strings their places. No line of Python is executed for each reference to one."""
+        self._learn()
+        codes = [(entry, code) for entry in entries if (code := frozen(entry))]
+        every = dict.fromkeys(chain.from_iterable(code.strings for _, code in codes))
+        new = [string for string in every if string not in self._places]
+        self._number(new)
+        made = []
+        for entry, code in codes:
+            first, *rest = code.parts
+            references = map(self._places.__getitem__, code.strings)
+            objects = first + b"".join(chain.from_iterable(zip(references, rest, strict=True)))
+            made.append((entry.name.encode(), entry.place, code.objects, objects))
+        ends = accumulate((len(text) for text, _ in new), initial=0)
+        starts = [end << 2 | (not text.isascii()) << 1 | flag for end, (text, flag) in zip(ends, new, strict=False)]
+        text = b"".join(text for text, _ in new)
+        packed = struct.pack(f"<{len(starts)}I", *starts)
+        before = self._groups[-1].state if self._groups else b""
+        return _Group(made, text, packed, hashlib.sha256(before + packed + text).digest())
 
-    def __contains__(self, name: str) -> bool:
-        return name.encode() in self._modules
+    def _number(self, strings: list[tuple[bytes, bool]]) -> None:
+        count = len(self._places)
+        self._places.update(zip(strings, _references(count, count + len(strings)), strict=True))
+
+    def _learn(self) -> None:
+        """Take the strings of groups whose code was known."""
+        for group in self._groups[self._known :]:
+            starts = [start for (start,) in struct.iter_unpack("<I", group.starts)]
+            ends = [*(start >> 2 for start in starts[1:]), len(group.text)]
+            texts = [group.text[start >> 2 : end] for start, end in zip(starts, ends, strict=False)]
+            self._number(list(zip(texts, [bool(start & 1) for start in starts], strict=True)))
+        self._known = len(self._groups) + 1
 
     def file(self) -> bytes:
         """Return what is read."""
-        strings = Strings(self._references)
-        text, starts = strings.text(), strings.starts()
+        text = b"".join(group.text for group in self._groups)
         if len(text) >= 1 << 30:
             raise ValueError(f"{len(text) >> 20} MiB of strings in the modules' code: at most 1,024 can be carried")
-        names, table, objects = bytearray(), bytearray(), bytearray()
-        for name, (place, count, code) in sorted(self._modules.items()):
+        starts: list[int] = []
+        at = 0
+        for group in self._groups:
+            starts += [start + (at << 2) for (start,) in struct.iter_unpack("<I", group.starts)]
+            at += len(group.text)
+        names, table, objects = bytearray(), bytearray(), []
+        size = 0
+        # Of two with one name that of the last group is the one.
+        modules = sorted({module[0]: module for group in self._groups for module in group.modules}.values())
+        for name, place, count, code in modules:
             digest = int.from_bytes(_imp.source_hash(count, code), "little")
-            table += _MODULE.pack(len(names), len(name), place, count, len(code), len(objects), digest)
+            table += _MODULE.pack(len(names), len(name), place, count, len(code), size, digest)
             names += name
-            objects += code
-        parts: list[bytes | bytearray] = [table, struct.pack(f"<{len(starts)}I", *starts), names, text, objects]
-        at = [_HEAD.size]
+            objects.append(code)
+            size += len(code)
+        parts: list[bytes | bytearray] = [
+            table, struct.pack(f"<{len(starts) + 1}I", *starts, at << 2), names, text, b"".join(objects),
+        ]  # fmt: skip
+        places = [_HEAD.size]
         for part in parts:
-            at.append(at[-1] + len(part))
+            places.append(places[-1] + len(part))
         head = _HEAD.pack(
-            _MAGIC, len(self._modules), len(strings), at[0], at[2], len(names), at[1], at[3], len(text),
-            at[4], len(objects),
+            _MAGIC, len(modules), len(starts), places[0], places[2], len(names), places[1], places[3], len(text),
+            places[4], size,
         )  # fmt: skip
         return b"".join([head, *parts])

@@ -20,8 +20,9 @@ command = ["a=app:main"].
 """
 
 _WAYS = ("console-script", "module", "entry")
+_SWITCHES = ("python", "dry-run")
 # Their values begin with a path; in a table that is below the project's folder.
-_PATHS = ("requirements", "site-packages", "add", "interpreter", "report", "cache", "output")
+_PATHS = ("requirements", "site-packages", "add", "interpreter", "report", "sbom", "licences", "cache", "output")
 
 
 def _words(text: str) -> list[str]:
@@ -71,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
         help="packages, as pip install --target makes them; more than once",
     )  # fmt: skip
     add(
+        "--python", action="store_true",
+        help="a Python with all that it carries, in place of an application",
+    )  # fmt: skip
+    add(
         "--add", action="append", default=[], metavar="PATH[:PLACE]",
         help="a file or folder, which the application finds at PLACE below sys.prefix; more than once",
     )  # fmt: skip
@@ -78,9 +83,27 @@ def _parser() -> argparse.ArgumentParser:
         "--exclude", action="append", default=[], metavar="GLOB",
         help="leave out files and folders whose path, as STATICPYTHON=list shows it, is like that; more than once",
     )  # fmt: skip
-    add("--arch", default="", help="the CPU to bundle for: that of a tree beside this one")
-    add("--interpreter", type=Path, metavar="TREE", help="the tree to bundle with")
-    add("--report", type=Path, metavar="FILE", help="write what is in it, and how large, as JSON")
+    add(
+        "--compress", choices=("fast", "small", "none"), default="fast",
+        help="sources and data: in little time (as it is unless said otherwise), as small as can be, not at all",
+    )  # fmt: skip
+    add(
+        "--arch", action="append", default=[],
+        help="the CPU to bundle for: that of a tree beside this one, or `all` of them; more than once, and {arch} in"
+        " the name of a file to write is the CPU's name",
+    )  # fmt: skip
+    add(
+        "--interpreter", type=Path, action="append", default=[], metavar="TREE",
+        help="the tree to bundle with; more than once",
+    )  # fmt: skip
+    add("--report", metavar="FILE", help="write what is in it, and how large, as JSON")
+    add("--sbom", metavar="FILE", help="write what it is made of as CycloneDX's JSON")
+    add("--licences", metavar="FILE", help="write the licences of all that it is made of")
+    add(
+        "--fail-on", action="append", default=[], metavar="LICENCE",
+        help="write nothing if something in it has such a licence: 'GPL-*', UNKNOWN; more than once",
+    )  # fmt: skip
+    add("--dry-run", action="store_true", help="do all but write files")
     add(
         "--cache", metavar="FOLDER", help="keep what the next bundle needs again there, not in ~/.cache; '' for nowhere"
     )
@@ -132,6 +155,11 @@ def _options_of(table: dict[str, object], project: Path, known: list[str]) -> li
         values: list[object] = value if isinstance(value, list) else [value]
         if isinstance(value, dict):
             values = [f"{name}={item}" for name, item in value.items()]
+        if key in _SWITCHES:
+            if not isinstance(value, bool):
+                raise PayloadError(f"{where}: {value!r} is neither true nor false")
+            words += [f"--{key}"] * value
+            continue
         for text in values:
             if not isinstance(text, str):
                 raise PayloadError(f"{where}: {text!r} is no string")

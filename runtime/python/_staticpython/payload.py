@@ -6,12 +6,14 @@ import fnmatch
 import hashlib
 import os
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-MAGIC = b"PYLOAD\0\1"
+MAGIC = b"PYLOAD\0\2"
+VERSION = 2
 NOTE_NAME = b"static-python"
 HEAD = struct.Struct("<8s6Qq2I32s20s4x")
 AT_DIGEST = struct.calcsize("<8s6Qq2I")
@@ -110,17 +112,19 @@ class Program:
             for i in range(h["shnum"])
         ]
         self.build_id = bytes(20)
-        note = 0
+        note = version = 0
         for name, kind, at, size in self._notes(segments):
             if name == b"GNU" and kind == 3:
                 self.build_id = bytes(self.data[at : at + size])[:20].ljust(20, b"\0")
-            elif name == NOTE_NAME and kind == 1 and size >= 8:
-                note = at
+            elif name == NOTE_NAME and size >= 8:
+                note, version = at, kind
         loads = [s for s in segments if s.values["type"] == _PT_LOAD]
         if not note or not loads:
             raise PayloadError(
                 "it has no place for what it is to carry: take a python3 that was built by static-python"
             )
+        if version != VERSION:
+            raise PayloadError("it is of another release of static-python than this one: its files have another form")
         self.note = note
         self.segment = max(loads, key=lambda s: s.values["vaddr"])
         if self.segment.values["flags"] != _PF_R:
@@ -174,10 +178,25 @@ class Program:
 # ---- The payload
 
 
+# What is opened is unpacked whole; what is larger than this stays as it is.
+_PACKED_AT_MOST = 64 << 20
+
+
+def deflated(content: bytes, level: int) -> bytes:
+    """Return a file's content as DEFLATE (RFC 1951), or nothing where that is not an eighth smaller."""
+    if len(content) > _PACKED_AT_MOST:
+        return b""
+    packer = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
+    packed = packer.compress(content) + packer.flush()
+    return packed if len(packed) + 16 <= len(content) * 7 // 8 else b""
+
+
 @dataclass
 class _Entry:
     kind: int
     content: bytes | Path = b""
+    # The same as DEFLATE; nothing where it is stored as it is.
+    packed: bytes = b""
     children: dict[bytes, _Entry] = field(default_factory=dict)
     number: int = 0
     size: int = 0
@@ -219,8 +238,9 @@ class Payload:
         if folder.children.setdefault(name, _Entry(FOLDER)).kind != FOLDER:
             raise PayloadError(f"{os.fsdecode(path)}: it is a file, too")
 
-    def add_file(self, path: str | bytes, content: bytes | Path, *, program: bool = False) -> None:
-        self._add(path, _Entry(PROGRAM if program else FILE, content))
+    def add_file(self, path: str | bytes, content: bytes | Path, *, program: bool = False, packed: bytes = b"") -> None:
+        """Add a file; `packed` is what deflated() made of its content: not of programs and of what is mapped."""
+        self._add(path, _Entry(PROGRAM if program else FILE, content, packed))
 
     def add_link(self, path: str | bytes, target: str | bytes) -> None:
         target = os.fsencode(target)
@@ -258,19 +278,19 @@ class Payload:
         mapped = {
             e.number
             for e in ordered
-            if e.kind in {FILE, PROGRAM} and (_is_elf(e.content) or b".so" in names[e.number][1])
+            if e.kind in {FILE, PROGRAM} and not e.packed and is_mapped(names[e.number][1], e.content)
         }
         ordered.sort(key=lambda e: e.number not in mapped)
         for e in ordered:
             e.size = len(e.content) if isinstance(e.content, bytes) else e.content.stat().st_size
             e.at = _up(at, page if e.number in mapped else 16)
-            at = e.at + e.size
+            at = e.at + (len(e.packed) or e.size)
         # What follows a library in its last page is nobody's.
         size = _up(at, page)
         table = bytearray()
         name_at = 0
         for entry, (parent, name) in zip(entries, names, strict=True):
-            table += ENTRY.pack(name_at, len(name), entry.kind, parent, 0, entry.at, entry.size)
+            table += ENTRY.pack(name_at, len(name), entry.kind, parent, len(entry.packed), entry.at, entry.size)
             name_at += len(name)
         head = HEAD.pack(
             MAGIC, size, HEAD.size, at_names, len(text), at_config, len(self.config), self.time,
@@ -278,6 +298,11 @@ class Payload:
         )  # fmt: skip
         start = (head + bytes(table) + text).ljust(at_config, b"\0") + self.config
         return start, ordered, size
+
+    def measure(self, program: Path) -> int:
+        """Return how many bytes write() would write."""
+        elf = Program(program)
+        return elf.reserve(0) + self._lay_out(elf.page, elf.build_id)[2]
 
     def write(self, program: Path, output: Path) -> int:
         """Write a copy of a program that carries this; return the payload's size.
@@ -305,6 +330,11 @@ class Payload:
         return size
 
 
+def is_mapped(name: bytes, content: bytes | Path) -> bool:
+    """Whether a file may be asked for by the loader, which maps it from where it is."""
+    return b".so" in name or _is_elf(content)
+
+
 def _is_elf(content: bytes | Path) -> bool:
     if isinstance(content, bytes):
         return content[:4] == b"\x7fELF"
@@ -325,8 +355,8 @@ def _write_payload(file: BinaryIO, start: bytes, entries: list[_Entry], size: in
     put(start)
     for e in entries:
         put(bytes(e.at - written))
-        data = e.content if isinstance(e.content, bytes) else e.content.read_bytes()
-        if len(data) != e.size:
+        data = e.packed or (e.content if isinstance(e.content, bytes) else e.content.read_bytes())
+        if len(data) != (len(e.packed) or e.size):
             raise PayloadError(f"{e.content!r}: it changed while it was read")
         put(data)
     put(bytes(size - written))

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib.machinery
+import importlib.util
 import re
+import symtable
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from _staticpython import inputs
-from _staticpython.contents import Bundler
 from _staticpython.payload import PayloadError
 
+if TYPE_CHECKING:
+    from _staticpython.contents import Bundler
 
-def check_module(name: str, folders: list[Path], *, runs: bool) -> None:
-    """Refuse a module that is in none of the folders, or that `-m` could not run; none of its code is executed."""
+
+def check_module(name: str, folders: list[Path], *, runs: bool) -> importlib.machinery.ModuleSpec | None:
+    """Refuse a module that is in none of the folders, or that `-m` could not run; none of its code is executed.
+
+    Where it is; None for one of the interpreter's own.
+    """
     paths: list[str] | None = [str(folder) for folder in folders]
     parts = name.split(".")
+    spec = None
     if parts[0] in sys.builtin_module_names:
-        return
+        return None
     for count in range(1, len(parts) + 1):
         spec = importlib.machinery.PathFinder.find_spec(".".join(parts[:count]), paths or [])
         if spec is None:
@@ -27,18 +37,81 @@ def check_module(name: str, folders: list[Path], *, runs: bool) -> None:
         paths = spec.submodule_search_locations
     if runs and paths is not None and not importlib.machinery.PathFinder.find_spec(f"{name}.__main__", paths):
         raise PayloadError(f"{name}: a package without __main__.py cannot be run")
+    return spec
+
+
+def check_entry(entry: str, folders: list[Path]) -> None:
+    """Refuse an entry point whose module is not there, or certainly has no such function; none of it is executed."""
+    module, function = _parts_of(entry)
+    spec = check_module(module, folders, runs=False)
+    top = function.split(".")[0]
+    if not spec or not spec.origin or not spec.origin.endswith(".py"):
+        return
+    is_module = importlib.machinery.PathFinder.find_spec(f"{module}.{top}", spec.submodule_search_locations or [])
+    if not is_module and not may_define(Path(spec.origin).read_bytes(), top):
+        raise PayloadError(f"{entry}: {module} does not define {top}")
+
+
+def may_define(source: bytes, name: str) -> bool:
+    """Whether a module with that source may have a name: it is bound there, or the source does not tell."""
+    try:
+        text = importlib.util.decode_source(source)
+        tree = ast.parse(text)
+        if symtable.symtable(text, "", "exec").lookup(name).is_assigned():
+            return True
+    except (SyntaxError, ValueError, RecursionError):
+        return True
+    except KeyError:
+        pass
+    return any(_binds(node, name) for node in ast.walk(tree))
+
+
+def _binds(node: ast.AST, name: str) -> bool:
+    """Whether a part of a module may bind a name of the module by another way than an assignment."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return any(alias.name == "*" or (alias.asname or alias.name).split(".")[0] == name for alias in node.names)
+    if isinstance(node, ast.Global):
+        return name in node.names
+    if isinstance(node, ast.FunctionDef):
+        return node.name == "__getattr__"
+    # exec(...), globals()[...] = ..., sys.modules[__name__] = ..., what enum gives to a module
+    if isinstance(node, ast.Name):
+        return node.id in {"exec", "globals", "vars", "locals", "setattr", "global_enum"}
+    return isinstance(node, ast.Attribute) and node.attr in {"modules", "__dict__", "global_enum", "_convert_"}
+
+
+# A process that multiprocessing spawns imports it, too. Ctrl-C while the application is imported, which cannot catch
+# it, ends the process as it ends a program in C: without a traceback.
+_ENTRY = """\
+import _signal
+import sys
+
+_waits = __name__ == "__main__" and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
+if _waits:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+from {module} import {top}
+
+if _waits and _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+
+if __name__ == "__main__":
+    sys.exit({function}())
+"""
+
+
+def _parts_of(entry: str) -> tuple[str, str]:
+    match = re.fullmatch(r"([\w.]+):([\w.]+)", entry)
+    if not match:
+        raise PayloadError(f"{entry}: an entry point is MODULE:FUNCTION, such as httpie.__main__:main")
+    return match[1], match[2]
 
 
 def parse_entry(entry: str) -> tuple[str, str]:
     """The module of MODULE:FUNCTION, and the code that a console script has for it."""
-    match = re.fullmatch(r"([\w.]+):([\w.]+)", entry)
-    if not match:
-        raise PayloadError(f"{entry}: an entry point is MODULE:FUNCTION, such as httpie.__main__:main")
-    module, function = match.groups()
+    module, function = _parts_of(entry)
     top = function.split(".")[0]
-    # A process that multiprocessing spawns imports it, too.
-    call = f'if __name__ == "__main__":\n    sys.exit({function}())\n'
-    return module, f"import sys\nfrom {module} import {top}\n\n{call}"
+    return module, _ENTRY.format(module=module, top=top, function=function)
 
 
 def _module_code(module: str) -> str:
@@ -62,8 +135,8 @@ def _add_command(text: str, bundler: Bundler) -> tuple[str, str]:
     if not spec:
         _, spec = inputs.console_script(bundler.folders, name, "")
     if ":" in spec:
-        module, code = parse_entry(spec)
-        check_module(module, folders, runs=False)
+        _, code = parse_entry(spec)
+        check_entry(spec, folders)
     else:
         check_module(spec, folders, runs=True)
         code = _module_code(spec)
@@ -74,6 +147,8 @@ def what_runs(
     options: argparse.Namespace, bundler: Bundler, script: Path | None, output: Path
 ) -> list[tuple[str, str]]:
     """The configuration; raises PayloadError if what it names is not there."""
+    if options.python:
+        return [("variable", variable) for variable in options.env]
     commands = [_add_command(text, bundler) for text in options.command]
     for name in {name for name, _ in commands}:
         if sum(name == other for other, _ in commands) > 1:
@@ -103,7 +178,7 @@ def _default(options: argparse.Namespace, bundler: Bundler, script: Path | None,
     if entry is None:
         name, entry = inputs.console_script(bundler.folders, options.console_script, output.name)
     module, code = parse_entry(entry)
-    check_module(module, folders, runs=False)
+    check_entry(entry, folders)
     return [("script", bundler.add_start(name or module, code)), ("entry", entry)]
 
 

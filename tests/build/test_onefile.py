@@ -1,0 +1,142 @@
+"""The interpreter with its library and pip as one file (`make onefile`), where there is no tree."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.build.conftest import BuiltTarget, clean_environment
+from tests.build.test_bundle import DEMO, output_of, start
+from tests.build.test_vfs import private_mounts
+
+
+@pytest.fixture(scope="module")
+def python(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file, as the Makefile makes it, in a folder with nothing else."""
+    output = tmp_path_factory.mktemp("onefile") / f"python{target.plan['series']}"
+    packages = target.stdlib / "site-packages"
+    words = ["bundle", "--python", "--site-packages", packages, "--cache", "", "-o", output]
+    target.run("-m", "_staticpython", *map(str, words))
+    return output
+
+
+def test_in_an_empty_root(target: BuiltTarget, python: Path) -> None:
+    """Read-only, without /proc, without an environment; with certificates, zones and each module of the library."""
+    if target.emulator:
+        pytest.skip("the file that is entered is the emulator; see test_hello_in_an_empty_root")
+    enter = 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; root=$1; shift; set -- chroot "$root" "$@"'
+    code = """if True:
+        import email.mime.text, json, os, pip, sqlite3, ssl, sys, zoneinfo
+        assert ssl.create_default_context().get_ca_certs() and zoneinfo.ZoneInfo("Asia/Tokyo")
+        assert os.listdir("/") == [os.path.basename(sys.executable)] and sys.path[0] == ""
+        assert sqlite3.connect(":memory:").execute("select 1").fetchall() == [(1,)]
+        print(sys.executable, sys.prefix, pip.__file__)
+    """
+    command = [*private_mounts(enter, python.parent), f"/{python.name}", "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/sbin:/usr/bin"}, timeout=120)
+    executable, prefix, pip = output_of(run).split()
+    assert executable == f"/{python.name}" and prefix == f"{executable}/python" and pip.startswith(prefix)
+
+
+@pytest.mark.any_cpu("Python code")
+def test_is_a_python(target: BuiltTarget, python: Path, tmp_path: Path) -> None:
+    """By each name, with a prompt, as every Python takes what it is to do; its own path is sys.executable."""
+    assert output_of(start(target, python, "-c", "import sys; print(sys.executable)")) == str(python)
+    (tmp_path / "other").symlink_to(python)
+    assert (
+        output_of(start(target, tmp_path / "other", "-c", "import sys; print(sys.executable)")) == f"{tmp_path}/other"
+    )
+    assert output_of(start(target, python, "-i", input="print(6 * 7)\n")) == "42"
+    (tmp_path / "script.py").write_text("import sys; print(sys.argv, sys.path[0])")
+    run = start(target, python, str(tmp_path / "script.py"), "x")
+    assert output_of(run) == f"['{tmp_path}/script.py', 'x'] {tmp_path}"
+    env = {"PYTHONPATH": str(tmp_path)}
+    assert output_of(start(target, python, "-m", "script", env=env)).endswith(f"script.py'] {Path.cwd()}")
+
+
+def wheel_of(folder: Path) -> Path:
+    path = folder / "demo-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in DEMO.items():
+            archive.writestr(name, text)
+        archive.writestr("demo-1.0.dist-info/RECORD", "")
+    return path
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.usefixtures("programs")
+def test_pip(target: BuiltTarget, python: Path, tmp_path: Path) -> None:
+    """Into a folder that is named, and, as its own is read-only, into the user's."""
+    wheel = wheel_of(tmp_path)
+    env = clean_environment(HOME=str(tmp_path / "home"))
+    for words in (["--target", str(tmp_path / "packages")], ["--user"], []):
+        run = start(target, python, "-m", "pip", "install", "-q", "--no-index", *words, str(wheel), env=env)
+        assert run.returncode == 0, run.stderr
+    assert (tmp_path / "packages/demo/__init__.py").is_file()
+    assert output_of(start(target, python, "-c", "import demo; demo.main()", env=env)) == "demo"
+    assert output_of(start(target, tmp_path / "home/.local/bin/demo", "a", env=env)) == "demo a"
+
+
+@pytest.mark.any_cpu("getpath.py, site.py and venv are Python code")
+@pytest.mark.usefixtures("programs")
+def test_is_a_base_for_environments(target: BuiltTarget, python: Path, tmp_path: Path) -> None:
+    env = tmp_path / "env"
+    assert start(target, python, "-m", "venv", str(env)).returncode == 0
+    code = "import sys; print(sys.prefix, sys.base_prefix, sys.executable)"
+    expected = f"{env} {python}/python {env}/bin/python3"
+    assert output_of(start(target, env / "bin/python3", "-c", code)) == expected
+    # Found in the PATH, as where an environment is active.
+    words = ["sh", "-c", 'python3 -c "$0"', code]
+    assert subprocess.check_output(words, text=True, env={"PATH": f"{env}/bin:/usr/bin:/bin"}).strip() == expected
+    wheel = wheel_of(tmp_path)
+    run = start(target, env / "bin/python3", "-m", "pip", "install", "-q", "--no-index", str(wheel))
+    assert run.returncode == 0, run.stderr
+    assert output_of(start(target, env / "bin/demo", "x")) == "demo x"
+    assert start(target, python, "-c", "import demo").returncode == 1
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.usefixtures("programs")
+def test_cpythons_own_tests(target: BuiltTarget, tmp_path: Path) -> None:
+    """Of what looks at files and sources, out of the file.
+
+    What writes beside its modules fails, as on every medium that is mounted read-only: so test_runpy is none of them.
+    """
+    (package,) = (p for p in target.plan["packages"] if p["kind"] == "cpython")
+    source = target.build.parent / "sources" / package["source_tree"] / "Lib/test"
+    if not source.is_dir():
+        pytest.skip("CPython's sources are not there any more")
+    names = ["test_glob", "test_linecache", "test_zipimport", "test_inspect"]
+    words = ["bundle", "--python", "-o", str(tmp_path / "python"), "--cache", ""]
+    for file in ("__init__.py", "__main__.py", "support", "libregrtest", "typinganndata", *names):
+        path = source / file if (source / file).exists() else source / f"{file}.py"
+        words += ["--add", f"{path}:lib/python{target.plan['series']}/test/{path.name}"]
+    target.run("-m", "_staticpython", *words)
+    run = start(target, tmp_path / "python", "-m", "test", *names, cwd=tmp_path)
+    ran = re.search(r"Total tests: run=(\d+)", run.stdout)
+    assert run.returncode == 0 and ran and int(ran[1]) > 400, run.stdout[-3000:]
+
+
+@pytest.mark.usefixtures("programs")
+def test_in_gvisor(target: BuiltTarget, python: Path) -> None:
+    """Another kernel, with another memfd and another /proc."""
+    runsc = shutil.which("runsc")
+    if not runsc or target.emulator:
+        pytest.skip("gVisor's runsc (Debian: runsc) is not there, or not for this CPU")
+    code = """if True:
+        import inspect, json, os, subprocess, sys
+        file = open(json.__file__, "rb")
+        assert os.fstat(file.fileno()).st_size == len(file.read()) == os.stat(json.__file__).st_size
+        assert "decoder.py" in os.listdir(os.path.dirname(json.__file__)) and inspect.getsource(json.loads)
+        print(subprocess.check_output([sys.executable, "-c", "print(6 * 7)"], text=True))
+    """
+    command = [runsc, "--rootless", "--network", "none", "--ignore-cgroups", "do", str(python), "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if "cannot" in run.stderr and not run.stdout:
+        pytest.skip(f"runsc does not start here: {run.stderr[-200:]}")
+    assert run.stdout.strip() == "42", run.stderr[-2000:]
