@@ -70,6 +70,16 @@ def numbers(shown: str) -> Iterator[int]:
     yield from (int(word) for line in lines for word in line.split())
 
 
+def test_pickle_has_room_for_many_levels(target: BuiltTarget) -> None:
+    """As many as on glibc, by half: 0065-pickle-depth."""
+    program = (
+        "threading.stack_size(8 << 20)\nvalue = nested(20000)\nrun = lambda: print(len(pickle.dumps(value)) > 20000)"
+    )
+    program += "\nthread = threading.Thread(target=run)\nthread.start()\nthread.join()"
+    program += "\nwhile value: value[:], value = [], value[0]"
+    assert target.run("-c", f"{RECURSION}\n{program}") == "True"
+
+
 @pytest.mark.parametrize("size", [64, 128, 256, 512, 1024, 4096, 16384, 65536])
 def test_threads(target: BuiltTarget, size: int) -> None:
     """From the smallest that threading.stack_size() takes to what upstream would not use."""
