@@ -72,12 +72,19 @@ def numbers(shown: str) -> Iterator[int]:
 
 def test_pickle_has_room_for_many_levels(target: BuiltTarget) -> None:
     """As many as on glibc, by half: 0065-pickle-depth."""
-    program = (
-        "threading.stack_size(8 << 20)\nvalue = nested(20000)\nrun = lambda: print(len(pickle.dumps(value)) > 20000)"
-    )
-    program += "\nthread = threading.Thread(target=run)\nthread.start()\nthread.join()"
-    program += "\nwhile value: value[:], value = [], value[0]"
-    assert target.run("-c", f"{RECURSION}\n{program}") == "True"
+    program = """
+def run():
+    value = nested(20000)
+    print(len(pickle.dumps(value)) > 20000)
+    while value:
+        value[:], value = [], value[0]
+
+threading.stack_size(8 << 20)
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+    assert target.run("-c", RECURSION + program) == "True"
 
 
 @pytest.mark.parametrize("size", [64, 128, 256, 512, 1024, 4096, 16384, 65536])
