@@ -960,7 +960,8 @@ def test_ctrl_c(target: BuiltTarget, tmp_path: Path) -> None:
     """)
     program = bundle(target, tmp_path / "app", "-e", "slow:main", "--site-packages", tmp_path / "packages")
     for word, code in (("import", -signal.SIGINT), ("run", 5)):
-        command = [*target.emulator, str(program), word]
+        # A shell has its background jobs ignore the signal, and so all that they start.
+        command = ["/usr/bin/env", "--default-signal=INT", *target.emulator, str(program), word]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={}) as run:
             assert run.stdout and run.stderr and run.stdout.readline()
             run.send_signal(signal.SIGINT)
