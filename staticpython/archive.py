@@ -6,24 +6,19 @@ bytes: the interpreter is stripped while it is linked.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from staticpython.errors import run_main
-from staticpython.published import Archive, write_tar_gz
-
-FOLDER = "python"
+from staticpython.published import FLAVOURS, FOLDER, Archive, read_plan, target_parser, write_tar_gz
 
 
 def write_archives(plan: dict[str, Any], tree: Path, into: Path) -> list[Path]:
     """Pack a target's tree into a folder; return both archives. The same tree gives the same bytes."""
-    archive = Archive.of(plan, "install_only")
-    first = write_tar_gz(into / archive.name, [(FOLDER, tree)], plan["source_date_epoch"])
-    second = into / archive.with_flavour("install_only_stripped").name
+    first, second = (into / Archive.of(plan, flavour).name for flavour in FLAVOURS)
+    write_tar_gz(first, [(FOLDER, tree)], plan["source_date_epoch"])
     second.unlink(missing_ok=True)
     os.link(first, second)
     return [first, second]
@@ -31,14 +26,11 @@ def write_archives(plan: dict[str, Any], tree: Path, into: Path) -> list[Path]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the archives of each target; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="staticpython.archive", description=__doc__)
-    parser.add_argument("--into", type=Path, required=True, help="the folder of the trees, and of the archives")
-    parser.add_argument("plans", type=Path, nargs="+", metavar="PLAN")
-    options = parser.parse_args(arguments)
+    options = target_parser("archive", __doc__).parse_args(arguments)
 
     def body() -> int:
         for path in options.plans:
-            plan = json.loads(path.read_text(encoding="utf-8"))
+            plan = read_plan(path)
             for archive in write_archives(plan, options.into / plan["tree"], options.into):
                 print(f"packed    {archive}  {archive.stat().st_size / 1e6:.1f} MB")
         return 0

@@ -53,13 +53,17 @@ def newest_in_debian(listing: str) -> str:
     return str(max(finished, key=numbers))
 
 
+def _version_of(file: str) -> Version:
+    parse = parse_wheel_filename if file.endswith(".whl") else parse_sdist_filename
+    return parse(file)[1]
+
+
 def newest_in_pypi(page: str) -> Version:
     """Return the newest finished release that a project's page lists; raises UnavailableError for none."""
     versions = []
     for name in re.findall(r'href="[^"#]*?([^/"#]+)["#]', page):
         try:
-            parse = parse_wheel_filename if name.endswith(".whl") else parse_sdist_filename
-            versions.append(parse(html.unescape(name))[1])
+            versions.append(_version_of(html.unescape(name)))
         except (InvalidSdistFilename, InvalidWheelFilename):
             continue
     finished = [version for version in versions if not version.is_prerelease]
@@ -87,9 +91,8 @@ def ask(package: Package, release: Release, downloads: Path) -> Answer:
             page = requests.get(index_page(project, sys.executable), timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
             page.raise_for_status()
             newest = newest_in_pypi(page.text)
-            parse = parse_wheel_filename if release.file.endswith(".whl") else parse_sdist_filename
-            ours_there = parse(release.file)[1]
-            return Answer(package.name, release.version, str(newest) if newest > ours_there else "", f"PyPI {project}")
+            is_newer = newest > _version_of(release.file)
+            return Answer(package.name, release.version, str(newest) if is_newer else "", f"PyPI {project}")
     except (UnavailableError, requests.RequestException) as error:
         return Answer(package.name, release.version, "?", str(error).splitlines()[0])
     return Answer(package.name, release.version, "?", "it is at upstream's address only: look there")

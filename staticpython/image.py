@@ -7,7 +7,6 @@ podman and buildah take the file as oci-archive:FILE.
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import gzip
 import hashlib
@@ -20,9 +19,8 @@ from typing import Any
 
 from staticpython.errors import UsageError, run_main
 from staticpython.fetch import sha256_of
-from staticpython.published import Archive, write_tar
+from staticpython.published import FOLDER, Archive, read_plan, target_parser, write_tar
 
-FOLDER = "python"  # of the archive
 TYPE = "application/vnd.oci.image"
 
 
@@ -116,13 +114,10 @@ def _blob(layout: Path, kind: str, value: object) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the image of the targets; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="staticpython.image", description=__doc__)
-    parser.add_argument("--into", type=Path, required=True, help="the folder of the trees, and of the image")
-    parser.add_argument("plans", type=Path, nargs="+", metavar="PLAN")
-    options = parser.parse_args(arguments)
+    options = target_parser("image", __doc__).parse_args(arguments)
 
     def body() -> int:
-        plans = [json.loads(path.read_text(encoding="utf-8")) for path in options.plans]
+        plans = [read_plan(path) for path in options.plans]
         image = write_image(plans, options.into)
         print(f"packed    {image}  {image.stat().st_size / 1e6:.1f} MB, {len(plans)} architecture(s)")
         return 0

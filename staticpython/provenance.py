@@ -6,7 +6,6 @@ made, by which command, of which sources. It is not signed here: who publishes t
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import subprocess
@@ -17,7 +16,7 @@ from typing import Any
 from staticpython.config import ROOT
 from staticpython.errors import UsageError, run_main
 from staticpython.fetch import sha256_of
-from staticpython.published import Archive
+from staticpython.published import FLAVOURS, Archive, read_plan, target_parser
 from staticpython.sbom import read_manifest, sbom_name
 from staticpython.wheel import wheel_name
 
@@ -31,7 +30,7 @@ def files_of(plan: dict[str, Any], dist: Path) -> list[Path]:
 
     An image has more than one; its layers are the archives.
     """
-    archives = [Archive.of(plan, flavour).name for flavour in ("install_only", "install_only_stripped")]
+    archives = [Archive.of(plan, flavour).name for flavour in FLAVOURS]
     files = [dist / name for name in [*archives, wheel_name(plan), sbom_name(plan)]]
     for file in files:
         if not file.is_file():
@@ -83,22 +82,18 @@ def make_statement(plan: dict[str, Any], dist: Path, builder: str, command: str)
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the statement about each target; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="staticpython.provenance", description=__doc__)
-    parser.add_argument(
-        "--into", type=Path, required=True, help="the folder of the trees, and of what was made of them"
-    )
+    parser = target_parser("provenance", __doc__)
     parser.add_argument("--builder", required=True, metavar="URI", help="who built it")
     parser.add_argument("--command", required=True, metavar="WORDS", help="what was run before make")
-    parser.add_argument("plans", type=Path, nargs="+", metavar="PLAN")
     options = parser.parse_args(arguments)
 
     def body() -> int:
         if ":" not in options.builder:
             raise UsageError(f"--builder {options.builder}: is no URI: who built it, as https://example.org/builder")
         for path in options.plans:
-            plan = json.loads(path.read_text(encoding="utf-8"))
+            plan = read_plan(path)
             statement = make_statement(plan, options.into, options.builder, options.command)
-            file = options.into / Archive.of(plan, "x").name.replace("-x.tar.gz", ".intoto.json")
+            file = options.into / f"{Archive.of(plan, 'provenance').stem}.intoto.json"
             file.write_text(json.dumps(statement, indent=1) + "\n", encoding="utf-8")
             print(f"written   {file}")
         return 0

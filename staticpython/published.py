@@ -6,7 +6,8 @@ The names are python-build-standalone's, since uv, mise, hatch, PyApp and Bazel'
 
 from __future__ import annotations
 
-import dataclasses
+import argparse
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from staticpython.errors import StaticPythonError, UsageError
+
+# What a target's archive has at its top, as python-build-standalone's has.
+FOLDER = "python"
+# Both are the same bytes: the interpreter is stripped while it is linked.
+FLAVOURS = ("install_only", "install_only_stripped")
 
 _NAME = re.compile(
     r"cpython-(?P<version>\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?)\+(?P<date>\d{8})-(?P<cpu>[a-z0-9_]+)-unknown-linux-musl-"
@@ -56,14 +62,29 @@ class Archive:
         )
 
     @property
+    def stem(self) -> str:
+        """What the names of all files of this interpreter begin with."""
+        options = f"-{'+'.join(self.options)}" if self.options else ""
+        return f"cpython-{self.version}+{self.date}-{self.cpu}-unknown-linux-musl{options}"
+
+    @property
     def name(self) -> str:
         """The file's name."""
-        options = f"{'+'.join(self.options)}-" if self.options else ""
-        return f"cpython-{self.version}+{self.date}-{self.cpu}-unknown-linux-musl-{options}{self.flavour}.tar.gz"
+        return f"{self.stem}-{self.flavour}.tar.gz"
 
-    def with_flavour(self, flavour: str) -> Archive:
-        """Return the same interpreter's archive in another flavour."""
-        return dataclasses.replace(self, flavour=flavour)
+
+def target_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """Return the parser of a step of make dist: `--into DIST`, where the trees are, and a plan.json for each target."""
+    parser = argparse.ArgumentParser(prog=f"staticpython.{name}", description=description)
+    parser.add_argument("--into", type=Path, required=True, help="the folder of the trees, and of what is made of them")
+    parser.add_argument("plans", type=Path, nargs="+", metavar="PLAN")
+    return parser
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """Return what a plan.json says of its target."""
+    plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return plan
 
 
 def mode_of(path: Path) -> int:

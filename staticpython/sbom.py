@@ -6,7 +6,6 @@ licence and package URL, our patches as its pedigree, whole.
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import json
 import sys
@@ -27,7 +26,7 @@ from packageurl import PackageURL
 from staticpython.config import ROOT, Facts, load_facts
 from staticpython.errors import StaticPythonError, UsageError, run_main
 from staticpython.fetch import sha256_of
-from staticpython.published import Archive
+from staticpython.published import Archive, read_plan, target_parser
 
 # Names of one thing stay the same from one document to the next (RFC 9562, UUID of a name).
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/static-python")
@@ -124,19 +123,19 @@ def make_document(plan: dict[str, Any], tree: Path, build: Path) -> str:
     """
     manifest, facts = read_manifest(plan, tree), load_facts()
     archive = Archive.of(plan, "install_only")
-    program = tree / f"bin/python{plan['series']}"
+    program = sha256_of(tree / f"bin/python{plan['series']}")
     whole = Component(
         type=ComponentType.APPLICATION,
         bom_ref="static-python",
         name="static-python",
         version=f"{archive.version}+{archive.date}",
         description=f"CPython for {plan['arch']['triple']}, one static executable",
-        hashes=_sha256(sha256_of(program)),
+        hashes=_sha256(program),
         purl=PackageURL("generic", name="static-python", version=f"{archive.version}+{archive.date}"),
     )
     inside = {"cpython": bundled(build / "sources/cpython", tree)}
     parts = [_component(entry, facts, inside.get(entry["name"], [])) for entry in manifest["inputs"]]
-    bom = Bom(components=parts, serial_number=uuid.uuid5(NAMESPACE, f"{archive.name} {sha256_of(program)}"))
+    bom = Bom(components=parts, serial_number=uuid.uuid5(NAMESPACE, f"{archive.name} {program}"))
     bom.metadata.component = whole
     bom.metadata.timestamp = datetime.datetime.fromtimestamp(plan["source_date_epoch"], datetime.timezone.utc)
     bom.register_dependency(whole, parts)
@@ -151,20 +150,17 @@ def make_document(plan: dict[str, Any], tree: Path, build: Path) -> str:
 
 
 def sbom_name(plan: dict[str, Any]) -> str:
-    """Return the file name of a target's document: that of its archive, with the ending that tools know."""
-    return Archive.of(plan, "sbom").name.replace("-sbom.tar.gz", ".cdx.json")
+    """Return the file name of a target's document: as its archive's, with the ending that tools know."""
+    return f"{Archive.of(plan, 'sbom').stem}.cdx.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the document of each target; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="staticpython.sbom", description=__doc__)
-    parser.add_argument("--into", type=Path, required=True, help="the folder of the trees, and of the documents")
-    parser.add_argument("plans", type=Path, nargs="+", metavar="PLAN")
-    options = parser.parse_args(arguments)
+    options = target_parser("sbom", __doc__).parse_args(arguments)
 
     def body() -> int:
         for path in options.plans:
-            plan = json.loads(path.read_text(encoding="utf-8"))
+            plan = read_plan(path)
             file = options.into / sbom_name(plan)
             file.write_text(make_document(plan, options.into / plan["tree"], path.parent.parent), encoding="utf-8")
             print(f"written   {file}  CycloneDX 1.6, valid")

@@ -6,7 +6,6 @@ stand in tree.json, and `static-python unpack` makes them.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import hashlib
 import json
@@ -19,7 +18,7 @@ from typing import Any
 
 from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError, run_main
-from staticpython.published import contents_of, mode_of
+from staticpython.published import contents_of, mode_of, read_plan, target_parser
 
 SOURCE = ROOT / "runtime/wheel"
 PACKAGE, COMMAND = "static_python", "static-python"
@@ -47,9 +46,13 @@ def platforms(plan: dict[str, Any]) -> list[str]:
     return [f"{platform}_{plan['arch']['wheel_arch']}" for platform in plan["arch"]["wheel_platforms"]]
 
 
+def _stem(plan: dict[str, Any]) -> str:
+    return f"{distribution(plan)}-{version(plan)}"
+
+
 def wheel_name(plan: dict[str, Any]) -> str:
     """Return the wheel's file name."""
-    return f"{distribution(plan)}-{version(plan)}-py3-none-{'.'.join(platforms(plan))}.whl"
+    return f"{_stem(plan)}-py3-none-{'.'.join(platforms(plan))}.whl"
 
 
 def _metadata(plan: dict[str, Any]) -> str:
@@ -82,7 +85,7 @@ def _files(plan: dict[str, Any], tree: Path) -> Iterator[tuple[str, bytes, int]]
     yield f"{PACKAGE}/tree.json", (json.dumps(facts, indent=0) + "\n").encode(), 0o644
     for path in files:
         yield f"{PACKAGE}/tree/{path.relative_to(tree).as_posix()}", path.read_bytes(), mode_of(path)
-    info = f"{distribution(plan)}-{version(plan)}.dist-info"
+    info = f"{_stem(plan)}.dist-info"
     tags = "".join(f"Tag: py3-none-{platform}\n" for platform in platforms(plan))
     wheel = f"Wheel-Version: 1.0\nGenerator: {PACKAGE}\nRoot-Is-Purelib: false\n{tags}"
     yield f"{info}/METADATA", _metadata(plan).encode(), 0o644
@@ -97,21 +100,15 @@ def write_wheel(plan: dict[str, Any], tree: Path, into: Path) -> Path:
     Raises UsageError for no tree, StaticPythonError for more than an index takes.
     """
     result = into / wheel_name(plan)
-    info = f"{distribution(plan)}-{version(plan)}.dist-info"
-    records = []
+    record, time = f"{_stem(plan)}.dist-info/RECORD", plan["source_date_epoch"]
+    lines = []
     part = result.with_name(f"{result.name}.part")
     with zipfile.ZipFile(part, "w") as archive:
         for name, data, mode in _files(plan, tree):
             digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-            records.append(f"{_quoted(name)},sha256={digest},{len(data)}\n")
-            _add(archive, name, data, mode, plan["source_date_epoch"])
-        _add(
-            archive,
-            f"{info}/RECORD",
-            "".join([*records, f"{info}/RECORD,,\n"]).encode(),
-            0o644,
-            plan["source_date_epoch"],
-        )
+            lines.append(f"{_quoted(name)},sha256={digest},{len(data)}\n")
+            _add(archive, name, data, mode, time)
+        _add(archive, record, "".join([*lines, f"{record},,\n"]).encode(), 0o644, time)
     if part.stat().st_size > MOST_BYTES:
         size = part.stat().st_size
         part.unlink()
@@ -135,14 +132,11 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes, mode: int, seconds: i
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the wheel of each target; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="staticpython.wheel", description=__doc__)
-    parser.add_argument("--into", type=Path, required=True, help="the folder of the trees, and of the wheels")
-    parser.add_argument("plans", type=Path, nargs="+", metavar="PLAN")
-    options = parser.parse_args(arguments)
+    options = target_parser("wheel", __doc__).parse_args(arguments)
 
     def body() -> int:
         for path in options.plans:
-            plan = json.loads(path.read_text(encoding="utf-8"))
+            plan = read_plan(path)
             wheel = write_wheel(plan, options.into / plan["tree"], options.into)
             print(f"packed    {wheel}  {wheel.stat().st_size / 1e6:.1f} MB")
         return 0

@@ -451,15 +451,21 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 """
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of its own project, whose folder is beside it."""
-    path = tmp_path_factory.mktemp("wheels") / "demo-1.0-py3-none-any.whl"
+def write_demo(folder: Path) -> Path:
+    """Write the wheel of DEMO into a folder; return it."""
+    path = folder / "demo-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in DEMO.items():
             archive.writestr(name, text)
         record = "".join(f"{name},,\n" for name in [*DEMO, "demo-1.0.dist-info/RECORD"])
         archive.writestr("demo-1.0.dist-info/RECORD", record)
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of its own project, whose folder is beside it."""
+    path = write_demo(tmp_path_factory.mktemp("wheels"))
     project = path.parent / "project"
     project.mkdir()
     (project / "backend.py").write_text(BACKEND)

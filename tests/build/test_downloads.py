@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -61,18 +62,24 @@ class Dist:
         return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=home, timeout=300)
 
 
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a server on this machine that has the files of a folder."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
 @pytest.fixture(scope="module")
 def dist(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dist]:
     """The archives and the list of a target, made as make dist does, and served."""
     folder = tmp_path_factory.mktemp("dist")
     archive = write_archives(target.plan, target.tree, folder)[1]
     image = write_image([target.plan], folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
-    url = f"http://127.0.0.1:{server.server_address[1]}"
-    write_index(folder, url)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Dist(folder, url, archive, image)
-    server.shutdown()
+    with served(folder) as url:
+        write_index(folder, url)
+        yield Dist(folder, url, archive, image)
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.build.conftest import BuiltTarget, clean_environment
-from tests.build.test_bundle import DEMO, output_of, start
+from tests.build.test_bundle import output_of, start, write_demo
 from tests.build.test_vfs import private_mounts
 
 
@@ -59,20 +58,11 @@ def test_is_a_python(target: BuiltTarget, python: Path, tmp_path: Path) -> None:
     assert output_of(start(target, python, "-m", "script", env=env)).endswith(f"script.py'] {Path.cwd()}")
 
 
-def wheel_of(folder: Path) -> Path:
-    path = folder / "demo-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in DEMO.items():
-            archive.writestr(name, text)
-        archive.writestr("demo-1.0.dist-info/RECORD", "")
-    return path
-
-
 @pytest.mark.any_cpu("Python code")
 @pytest.mark.usefixtures("programs")
 def test_pip(target: BuiltTarget, python: Path, tmp_path: Path) -> None:
     """Into a folder that is named, and, as its own is read-only, into the user's."""
-    wheel = wheel_of(tmp_path)
+    wheel = write_demo(tmp_path)
     env = clean_environment(HOME=str(tmp_path / "home"))
     for words in (["--target", str(tmp_path / "packages")], ["--user"], []):
         run = start(target, python, "-m", "pip", "install", "-q", "--no-index", *words, str(wheel), env=env)
@@ -93,7 +83,7 @@ def test_is_a_base_for_environments(target: BuiltTarget, python: Path, tmp_path:
     # Found in the PATH, as where an environment is active.
     words = ["sh", "-c", 'python3 -c "$0"', code]
     assert subprocess.check_output(words, text=True, env={"PATH": f"{env}/bin:/usr/bin:/bin"}).strip() == expected
-    wheel = wheel_of(tmp_path)
+    wheel = write_demo(tmp_path)
     run = start(target, env / "bin/python3", "-m", "pip", "install", "-q", "--no-index", str(wheel))
     assert run.returncode == 0, run.stderr
     assert output_of(start(target, env / "bin/demo", "x")) == "demo x"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import functools
 import hashlib
 import io
 import os
@@ -12,17 +11,15 @@ import platform
 import shutil
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from staticpython.wheel import MOST_BYTES, distribution, write_wheel
 from tests.build.conftest import BuiltTarget, clean_environment
-from tests.build.test_downloads import UV, _Quiet
+from tests.build.test_downloads import UV, served
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +35,8 @@ def index(target: BuiltTarget, wheel: Path) -> Iterator[str]:
     """The address of an index that has the wheel and nothing else."""
     if target.emulator or target.plan["arch"]["wheel_arch"] != platform.machine():
         pytest.skip("the machine's Python takes wheels for this machine only")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(wheel.parent.parent)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
+    with served(wheel.parent.parent) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

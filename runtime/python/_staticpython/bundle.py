@@ -106,7 +106,6 @@ class _Files:
 
 def _report(output: Path, bundler: Bundler, config: list[tuple[str, str]], made_of: list[Part]) -> str:
     data = output.read_bytes()
-    known = {part.name: part for part in made_of if part.purl.startswith("pkg:pypi/")}
     report = {
         "output": output.name,
         "size": len(data),
@@ -115,8 +114,9 @@ def _report(output: Path, bundler: Bundler, config: list[tuple[str, str]], made_
         "target": bundler.target.triple,
         "runs": [f"{key}={value}" for key, value in config],
         "packages": [
-            {"name": d.metadata["Name"], "version": d.version, "licence": known[d.metadata["Name"]].licence}
-            for d in inputs.distributions(bundler.folders)
+            {"name": part.name, "version": part.version, "licence": part.licence}
+            for part in made_of
+            if part.purl.startswith("pkg:pypi/")
         ],
         "sizes": dict(sorted(bundler.sizes.items())),
     }

@@ -130,8 +130,7 @@ class Target:
         known = runpy.run_path(str(facts))
         self.triple, self.musl = str(known["TRIPLE"]), str(known["MUSL_VERSION"])
         # As wheels' tags and markers have it.
-        machine = self.triple.partition("-")[0]
-        self.machine = {"i386": "i686"}.get(machine, machine)
+        self.machine = {"i386": "i686"}.get(self.arch, self.arch)
 
     @property
     def arch(self) -> str:
