@@ -40,7 +40,7 @@ int main(int argc, char **argv)
 
 
 def run_model(target: BuiltTarget, program: Path) -> None:
-    seconds = os.environ.get("MODEL_SECONDS", "8")
+    seconds = os.environ.get("MODEL_SECONDS", "5")
     seed = [os.environ["MODEL_SEED"]] if "MODEL_SEED" in os.environ else []
     # An emulator's own mappings and memory are not the program's.
     emulated = {"EMULATED": "1"} if target.emulator else {}

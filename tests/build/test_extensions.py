@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from staticpython.config import ROOT
+from staticpython.config import ROOT, load_facts
 from tests.build.conftest import BuiltTarget, clean_environment, network_environment
 
 PROJECTS = ROOT / "tests/build/extensions"
+# The version that builds targets: what it compiles at its first use, other tests use, too.
+ZIG = load_facts().packages["ziglang"].releases[0].version
 PROGRAMS = {
     "cython_demo": "import cython_demo; assert cython_demo.norm([3, 4]) == 5",
     "pybind_demo": """
@@ -33,13 +36,15 @@ def python(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("extensions")
     shutil.copytree(target.tree, folder / "tree", symlinks=True)
     target.run("-m", "venv", folder / "venv", python=folder / "tree/bin/python3")
-    install(target, folder / "venv/bin/python3", "ziglang")
+    install(target, folder / "venv/bin/python3", f"ziglang=={ZIG}")
     return folder / "venv/bin/python3"
 
 
 def install(target: BuiltTarget, python: Path, *words: str | Path, **env: str) -> None:
     options = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-cache-dir"]
-    target.run(*options, *words, python=python, env=network_environment() | env)
+    # Zig compiles its C and C++ libraries at the first use: minutes, once for all tests.
+    cache = {k: v for k, v in os.environ.items() if k.startswith("ZIG_")}
+    target.run(*options, *words, python=python, env=network_environment() | cache | env)
 
 
 def test_markupsafe_from_source(target: BuiltTarget, python: Path) -> None:

@@ -276,7 +276,7 @@ def test_whole_program_is_refused(built: Built) -> None:
 @pytest.mark.parametrize("library", ["libmain.so", "librelr.so", "libsysv.so", "libversioned.so"])
 def test_damaged_libraries_never_crash_the_loader(built: Built, library: str) -> None:
     built.compile("fuzz.c", "fuzz")
-    count = 300 if built.target.emulator else 2000
+    count = 300 if built.target.emulator else 1000
     copy = built.folder / f"damaged-{library}"
     done = built.run("fuzz", built.folder / library, copy, str(count), "1")
     assert done.returncode == 0, done.stdout[-2000:]
