@@ -7,10 +7,10 @@ import time
 ROUNDS = 200
 sys.setswitchinterval(10_000)
 turn = [0]
-late = []
+late: "list[int]" = []
 
 
-def play(me):
+def play(me: int) -> None:
     end = time.monotonic() + 60
     for n in range(ROUNDS):
         while turn[0] != 2 * n + me:

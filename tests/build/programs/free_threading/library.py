@@ -10,17 +10,17 @@ THREADS = 4
 TEXT = "".join(chr(32 + n % 90) for n in range(2_000)) + "é" * 300 + "needle"
 TABLE = {f"key{n}": [n, n / 7, f"é{n}", None] for n in range(200)}
 start = threading.Barrier(THREADS)
-failures = []
+failures: "list[str]" = []
 
 
 MODULES = ("asyncio", "decimal", "email.message", "http.client", "sqlite3", "ssl", "xml.dom.minidom", "zoneinfo")
 
 
-def imports():
+def imports() -> bool:
     return all(importlib.import_module(name).__name__ == name for name in MODULES)
 
 
-def texts():
+def texts() -> bool:
     raw = TEXT.encode()
     return (
         raw.decode() == TEXT
@@ -32,32 +32,32 @@ def texts():
     )
 
 
-def numbers():
+def numbers() -> bool:
     big = 7**2000
     return sum(range(10_000)) == 49_995_000 and big * big // big == big and int(str(big)) == big
 
 
-def interned():
+def interned() -> bool:
     """Names that are new to the process, made by all threads together."""
     made = type("made", (), {f"name_{n}": n for n in range(300)})()
     return all(getattr(made, "name_" + str(n)) == n for n in range(300))
 
 
-def documents():
-    return json.loads(json.dumps(TABLE)) == TABLE and json.loads(json.dumps(TEXT)) == TEXT
+def documents() -> bool:
+    return bool(json.loads(json.dumps(TABLE)) == TABLE and json.loads(json.dumps(TEXT)) == TEXT)
 
 
-def times():
+def times() -> bool:
     return (
         time.strftime("%Y-%m-%d", time.gmtime(86_400 * 365)) == "1971-01-01" and time.mktime(time.localtime(1e9)) == 1e9
     )
 
 
-def classes():
+def classes() -> bool:
     """A class changes while other threads use its instances."""
     thing = type("thing", (), {"value": 0, "__slots__": ("a", "b")})
     for n in range(300):
-        thing.value = n
+        setattr(thing, "value", n)  # noqa: B010
         one = thing()
         one.a = n
         if one.a != n or one.value != n:
@@ -65,7 +65,7 @@ def classes():
     return True
 
 
-def work():
+def work() -> None:
     start.wait()
     for check in (imports, texts, numbers, interned, documents, times, classes) * 12:
         if not check():

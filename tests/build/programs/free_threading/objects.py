@@ -3,24 +3,27 @@
 import queue
 import random
 import threading
+from typing import Any
 
 THREADS, ROUNDS = 4, 400
-rings = [queue.SimpleQueue() for _ in range(THREADS)]
-failures = []
+rings: "list[queue.SimpleQueue[tuple[str, Any]]]" = [queue.SimpleQueue() for _ in range(THREADS)]
+failures: "list[str]" = []
 
 
-def checked(data):
+def checked(data: "tuple[str, Any]") -> bool:
     kind, value = data
     if kind == "bytes":
-        return value == bytes([len(value) % 256]) * len(value)
-    if kind == "list":
-        return value == list(range(len(value)))
-    if kind == "dict":
-        return all(value[str(k)] == k for k in range(len(value)))
-    return len(value) == value.count("é") + value.count("x")
+        right = value == bytes([len(value) % 256]) * len(value)
+    elif kind == "list":
+        right = value == list(range(len(value)))
+    elif kind == "dict":
+        right = all(value[str(k)] == k for k in range(len(value)))
+    else:
+        right = len(value) == value.count("é") + value.count("x")
+    return bool(right)
 
 
-def make(chance):
+def make(chance: random.Random) -> "tuple[str, Any]":
     size = chance.choice((1, 30, 500, 9_000, 140_000))
     kind = chance.choice(("bytes", "list", "dict", "str"))
     if kind == "bytes":
@@ -32,7 +35,7 @@ def make(chance):
     return kind, "é" * (size // 2) + "x" * (size - size // 2)
 
 
-def work(number):
+def work(number: int) -> None:
     chance = random.Random(number)
     for _ in range(ROUNDS):
         rings[(number + 1) % THREADS].put(make(chance))

@@ -6,10 +6,12 @@ import threading
 THREADS, ROUNDS = 4, 20_000
 start = threading.Barrier(THREADS + 1)
 lock = threading.Lock()
-names, order, counted = {}, [], [0]
+names: "dict[tuple[int, int], int]" = {}
+order: "list[int]" = []
+counted = [0]
 
 
-def work(number):
+def work(number: int) -> None:
     start.wait()
     for n in range(ROUNDS):
         names[number, n] = n

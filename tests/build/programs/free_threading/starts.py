@@ -3,16 +3,16 @@
 import os
 import threading
 
-failures = []
+failures: "list[object]" = []
 
 
-def short(n):
+def short(n: int) -> None:
     local = [bytes(n % 5_000) for _ in range(20)]
     if any(map(any, local)):
         failures.append(n)
 
 
-def starter(number):
+def starter(number: int) -> None:
     for n in range(60):
         thread = threading.Thread(target=short, args=(n * number,))
         thread.start()
