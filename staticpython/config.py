@@ -214,6 +214,7 @@ class Package:
     )
     runtime_data: dict[str, str] = key("Kind data: file or folder -> place in lib/python*/_staticpython.", default={})
     speedups: bool = True  # else without what is only for speed: without_speedups()
+    lacking: tuple[str, ...] = ()  # names of patches that the series does without: of_series()
 
     @property
     def archives(self) -> list[str]:
@@ -357,7 +358,7 @@ class Series:
     link: list[str] = key("Flags of the interpreter's own link.", default=[])
     library: bool = key("Whether the executable holds the code of the standard library's modules.", default=True)
     lacking: dict[str, str] = key(
-        "Patches, but those for speed, that another series has and this one does not need: name -> why.", default={}
+        "Patches of `patches/cpython` that this series does without: name -> why.", default={}
     )
 
     @property
@@ -419,6 +420,7 @@ def of_series(cpython: Package, series: Series) -> Package:
         configure=[*cpython.configure, *series.configure],
         configure_env=cpython.configure_env | series.configure_env,
         link=[*cpython.link, *series.link],
+        lacking=tuple(series.lacking),
     )
     return package if cpython.speedups else without_speedups(package)
 
@@ -715,9 +717,10 @@ def _check_series_patches(facts: Facts, root: Path) -> None:
     """Raise FactsError for a series that lacks what another one needs, and does not say why: a patch not for speed."""
     package = without_speedups(facts.cpython)
     names = {
-        series.name: {patch.stem for r in series.releases for patch in patches(package, r.version, root)}
+        series.name: {p.stem for r in series.releases for p in patches(of_series(package, series), r.version, root)}
         for series in facts.series.values()
     }
+    known = {p.stem for folder in (root / "patches").glob(f"{package.name}*") for p in folder.glob("*.patch")}
     for series in facts.series.values():
         where = root / "configs/series" / f"{series.name}.yml"
         others = {name: other for other, found in names.items() for name in found if other != series.name}
@@ -727,10 +730,11 @@ def _check_series_patches(facts: Facts, root: Path) -> None:
                 f"{where}: patches of {others[missing[0]]} that {series.name} has not: {', '.join(missing)}; put each"
                 f" into patches/{package.name}-{series.name}, or say under lacking why it is not needed"
             )
+        own = {p.stem for r in series.releases for f in patch_folders(package, r.version, root)[1:] for p in f.glob("*")}
         for name in series.lacking:
-            if name in names[series.name]:
+            _check_known(where, "lacking", "patch", name, known)
+            if name in own:
                 raise FactsError(f"{where}: lacking: {name} is there")
-            _check_known(where, "lacking", "patch of another series", name, others)
 
 
 def _releases(package: Package) -> list[Release]:
@@ -745,9 +749,12 @@ def patch_folders(package: Package, version: str, root: Path = ROOT) -> list[Pat
 
 
 def patches(package: Package, version: str, root: Path = ROOT) -> list[Path]:
-    """Return the patches for a version of a package, in the order in which they apply: by number, over all folders."""
-    every = [patch for folder in patch_folders(package, version, root) for patch in folder.glob("*.patch")]
-    every.sort(key=lambda patch: patch.name)
+    """Return the patches for a version of a package, in the order in which they apply: by number, over all folders.
+
+    A patch in the folder of a version stands for one of the same name in a more general folder.
+    """
+    found = {patch.name: patch for folder in patch_folders(package, version, root) for patch in folder.glob("*.patch")}
+    every = [found[name] for name in sorted(found) if found[name].stem not in package.lacking]
     return every if package.speedups else [patch for patch in every if not is_for_speed(patch)]
 
 

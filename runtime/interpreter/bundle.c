@@ -138,8 +138,14 @@ bundle_append(PyConfig *config, const char *program, const char *below)
     PyMem_RawFree(path);
 }
 
+/* As in sys.abiflags. */
+#ifdef Py_GIL_DISABLED
+#define BUNDLE_ABI_FLAGS "t"
+#else
+#define BUNDLE_ABI_FLAGS ""
+#endif
 #define BUNDLE_STDLIB \
-    "/python/lib/python" Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)
+    "/python/lib/python" Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION) BUNDLE_ABI_FLAGS
 
 /* Whether there is no application: it is a Python by each name, and may be the base of virtual environments. */
 static int

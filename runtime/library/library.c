@@ -272,6 +272,16 @@ library_time(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     return PyLong_FromLongLong(&_PyLibrary == NULL ? -1 : _PyLibrary.time);
 }
 
+/* What modules make, they keep. Some more of it than usual is made before
+   a collection looks at it in vain. */
+static void
+put_off_a_collection(void)
+{
+#ifndef Py_GIL_DISABLED
+    _PyInterpreterState_GET()->gc.generations[0].count = 0;
+#endif
+}
+
 PyDoc_STRVAR(library_code_doc,
 "library_code(fullname, path) -> code with that file name; None if the file was changed");
 
@@ -282,12 +292,11 @@ library_code(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "UU:library_code", &fullname, &path)) {
         return NULL;
     }
-    PyInterpreterState *interp = _PyInterpreterState_GET();
     const struct _library_module *found = find_in_library(fullname);
     if (found == NULL) {
         const struct _carried_module *other = find_carried(fullname, 0);
         if (other != NULL) {
-            interp->gc.generations[0].count = 0;    /* see below */
+            put_off_a_collection();
             return read_carried_code(other, path);
         }
         PyErr_SetImportError(fullname, fullname, path);
@@ -299,11 +308,7 @@ library_code(PyObject *Py_UNUSED(module), PyObject *args)
         Py_RETURN_NONE;
     }
     *unchanged = 0;
-#ifndef Py_GIL_DISABLED
-    /* What modules make, they keep. Some more of it than usual is made before
-       a collection looks at it in vain. */
-    _PyInterpreterState_GET()->gc.generations[0].count = 0;
-#endif
+    put_off_a_collection();
     return read_library_code(found, path);
 }
 

@@ -243,35 +243,47 @@ def newer(project: Path) -> Path:
         series = series.replace(f'"{release.version}"', '"9.9.1"')
     (project / "configs/series/9.9.yml").write_text(series)
     shutil.copy(project / f"setup_local/{name}.yml", project / "setup_local/9.9.yml")
-    folder = project / "patches/cpython-9.9"
-    shutil.copytree(project / f"patches/cpython-{name}", folder)
-    return folder
+    return project / "configs/series/9.9.yml"
 
 
-def test_a_series_without_its_patches_is_refused(project: Path, newer: Path) -> None:
-    """What makes it right, or what this project builds, cannot be forgotten; what is for speed can."""
-    assert "9.9" in load_facts(project).series
-    patches_of = sorted(newer.glob("*.patch"))
-    needed, *_ = (patch for patch in patches_of if read_header(patch).kind != "speed")
-    for patch in patches_of:
-        if patch == needed or read_header(patch).kind == "speed":
-            patch.unlink()
-    with pytest.raises(FactsError, match=rf"9\.9\.yml: patches of .* that 9\.9 has not: {needed.stem};"):
+def does_without(newer: Path, *names: str) -> None:
+    """Let one more series do without patches; what it had is forgotten."""
+    text = newer.read_text().partition("lacking:\n")[0]
+    newer.write_text(text + "".join(["lacking:\n", *(f"  {name}: why\n" for name in names)]))
+
+
+def test_a_series_has_the_patches_of_every_series(project: Path, newer: Path) -> None:
+    """It replaces one by its own of the same name, or does without and says why."""
+    facts = load_facts(project)
+    release = facts.series["9.9"].releases[0]
+    first, second, *_ = (p for p in patches(facts.cpython, release.version, project))
+    assert first.parent.name == "cpython"
+    own = project / "patches/cpython-9.9" / first.name
+    own.parent.mkdir()
+    shutil.copy(first, own)
+    does_without(newer, second.stem)
+    facts = load_facts(project)
+    found = patches(facts.in_series(facts.cpython, "9.9"), release.version, project)
+    assert own in found and first not in found and second not in found
+    assert not [p for p in found if p.name == second.name]
+
+
+def test_a_series_that_lacks_what_another_needs_says_why(project: Path, newer: Path) -> None:
+    """What makes one right cannot be forgotten in another; what is for speed can."""
+    facts = load_facts(project)
+    needed = next(p for p in patches(facts.cpython, "3.14.7", project) if read_header(p).kind != "speed")
+    own = project / "patches/cpython-9.9/0999-more.patch"
+    own.parent.mkdir()
+    shutil.copy(needed, own)
+    with pytest.raises(FactsError, match=r"3\.13\.yml: patches of 9\.9 that 3\.13 has not: 0999-more;"):
         load_facts(project)
-    facts = project / "configs/series/9.9.yml"
-    text = facts.read_text().replace("lacking:\n", "lacking:\n  REPLACED: why\n")
-    text = text if "REPLACED" in text else f"{text}lacking:\n  REPLACED: why\n"
-    facts.write_text(text.replace("REPLACED", needed.stem))
+    own.write_text(own.read_text().replace(f"Kind: {read_header(needed).kind}", "Kind: speed"))
     load_facts(project)
-    facts.write_text(text.replace("REPLACED", f"{needed.stem}: why\n  0000-nothing"))
-    with pytest.raises(FactsError, match="lacking: no patch of another series '0000-nothing'"):
+    does_without(newer, "0000-nothing")
+    with pytest.raises(FactsError, match="lacking: no patch '0000-nothing'"):
         load_facts(project)
-    there = next(patch.stem for patch in newer.glob("*.patch"))
-    facts.write_text(text.replace("REPLACED", f"{needed.stem}: why\n  {there}"))
-    with pytest.raises(FactsError, match=f"lacking: {there} is there"):
-        load_facts(project)
-    shutil.rmtree(newer)
-    with pytest.raises(FactsError, match=r"9.9.yml: patches of .* that 9.9 has not"):
+    does_without(newer, "0999-more")
+    with pytest.raises(FactsError, match="lacking: 0999-more is there"):
         load_facts(project)
 
 
@@ -285,7 +297,8 @@ def test_a_release_is_its_series(series: str) -> None:
     base = facts.series[series].variant_of or series
     assert made.series.name == series and made.version.startswith(f"{base}.")
     assert (found.overlay, found.only_for_speed) == (source.package.overlay, source.package.only_for_speed)
-    assert {p.parent.name for p in source.patches} == {"cpython", f"cpython-{base}"}
+    assert {p.parent.name for p in source.patches} <= {"cpython", f"cpython-{base}"}
+    assert source.patches == tuple(patches(found, made.version.removesuffix(made.series.abi_flags)))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -34,9 +34,15 @@ def releases(package: Package) -> list[Release]:
     return fitting_releases(FACTS.packages[package.source_of or package.name])[:1]
 
 
+def of_its_series(package: Package, release: Release) -> Package:
+    """Return the interpreter's package as the series of a release has it, and every other one as it is."""
+    names = [name for name, series in FACTS.series.items() if release in series.releases and not series.variant_of]
+    return FACTS.in_series(package, names[0]) if package.kind == "cpython" else package
+
+
 # What it is called here -> a package, and the release.
 PATCHED = {
-    f"{name}-{release.version}": (package, release)
+    f"{name}-{release.version}": (of_its_series(package, release), release)
     for name, package in FACTS.packages.items()
     for release in releases(package)
     if patches(package, release.version)
@@ -72,9 +78,7 @@ def test_a_number_is_one_topic_in_every_series() -> None:
     assert len(topics) == len(dict(topics)), "a number that stands for two topics"
 
 
-def test_a_patch_for_every_series_stands_once() -> None:
-    for patch in (ROOT / "patches/cpython").glob("*.patch"):
-        assert [names(p) for p in PATCHES if p.name == patch.name] == [names(patch)]
+def test_a_patch_of_a_series_is_another_than_that_of_every_series() -> None:
     texts = [p.read_text(encoding="utf-8") for p in PATCHES if p.parent.name.startswith("cpython")]
     assert len(set(texts)) == len(texts), "the same patch for two series belongs into patches/cpython"
 
@@ -237,7 +241,8 @@ def test_cpython_has_the_tests_that_patches_name(name: str, request: pytest.Fixt
     ],
 )
 def test_platform_is_that_of_the_interpreter(series: str, machine: str, maxsize: int, expected: str) -> None:
-    patch = (ROOT / f"patches/cpython-{series}/0003-sysconfig-i686-platform.patch").read_text(encoding="utf-8")
+    every = patches(FACTS.in_series(FACTS.cpython, series), FACTS.series[series].releases[0].version)
+    (patch,) = (p.read_text(encoding="utf-8") for p in every if p.name == "0003-sysconfig-i686-platform.patch")
     added = textwrap.dedent("\n".join(re.findall(r"(?m)^\+( .*)$", patch)))
     scope = {"machine": machine, "sys": type("sys", (), {"maxsize": maxsize})}
     exec(added, scope)

@@ -53,7 +53,6 @@ def rebuilt(folder: Path, project: Path, arch: str, changed: str) -> set[str]:
     "changed",
     [
         "patches/cpython/0001-modules-of-packagers.patch",
-        f"patches/cpython-{DEFAULT}/0002-sysconfig-compilers.patch",
         f"runtime/library/modules-{DEFAULT}.txt",
         "runtime/library/code.c",
     ],

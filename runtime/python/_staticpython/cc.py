@@ -61,7 +61,7 @@ def find_program(name: str) -> "str | None":
 
 def find_zig() -> "str | None":
     """Return a zig: of the active virtual environment, this tree, the user's packages, or the PATH."""
-    library = "lib/python{}.{}/site-packages".format(*sys.version_info)
+    library = "lib/python{}.{}{}/site-packages".format(*sys.version_info[:2], sys.abiflags)
     user_base = os.environ.get("PYTHONUSERBASE") or path.expanduser("~/.local")
     bases = (os.environ.get("VIRTUAL_ENV"), sys.base_prefix, user_base)
     folders = [path.join(base, library) for base in bases if base]

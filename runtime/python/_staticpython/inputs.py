@@ -20,7 +20,8 @@ from _staticpython.locks import is_lock, locked_requirements
 from _staticpython.parts import normalized
 from _staticpython.payload import PayloadError
 
-SERIES = "{}.{}".format(*sys.version_info)
+# With `t` behind it for the one without a GIL, as its files and folders are called.
+SERIES = "{}.{}{}".format(*sys.version_info[:2], sys.abiflags)
 _ARCHIVES = (".whl", ".tar.gz", ".tar.bz2", ".tar.xz", ".zip")
 # PEP 723.
 _BLOCK = re.compile(r"(?m)^# /// script\s*$\n((?:^#(?:| .*)$\n)+?)^# ///\s*$")
@@ -172,9 +173,11 @@ class Target:
 
     def pip_options(self) -> list[str]:
         """What pip is told to choose wheels for it."""
-        tag = "cp{}{}".format(*sys.version_info)
-        options = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", SERIES]
-        options += [word for abi in (tag, "abi3", "none") for word in ("--abi", abi)]
+        version = "{}.{}".format(*sys.version_info)
+        options = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
+        # What has no GIL loads nothing of the limited API.
+        abis = [f"cp{SERIES.replace('.', '')}", *([] if sys.abiflags else ["abi3"]), "none"]
+        options += [word for abi in abis for word in ("--abi", abi)]
         return options + [word for p in self.platforms for word in ("--platform", p)]
 
 

@@ -14,7 +14,7 @@ from _staticpython.facts import ELF_MACHINE, TRIPLE
 # What musl keeps in its libc.so (crypt, resolv) and what the interpreter holds (the Python C API) is
 # all found in the executable.
 _EXECUTABLE = "libc.so"
-_PYTHON = "python{}.{}".format(*sys.version_info)
+_PYTHON = "python{}.{}{}".format(*sys.version_info[:2], sys.abiflags)
 _OWN = {
     **dict.fromkeys(("c", "crypt", "resolv", "python3", _PYTHON), _EXECUTABLE),
     **{name: f"lib{name}.so" for name in ("m", "pthread", "dl", "rt", "util", "xnet")},

@@ -33,7 +33,7 @@ def _quoted(word: str) -> str:
 def customize_config_vars(config_vars: "dict[str, Any]") -> None:
     """Name the Zig that this interpreter sees, unless the compiler script finds it alone."""
     # pip hides the environment's own packages from an isolated build, hence the folder by name.
-    own = "{}/lib/python{}.{}/site-packages".format(sys.prefix, *sys.version_info)
+    own = "{}/lib/python{}.{}{}/site-packages".format(sys.prefix, *sys.version_info[:2], sys.abiflags)
     zig = find_ziglang([*sys.path, own])
     if not zig or zig.startswith(sys.base_prefix + "/"):
         return
