@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from bench.facts import Baselines, Bench, Book, Debian, DebianSeries, Group, Mode, Peer, Plain, Pyperformance
+from staticpython.abi import Abi, Difference
 from staticpython.config import (
     Answers,
     Arch,
@@ -57,6 +58,8 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`tests/build/wheels.yml`: an entry of `lacking`", Lacking),
     ("`tests/build/glibc.yml`", Expected),
     ("`tests/build/glibc.yml`: an entry of `wheels`", Inventory),
+    ("`tests/build/glibc_abi.yml`", Abi),
+    ("`tests/build/glibc_abi.yml`: an entry of `differences`", Difference),
     ("`bench/bench.yml`", Bench),
     ("`bench/bench.yml`: an entry of `modes`", Mode),
     ("`bench/bench.yml`: `baselines`", Baselines),

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from staticpython.abi import EXPECTED as EXPECTED_ABI
+from staticpython.abi import Abi, compare, head, sides, unexpected
 from staticpython.config import ROOT
 from staticpython.inventory import EXPECTED, Expected, Inventory, aliases, facts, read_needs, read_program, report_on
 from staticpython.schema import load
@@ -244,6 +246,17 @@ def test_functions_for_large_files_are_those_of_musl() -> None:
     assert found
     names = "".join(re.findall(r'"(.*?)"', found[1])).split("\\0")
     assert [name for name in names if name] == facts().lfs64
+
+
+def test_constants_and_types_are_glibcs_or_differ_for_a_reason(target: BuiltTarget) -> None:
+    if not target.plan["arch"]["glibc_version"] or target.plan["toolchain"] != "zig":
+        pytest.skip("this arch refuses libraries built for glibc, or the toolchain has no headers of glibc")
+    include, expected = target.build.parent / "sources/musl/include", load(EXPECTED_ABI, Abi)
+    if not include.exists():
+        pytest.skip("the sources of what was built are no longer there")
+    compared = compare(*sides(target.plan, target.build, []), head(include, expected.left_out))
+    assert list(unexpected(compared, expected)) == []
+    assert compared.constants > 7000 and compared.types > 400
 
 
 @pytest.mark.parametrize("library", ["libifunc.so", "libuser.so"])

@@ -110,6 +110,18 @@ int G(getopt)(int argc, char *const *argv, const char *options)
 	return getenv("POSIXLY_CORRECT") ? getopt(argc, argv, options) : getopt_long(argc, argv, options, 0, 0);
 }
 
+/* cuserid(3) writes L_cuserid bytes at most, which are 9 there and 20 here. */
+char *G(cuserid)(char *buf)
+{
+	static char own[9];
+	char name[L_cuserid];
+	cuserid(name);
+	if (!buf && !*name) return 0;
+	if (!buf) buf = own;
+	snprintf(buf, sizeof own, "%s", name);
+	return buf;
+}
+
 /* resolv.h: musl's resolver reads its file each time. */
 int G(res_init)(void) { return 0; }
 #endif
