@@ -80,6 +80,15 @@ int G(rand_r)(unsigned *seed)
 	return r;
 }
 
+/* An option that is not among the names is the value (getsubopt(3)). */
+int G(getsubopt)(char **options, char *const *names, char **value)
+{
+	char *s = *options;
+	int i = getsubopt(options, names, value);
+	if (i < 0) *value = s;
+	return i;
+}
+
 /* malloc.h. The allocator counts nothing of the kind, and has no such parameters. */
 struct mallinfo_ints { int field[10]; };
 struct mallinfo_sizes { size_t field[10]; };
