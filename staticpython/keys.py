@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from bench.facts import Baselines, Bench, Book, Debian, DebianSeries, Group, Mode, Peer, Plain, Pyperformance
+from staticpython.abi import Abi, Difference
 from staticpython.config import (
     Answers,
     Arch,
@@ -25,6 +26,7 @@ from staticpython.config import (
     Series,
     Toolchain,
 )
+from staticpython.inventory import Expected, Glibc, Inventory
 from staticpython.matrix import Matrix, Variant
 from staticpython.schema import is_derived
 from staticpython.stdlib_tests import Expectation, Expectations
@@ -35,6 +37,7 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`configs/<arch>.yml`: an entry of `cpus`", Cpu),
     ("`configs/common/answers.yml`", Answers),
     ("`configs/common/release.yml`", OwnRelease),
+    ("`configs/common/glibc.yml`", Glibc),
     ("`configs/packages/<name>.yml`", Package),
     ("`configs/packages/<name>.yml`, `configs/series/<series>.yml`: an entry of `releases`", Release),
     ("`configs/packages/<name>.yml`: `pypi` of a release", PyPI),
@@ -53,6 +56,10 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`tests/matrix.yml`: a variant", Variant),
     ("`tests/build/wheels.yml`", Wheels),
     ("`tests/build/wheels.yml`: an entry of `lacking`", Lacking),
+    ("`tests/build/glibc.yml`", Expected),
+    ("`tests/build/glibc.yml`: an entry of `wheels`", Inventory),
+    ("`tests/build/glibc_abi.yml`", Abi),
+    ("`tests/build/glibc_abi.yml`: an entry of `differences`", Difference),
     ("`bench/bench.yml`", Bench),
     ("`bench/bench.yml`: an entry of `modes`", Mode),
     ("`bench/bench.yml`: `baselines`", Baselines),

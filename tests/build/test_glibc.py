@@ -10,15 +10,20 @@ import platform
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from staticpython.abi import EXPECTED as EXPECTED_ABI
+from staticpython.abi import Abi, compare, head, sides, unexpected
+from staticpython.config import ROOT
+from staticpython.inventory import EXPECTED, Expected, Inventory, aliases, facts, read_needs, read_program, report_on
+from staticpython.schema import load
 from tests.build.conftest import BuiltTarget, clean_environment, network_environment, visible_symbols
 
 SOURCES = Path(__file__).with_name("glibc")
-TABLE = Path(__file__).parents[2] / "runtime/musl/glibc"
+TABLE = ROOT / "runtime/musl/glibc"
 
 CHECKS = [
     name
@@ -96,20 +101,40 @@ def checks(built: Built) -> Path:
 def test_all_checks_are_run(built: Built, checks: Path) -> None:
     listed = built.here("driver", checks).stdout.split()
     assert sorted(listed) == sorted(CHECKS)
-    assert len(listed) >= 55
+    assert len(listed) >= 150
     assert built.static("driver", checks).stdout.split() == listed
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_prints_what_it_prints_under_glibc(built: Built, checks: Path, check: str) -> None:
+@dataclass(frozen=True)
+class Printed:
+    """What the checks printed, and their wait statuses, under glibc and here; what the latter said of faults."""
+
+    host: dict[str, tuple[str, str]]
+    static: dict[str, tuple[str, str]]
+    faults: str
+
+
+@pytest.fixture(scope="module")
+def printed(built: Built, checks: Path) -> Printed:
+    """One process for each kind of driver loads the library, and forks for each check: loading costs most."""
     # They say the program's name: the same in both cases.
     os.chdir(built.folder)
-    host, static = built.here("driver", checks, check), built.static("driver", checks, check)
-    assert (host.returncode, host.stderr) == (0, "")
     folder = re.compile(rf"{re.escape(str(built.folder))}/(host|static)/")
-    assert host.stdout
-    assert folder.sub("", static.stdout) == folder.sub("", host.stdout), static.stderr
-    assert static.returncode == 0
+    runs = (built.here("driver", checks, "-"), built.static("driver", checks, "-"))
+    host, static = (
+        {name: (folder.sub("", text), status) for name, text, status in
+         re.findall(r"^== (\w+)\n(.*?)\n== (\d+)$", run.stdout, re.MULTILINE | re.DOTALL)}
+        for run in runs
+    )  # fmt: skip
+    assert (runs[0].returncode, runs[0].stderr) == (0, "")
+    return Printed(host, static, runs[1].stderr)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_prints_what_it_prints_under_glibc(printed: Printed, check: str) -> None:
+    text, status = printed.host[check]
+    assert text and status == "0"
+    assert printed.static[check] == (text, status), printed.faults
 
 
 @pytest.mark.parametrize("on", ["", "0", "yes"])
@@ -224,16 +249,34 @@ def test_aliases_are_of_what_there_is(target: BuiltTarget) -> None:
     """Each alias is of a name that the program has, and is itself one that it has not: else it would never be asked."""
     if not target.plan["arch"]["glibc_cflags"]:
         pytest.skip("this arch refuses libraries built for glibc")
-    text = (TABLE / "aliases.h").read_text(encoding="utf-8")
-    pairs = re.findall(r"^ALIAS\((\w+), (\w+)\)$", text, re.MULTILINE)
-    for name in re.findall(r"FINITE\((\w+)\)", text.split("#define FINITE")[1].split("\n", 1)[1]):
-        pairs += [(f"__{name}{suffix}_finite", name + suffix) for suffix in ("", "f", "l")]
+    pairs = aliases((TABLE / "aliases.h").read_text(encoding="utf-8"))
     assert len(pairs) > 200
     names = [name for name, _ in pairs]
     assert len(set(names)) == len(names)
     visible = visible_symbols(target.binary)
     assert [same for _, same in pairs if same not in visible and f"__glibc_{same}" not in visible] == []
     assert [name for name in names if name in visible or f"__glibc_{name}" in visible] == []
+
+
+def test_functions_for_large_files_are_those_of_musl() -> None:
+    source = ROOT / "build/sources/musl/ldso/dynlink.c"
+    if not source.exists():
+        pytest.skip("the sources of what was built are no longer there")
+    found = re.search(r"lfs64_list\[\] =(.*?);", source.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    names = "".join(re.findall(r'"(.*?)"', found[1])).split("\\0")
+    assert [name for name in names if name] == facts().lfs64
+
+
+def test_constants_and_types_are_glibcs_or_differ_for_a_reason(target: BuiltTarget) -> None:
+    if not target.plan["arch"]["glibc_version"] or target.plan["toolchain"] != "zig":
+        pytest.skip("this arch refuses libraries built for glibc, or the toolchain has no headers of glibc")
+    include, expected = target.build.parent / "sources/musl/include", load(EXPECTED_ABI, Abi)
+    if not include.exists():
+        pytest.skip("the sources of what was built are no longer there")
+    compared = compare(*sides(target.plan, target.build, []), head(include, expected.left_out))
+    assert list(unexpected(compared, expected)) == []
+    assert compared.constants > 7000 and compared.types > 400
 
 
 @pytest.mark.parametrize("library", ["libifunc.so", "libuser.so"])
@@ -260,6 +303,8 @@ class Wheel:
     program: str
     with_others: tuple[str, ...] = ()
 
+
+EXPECTED_OF_WHEELS = load(EXPECTED, Expected).wheels
 
 WHEELS = {
     "lz4": Wheel(
@@ -365,6 +410,25 @@ def install(target: BuiltTarget, folder: Path, projects: list[str], *platforms: 
     target.run(*options, "--target", folder, *projects, env=network_environment() | {SWITCH: "1"})
 
 
+def inventory(target: BuiltTarget, folder: Path, metadata: Path) -> Inventory:
+    """Take the inventory of what a wheel installed, with names of objects up to the first `-` or `.`."""
+    installed = [line.split(",")[0] for line in (metadata / "RECORD").read_text(encoding="utf-8").splitlines()]
+    files = [file for file in installed if ".so" in Path(file).suffixes]
+    report = report_on([read_needs(file, (folder / file).read_bytes()) for file in files], read_program(target.binary))
+    assert report.for_glibc
+    return Inventory(
+        libraries_of_gcc=report.libraries_of_gcc,
+        outside=report.outside,
+        initial_exec=sorted({re.split(r"[-.]", name)[0] for name in report.initial_exec}),
+        ifuncs=sorted({re.split(r"[-.]", name)[0] for name in report.ifuncs}),
+        uncovered=report.uncovered,
+    )
+
+
+def test_inventories_are_expected_of_all_wheels() -> None:
+    assert list(EXPECTED_OF_WHEELS) == list(WHEELS)
+
+
 @pytest.mark.parametrize("project", WHEELS)
 def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: Path, project: str) -> None:
     """A manylinux wheel beside musllinux ones gives the results that CPython on glibc gives with the same release."""
@@ -386,6 +450,9 @@ def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: 
     )
     assert refused.returncode == 1
     (meta,) = folder.glob(f"{project.replace('-', '_')}-*.dist-info")
+    found, wanted = inventory(target, folder, meta), EXPECTED_OF_WHEELS[project]
+    assert replace(found, uncovered={}) == replace(wanted, uncovered={})
+    assert set(found.uncovered) == set(wanted.uncovered), found.uncovered
     version = meta.name.removesuffix(".dist-info").split("-")[1]
     manylinux = [f"manylinux_2_28_{arch}", f"manylinux_2_27_{arch}", f"manylinux2014_{arch}"]
     install(target, control, [f"{project}=={version}", *wheel.with_others], *manylinux)

@@ -69,6 +69,9 @@ ALIAS(_IO_fprintf, fprintf)
 ALIAS(_IO_sprintf, sprintf)
 ALIAS(_IO_vfprintf, vfprintf)
 
+/* The argument that its functions are called with is passed over. */
+ALIAS(__cxa_at_quick_exit, at_quick_exit)
+
 /* Threads. libstdc++ takes these names for what tells that there are threads. */
 ALIAS(__pthread_key_create, pthread_key_create)
 ALIAS(__pthread_getspecific, pthread_getspecific)
@@ -128,6 +131,7 @@ ALIAS(__strftime_l, strftime_l)
 ALIAS(fcntl64, fcntl)
 ALIAS(ftw64, ftw)
 ALIAS(nftw64, nftw)
+ALIAS(glob64, glob)
 ALIAS(preadv64v2, preadv2)
 ALIAS(pwritev64v2, pwritev2)
 ALIAS(__open64, open)

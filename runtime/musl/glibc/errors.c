@@ -27,6 +27,13 @@ char *G(strerror_r)(int e, char *buf, size_t size)
 	return (char *)text_of(e, buf, size);
 }
 
+/* An unknown number is told (strerror(3)). */
+char *G(strerror)(int e)
+{
+	static _Thread_local char buf[32];
+	return (char *)text_of(e, buf, sizeof buf);
+}
+
 /* GNU's does not write to its argument (basename(3)); POSIX's is __xpg_basename. */
 char *G(basename)(const char *path)
 {

@@ -80,6 +80,15 @@ int G(rand_r)(unsigned *seed)
 	return r;
 }
 
+/* An option that is not among the names is the value (getsubopt(3)). */
+int G(getsubopt)(char **options, char *const *names, char **value)
+{
+	char *s = *options;
+	int i = getsubopt(options, names, value);
+	if (i < 0) *value = s;
+	return i;
+}
+
 /* malloc.h. The allocator counts nothing of the kind, and has no such parameters. */
 struct mallinfo_ints { int field[10]; };
 struct mallinfo_sizes { size_t field[10]; };
@@ -108,6 +117,18 @@ void G(backtrace_symbols_fd)(void *const *from, int n, int fd) {}
 int G(getopt)(int argc, char *const *argv, const char *options)
 {
 	return getenv("POSIXLY_CORRECT") ? getopt(argc, argv, options) : getopt_long(argc, argv, options, 0, 0);
+}
+
+/* cuserid(3) writes L_cuserid bytes at most, which are 9 there and 20 here. */
+char *G(cuserid)(char *buf)
+{
+	static char own[9];
+	char name[L_cuserid];
+	cuserid(name);
+	if (!buf && !*name) return 0;
+	if (!buf) buf = own;
+	snprintf(buf, sizeof own, "%s", name);
+	return buf;
 }
 
 /* resolv.h: musl's resolver reads its file each time. */

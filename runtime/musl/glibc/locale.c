@@ -16,8 +16,31 @@
 #define CATEGORIES 13 /* LC_ALL is one of the numbers */
 
 const unsigned short **__ctype_b_loc(void);
-const int32_t **__ctype_tolower_loc(void);
-const int32_t **__ctype_toupper_loc(void);
+
+/* The tables of tolower and toupper, from -128 to 255. musl's have zeros beyond ASCII; glibc's the bytes themselves, and
+ * libstdc++ reads them (std::tolower with a locale). */
+static int32_t cases[2][384];
+
+static const int32_t *table_of_cases(int upper)
+{
+	/* Two threads would write the same. */
+	if (!cases[1][383]) for (int i=0; i<384; i++) {
+		int c = i - 128;
+		cases[0][i] = c == -1 ? -1 : c < 0 ? c + 256 : tolower(c);
+		cases[1][i] = c == -1 ? -1 : c < 0 ? c + 256 : toupper(c);
+	}
+	return cases[upper] + 128;
+}
+
+static const int32_t **of_thread(int upper)
+{
+	static _Thread_local const int32_t *tables[2];
+	tables[upper] = table_of_cases(upper);
+	return tables + upper;
+}
+
+const int32_t **G(__ctype_tolower_loc)(void) { return of_thread(0); }
+const int32_t **G(__ctype_toupper_loc)(void) { return of_thread(1); }
 
 /* musl's struct is at its start, and shorter: its functions take this one too. */
 struct glibc_locale {
@@ -37,8 +60,8 @@ static locale_t make(const struct __locale_struct *l)
 	if (!g) return 0;
 	g->u.musl = *l;
 	g->ctype_b = *__ctype_b_loc();
-	g->tolower = *__ctype_tolower_loc();
-	g->toupper = *__ctype_toupper_loc();
+	g->tolower = table_of_cases(0);
+	g->toupper = table_of_cases(1);
 	for (i=0; i<CATEGORIES; i++)
 		g->names[i] = i<LC_ALL && l->cat[i] ? l->cat[i]->name : "C";
 	return &g->u.musl;

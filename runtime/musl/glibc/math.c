@@ -37,6 +37,14 @@ int G(__issignalingl)(long double x)
 }
 #endif
 
+/* Bessel functions (bessel(3)), with the precision of a double: musl has no others. */
+long double G(j0l)(long double x) { return j0(x); }
+long double G(j1l)(long double x) { return j1(x); }
+long double G(y0l)(long double x) { return y0(x); }
+long double G(y1l)(long double x) { return y1(x); }
+long double G(jnl)(int n, long double x) { return jn(n, x); }
+long double G(ynl)(int n, long double x) { return yn(n, x); }
+
 /* TS 18661-1: to the nearest, ties to even, whatever the rounding mode is. */
 double G(roundeven)(double x)
 {

@@ -1,4 +1,4 @@
-/* Numbers in text: C23's strtol and its like, which read 0b101 in base 2 and 0 (7.24.1.7); strfromd. */
+/* Numbers in text: errno; C23's strtol and its like, which read 0b101 in base 2 and 0 (7.24.1.7); strfromd. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
@@ -6,9 +6,32 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <wchar.h>
 #include "libc.h"
 #include "table.h"
 #if LOADS_GLIBC
+
+/* Where there is no number, errno stays as it is: EINVAL is for a base that there is none of (strtol(3)). */
+#define KEEPING_ERRNO(type, name, text, with, pass, has_base) \
+type G(name)(const text *s, text **end with) \
+{ \
+	int e = errno; \
+	text *stop; \
+	type n = name(s, &stop pass); \
+	if (stop == s && has_base) errno = e; \
+	if (end) *end = stop; \
+	return n; \
+}
+#define COMMA ,
+#define INTEGER(type, name, text) KEEPING_ERRNO(type, name, text, COMMA int base, COMMA base, (!base || (base > 1 && base < 37)))
+#define REAL(type, name, text) KEEPING_ERRNO(type, name, text, , , 1)
+INTEGER(long, strtol, char) INTEGER(unsigned long, strtoul, char)
+INTEGER(long long, strtoll, char) INTEGER(unsigned long long, strtoull, char)
+INTEGER(intmax_t, strtoimax, char) INTEGER(uintmax_t, strtoumax, char)
+INTEGER(long, wcstol, wchar_t) INTEGER(unsigned long, wcstoul, wchar_t)
+INTEGER(long long, wcstoll, wchar_t) INTEGER(unsigned long long, wcstoull, wchar_t)
+REAL(double, strtod, char) REAL(float, strtof, char) REAL(long double, strtold, char)
+REAL(double, wcstod, wchar_t) REAL(float, wcstof, wchar_t) REAL(long double, wcstold, wchar_t)
 
 /* The digits of a binary number with a prefix, or null. */
 static const char *binary_digits(const char *s, int base, int *negative)
@@ -35,7 +58,7 @@ type G(__isoc23_##name)(const char *s, char **end, int base) \
 { \
 	int negative; \
 	const char *digits = binary_digits(s, base, &negative); \
-	return digits ? with_sign(strtoull(digits, end, 2), negative, min, max) : name(s, end, base); \
+	return digits ? with_sign(strtoull(digits, end, 2), negative, min, max) : G(name)(s, end, base); \
 }
 #define UNSIGNED(name, type, max) \
 type G(__isoc23_##name)(const char *s, char **end, int base) \
@@ -43,7 +66,7 @@ type G(__isoc23_##name)(const char *s, char **end, int base) \
 	int negative; \
 	const char *digits = binary_digits(s, base, &negative); \
 	type n; \
-	if (!digits) return name(s, end, base); \
+	if (!digits) return G(name)(s, end, base); \
 	n = name(digits, end, 2); \
 	return negative && n != max ? -n : n; \
 }

@@ -1,8 +1,10 @@
-/* stdio.h, iconv.h: what glibc adds. FILE needs no care: musl's begins as the macros of glibc's headers want it. */
+/* stdio.h: what glibc adds, or does otherwise. FILE needs no care: musl's begins as the macros of glibc's headers want it. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <iconv.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 #include "libc.h"
@@ -15,21 +17,62 @@ int G(register_printf_function)(int c, void *print, void *size) { errno = ENOSYS
 int G(register_printf_modifier)(const wchar_t *s) { errno = ENOSYS; return -1; }
 int G(register_printf_type)(void *take) { errno = ENOSYS; return -1; }
 
-/* `//TRANSLIT` asks for something alike where a character is not to be had: musl has an asterisk then always. */
-iconv_t G(iconv_open)(const char *to, const char *from)
+/* What is no open file, or was opened for the other direction, is refused (fdopen(3)). */
+FILE *G(fdopen)(int fd, const char *mode)
 {
-	char names[2][64];
-	const char *in[2] = { to, from };
-	for (int i=0; i<2; i++) {
-		const char *end = strstr(in[i], "//");
-		size_t n = end ? (size_t)(end - in[i]) : strlen(in[i]);
-		if (n >= sizeof names[i]) {
-			errno = EINVAL;
-			return (iconv_t)-1;
-		}
-		memcpy(names[i], in[i], n);
-		names[i][n] = 0;
+	int flags = fcntl(fd, F_GETFL), way = flags & O_ACCMODE;
+	if (flags < 0) return 0;
+	if (!strchr(mode, '+') && ((way == O_RDONLY && *mode != 'r') || (way == O_WRONLY && *mode == 'r'))) {
+		errno = EINVAL;
+		return 0;
 	}
-	return iconv_open(names[0], names[1]);
+	return fdopen(fd, mode);
+}
+
+/* stdio_ext.h: streams are locked by the library itself, always. */
+int G(__fsetlocking)(FILE *f, int type) { return FSETLOCKING_INTERNAL; }
+
+/* fopencookie(3): musl's calls a function that writes with nothing to write. */
+struct cookie {
+	void *cookie;
+	cookie_io_functions_t io;
+};
+
+static ssize_t cookie_read(void *c, char *to, size_t n)
+{
+	struct cookie *k = c;
+	return k->io.read(k->cookie, to, n);
+}
+
+static ssize_t cookie_write(void *c, const char *from, size_t n)
+{
+	struct cookie *k = c;
+	return n ? k->io.write(k->cookie, from, n) : 0;
+}
+
+static int cookie_seek(void *c, off_t *at, int whence)
+{
+	struct cookie *k = c;
+	return k->io.seek(k->cookie, at, whence);
+}
+
+static int cookie_close(void *c)
+{
+	struct cookie *k = c;
+	int r = k->io.close ? k->io.close(k->cookie) : 0;
+	free(k);
+	return r;
+}
+
+FILE *G(fopencookie)(void *cookie, const char *mode, cookie_io_functions_t io)
+{
+	struct cookie *k = malloc(sizeof *k);
+	FILE *f;
+	if (!k) return 0;
+	*k = (struct cookie){ cookie, io };
+	f = fopencookie(k, mode, (cookie_io_functions_t){
+		io.read ? cookie_read : 0, io.write ? cookie_write : 0, io.seek ? cookie_seek : 0, cookie_close });
+	if (!f) free(k);
+	return f;
 }
 #endif
