@@ -165,6 +165,7 @@ def output_of(*command: str | Path) -> str:
     return run.stdout
 
 
+@pytest.mark.any_cpu("Python code; test_venv_with_pip runs pip")
 @pytest.mark.usefixtures("programs")
 def test_pip_installs_pure_python(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
     venv = tmp_path / "venv"

@@ -18,7 +18,10 @@ import pytest
 from staticpython.config import ROOT
 from tests.build.conftest import BuiltTarget, network_environment
 
-pytestmark = pytest.mark.usefixtures("programs")
+pytestmark = [
+    pytest.mark.usefixtures("programs"),
+    pytest.mark.any_cpu("bundles with and without libraries are run by test_bundle"),
+]
 
 
 def made(target: BuiltTarget, folder: Path, *names: str) -> Path:

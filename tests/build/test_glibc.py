@@ -10,7 +10,7 @@ import platform
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -451,8 +451,10 @@ def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: 
     assert refused.returncode == 1
     (meta,) = folder.glob(f"{project.replace('-', '_')}-*.dist-info")
     found, wanted = inventory(target, folder, meta), EXPECTED_OF_WHEELS[project]
-    assert replace(found, uncovered={}) == replace(wanted, uncovered={})
-    assert set(found.uncovered) == set(wanted.uncovered), found.uncovered
+    # A later release may need less.
+    assert set(found.uncovered) <= set(wanted.uncovered), found.uncovered
+    assert set(found.outside) <= set(wanted.outside) and set(found.libraries_of_gcc) <= set(wanted.libraries_of_gcc)
+    assert set(found.initial_exec) <= set(wanted.initial_exec) and set(found.ifuncs) <= set(wanted.ifuncs)
     version = meta.name.removesuffix(".dist-info").split("-")[1]
     manylinux = [f"manylinux_2_28_{arch}", f"manylinux_2_27_{arch}", f"manylinux2014_{arch}"]
     install(target, control, [f"{project}=={version}", *wheel.with_others], *manylinux)

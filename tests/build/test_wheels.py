@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,23 @@ LACKING = {
     (arch, project): entry.reason for entry in FACTS.lacking for arch in entry.arches for project in entry.projects
 }
 PIP = ["-m", "pip", "-q", "--disable-pip-version-check"]
+# What another machine's pip is told to take the wheels that the interpreter takes.
+OPTIONS = """
+import pathlib, sys
+from _staticpython.inputs import Target
+print(*Target(pathlib.Path(sys.base_prefix)).pip_options(), sep="\\n")
+"""
+
+
+def emulated_install(target: BuiltTarget, folder: Path, projects: list[str]) -> None:
+    """Install what the target's own pip would, by this machine's: under an emulator it takes minutes.
+
+    That pip takes musllinux wheels, and no others, test_artifact sees.
+    """
+    options = target.run("-c", OPTIONS).splitlines()
+    command = [sys.executable, *PIP, "install", *options, "--target", str(folder), *projects]
+    done = subprocess.run(command, capture_output=True, text=True, env=network_environment())
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +43,14 @@ def venv(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not target.starts_programs:
         pytest.skip("venv and pip start programs: needs `make test` and binfmt_misc in a user namespace")
     folder = tmp_path_factory.mktemp("wheels") / "venv"
-    target.run("-m", "venv", folder)
     projects = [p for p in FACTS.use if (target.arch, p) not in LACKING]
-    install = [*PIP, "install", "--only-binary", ":all:", *projects]
-    target.run(*install, python=folder / "bin/python3", env=network_environment())
+    if target.emulator:
+        target.run("-m", "venv", "--without-pip", folder)
+        emulated_install(target, folder / f"lib/python{target.plan['series']}/site-packages", projects)
+    else:
+        target.run("-m", "venv", folder)
+        install = [*PIP, "install", "--only-binary", ":all:", *projects]
+        target.run(*install, python=folder / "bin/python3", env=network_environment())
     return folder
 
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
+#include "atomic.h"
 #include "locale_impl.h"
 #include "table.h"
 #if LOADS_GLIBC
@@ -23,11 +24,15 @@ static int32_t cases[2][384];
 
 static const int32_t *table_of_cases(int upper)
 {
+	static volatile int filled;
 	/* Two threads would write the same. */
-	if (!cases[1][383]) for (int i=0; i<384; i++) {
-		int c = i - 128;
-		cases[0][i] = c == -1 ? -1 : c < 0 ? c + 256 : tolower(c);
-		cases[1][i] = c == -1 ? -1 : c < 0 ? c + 256 : toupper(c);
+	if (!filled) {
+		for (int i=0; i<384; i++) {
+			int c = i - 128;
+			cases[0][i] = c == -1 ? -1 : c < 0 ? c + 256 : tolower(c);
+			cases[1][i] = c == -1 ? -1 : c < 0 ? c + 256 : toupper(c);
+		}
+		a_store(&filled, 1);
 	}
 	return cases[upper] + 128;
 }
