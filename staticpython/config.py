@@ -730,7 +730,8 @@ def _check_series_patches(facts: Facts, root: Path) -> None:
                 f"{where}: patches of {others[missing[0]]} that {series.name} has not: {', '.join(missing)}; put each"
                 f" into patches/{package.name}-{series.name}, or say under lacking why it is not needed"
             )
-        own = {p.stem for r in series.releases for f in patch_folders(package, r.version, root)[1:] for p in f.glob("*")}
+        folders = [f for r in series.releases for f in patch_folders(package, r.version, root)[1:]]
+        own = {p.stem for folder in folders for p in folder.glob("*.patch")}
         for name in series.lacking:
             _check_known(where, "lacking", "patch", name, known)
             if name in own:
