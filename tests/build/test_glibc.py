@@ -179,9 +179,13 @@ def test_exceptions_of_libraries_between_the_segments_of_the_program(built: Buil
     compile_it([str(built.target.cc), *flags, str(source), "-o", str(program)])
     library = built.library("libthrows.cc", "libthrows.so")
     copies = [shutil.copy(library, built.folder / f"libthrows{n}.so") for n in range(50)]
-    done = built.static("between", "throws", *copies)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert int(done.stdout) > 0
+    # Places are random: in a quarter of the runs all have room above the program.
+    for _ in range(30):
+        done = built.static("between", "throws", *copies)
+        assert done.returncode == 0, done.stdout + done.stderr
+        if int(done.stdout) > 0:
+            return
+    pytest.fail("no library was put between the segments")
 
 
 def test_initial_exec_tls_runs_out(built: Built) -> None:

@@ -137,10 +137,13 @@ def test_constructors_and_destructors_run_in_order(built: Built) -> None:
 def test_libraries_between_the_segments_of_the_program(built: Built) -> None:
     built.compile("between.c", "between", "-Wl,-z,max-page-size=2097152")
     copies = [shutil.copy(built.folder / "libplain.so", built.folder / f"libplain{n}.so") for n in range(50)]
-    done = built.run("between", "plain", *copies)
-    assert done.returncode == 0, done.stdout + done.stderr
-    # An emulator has its own choice of places.
-    assert int(done.stdout) > 0 or built.target.emulator
+    # Places are random: in a quarter of the runs all have room above the program. An emulator has its own choice.
+    for _ in range(1 if built.target.emulator else 30):
+        done = built.run("between", "plain", *copies)
+        assert done.returncode == 0, done.stdout + done.stderr
+        if int(done.stdout) > 0:
+            return
+    assert built.target.emulator
 
 
 def test_thread_local_storage_of_each_dialect(built: Built, tmp_path: Path) -> None:
