@@ -32,7 +32,7 @@ print('well')
 """
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def free_threaded(target: BuiltTarget) -> None:
     if "freethreaded" not in target.plan["variant"]:
         pytest.skip("built with the lock that lets one thread at a time run Python")

@@ -87,10 +87,11 @@ def test_data_is_of_its_release(target: BuiltTarget) -> None:
 
 def test_manifest_is_of_a_release_in_the_facts(target: BuiltTarget) -> None:
     """Version, file and hash are those of one release, and its patches are those that apply to it."""
-    facts = load_facts().packages
+    facts = load_facts()
     for name, entry in inputs(target).items():
-        package = facts[name] if target.plan["speedups"] else without_speedups(facts[name])
-        releases = facts[package.source_of].releases if package.source_of else package.releases
+        package = facts.in_series(facts.packages[name], target.plan["series"])
+        package = package if target.plan["speedups"] else without_speedups(package)
+        releases = facts.packages[package.source_of].releases if package.source_of else package.releases
         assert (entry["version"], entry["file"], entry["sha256"]) in [(r.version, r.file, r.sha256) for r in releases]
         applied = patches(package, "" if package.source_of else entry["version"])
         # The manifest's are sorted by their paths, which is not the order of two folders.
