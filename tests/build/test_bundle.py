@@ -287,7 +287,7 @@ def test_other_code_is_made_of_the_source(
     target: BuiltTarget, packages: Path, tmp_path: Path, options: list[str]
 ) -> None:
     program = bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages)
-    code = "import app.core, email.charset; print(app.core.__cached__, __debug__)"
+    code = "import app.core, email.charset; print(app.core.__spec__.cached, __debug__)"
     run = start(target, program, *options, "-c", code, name="python3")
     assert output_of(run).endswith(f"core.{target.tag}{'.opt-1' * (options == ['-O'])}.pyc {options != ['-O']}")
 
