@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.facts import Baselines, Bench, Book, Debian, DebianSeries, Group, Mode, Peer, Plain, Pyperformance
 from staticpython.abi import Abi, Difference
+from staticpython.bundles import Application, Bundles, Step
 from staticpython.config import (
     Answers,
     Arch,
@@ -56,6 +57,9 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`tests/matrix.yml`: a variant", Variant),
     ("`tests/build/wheels.yml`", Wheels),
     ("`tests/build/wheels.yml`: an entry of `lacking`", Lacking),
+    ("`tests/build/bundles.yml`", Bundles),
+    ("`tests/build/bundles.yml`: an application", Application),
+    ("`tests/build/bundles.yml`: an entry of `steps`", Step),
     ("`tests/build/glibc.yml`", Expected),
     ("`tests/build/glibc.yml`: an entry of `wheels`", Inventory),
     ("`tests/build/glibc_abi.yml`", Abi),

@@ -139,6 +139,7 @@ def network_environment() -> dict[str, str]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--target", action="append", type=Path, default=[], help="plan.json of a target; more than once")
     parser.addoption("--all", action="store_true", help="run by an emulator too what is the same on all CPUs")
+    parser.addoption("--applications", action="store_true", help="bundle and run all of tests/build/bundles.yml")
     parser.addoption("--seed", type=int, help="what random input is made from (a test that fails names it)")
 
 
