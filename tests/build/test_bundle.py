@@ -125,12 +125,25 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def as_python(target: BuiltTarget, packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+def app(target: BuiltTarget, packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of those packages, which runs one of them. No test may change it."""
+    return bundle(target, tmp_path_factory.mktemp("bundle") / "app", "-m", "app", "--site-packages", packages)
+
+
+@pytest.fixture(scope="module")
+def hello(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a script of one line. No test may change it."""
+    folder = tmp_path_factory.mktemp("hello")
+    (folder / "hello.py").write_text(HELLO)
+    return bundle(target, folder / "hello", folder / "hello.py")
+
+
+@pytest.fixture(scope="module")
+def as_python(target: BuiltTarget, app: Path) -> Callable[..., str]:
     """Run code in a bundle that is called as python3."""
-    program = bundle(target, tmp_path_factory.mktemp("bundle") / "app", "-m", "app", "--site-packages", packages)
 
     def run(code: str, *arguments: str, **variables: str) -> str:
-        done = start(target, program, "-c", textwrap.dedent(code), *arguments, name="python3", env=variables)
+        done = start(target, app, "-c", textwrap.dedent(code), *arguments, name="python3", env=variables)
         return output_of(done)
 
     return run
@@ -157,31 +170,29 @@ def enter_empty_root(
     return inside
 
 
-def test_hello_in_an_empty_root(target: BuiltTarget, tmp_path: Path) -> None:
-    script, root = tmp_path / "hello.py", tmp_path / "root"
-    script.write_text(HELLO)
+def test_hello_in_an_empty_root(target: BuiltTarget, hello: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
     root.mkdir()
-    bundle(target, root / "hello", script)
+    shutil.copy(hello, root / "hello")
     inside = enter_empty_root(target, root)
     assert inside("/hello", "you") == (7, "hello you\n", "")
     # As a Python it has the same name again, and not one slash more each time.
     assert inside("//hello", "-c", "import sys; print(sys.executable)") == (0, "//hello\n", "")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [(["-m", "app"], "main a b"), (["-e", "app.core:main"], "main a b")],
-)
-def test_what_is_run(target: BuiltTarget, packages: Path, tmp_path: Path, arguments: list[str], expected: str) -> None:
-    program = bundle(target, tmp_path / "program", *arguments, "--site-packages", packages)
-    assert output_of(start(target, program, "a", "b")) == expected
+@pytest.mark.parametrize("way", ["module", "entry"])
+def test_what_is_run(target: BuiltTarget, app: Path, packages: Path, tmp_path: Path, way: str) -> None:
+    program = app
+    if way == "entry":
+        program = bundle(target, tmp_path / "program", "-e", "app.core:main", "--site-packages", packages)
+    assert output_of(start(target, program, "a", "b")) == "main a b"
     # Wherever it is called from, by a link, too.
     (tmp_path / "link").symlink_to(program)
-    assert output_of(start(target, tmp_path / "link", "a", "b", cwd="/")) == expected
+    assert output_of(start(target, tmp_path / "link", "a", "b", cwd="/")) == "main a b"
     # Nothing of the environment counts.
     noise = {"PYTHONPATH": "/none", "PYTHONHOME": "/none", "PYTHONSTARTUP": "/none", "PYTHONWARNINGS": "nonsense"}
     run = start(target, program, "a", "b", env=noise)
-    assert (run.stdout.strip(), run.stderr) == (expected, "")
+    assert (run.stdout.strip(), run.stderr) == ("main a b", "")
 
 
 @pytest.mark.any_cpu("getpath.py and site.py are Python code")
@@ -288,20 +299,17 @@ def test_code_is_carried(target: BuiltTarget, as_python: Callable[..., str]) -> 
 
 @pytest.mark.any_cpu("importlib is Python code")
 @pytest.mark.parametrize("options", [["-O"], ["-X", "frozen_modules=off"], ["-X", "no_debug_ranges"]])
-def test_other_code_is_made_of_the_source(
-    target: BuiltTarget, packages: Path, tmp_path: Path, options: list[str]
-) -> None:
-    program = bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages)
+def test_other_code_is_made_of_the_source(target: BuiltTarget, app: Path, options: list[str]) -> None:
     code = "import app.core, email.charset; print(app.core.__spec__.cached, __debug__)"
-    run = start(target, program, *options, "-c", code, name="python3")
+    run = start(target, app, *options, "-c", code, name="python3")
     assert output_of(run).endswith(f"core.{target.tag}{'.opt-1' * (options == ['-O'])}.pyc {options != ['-O']}")
 
 
-def test_damaged_code_is_an_error(target: BuiltTarget, packages: Path, tmp_path: Path, seed: int) -> None:
+def test_damaged_code_is_an_error(target: BuiltTarget, app: Path, tmp_path: Path, seed: int) -> None:
     """Code, its tables and what is to run: whatever they say, the program ends by itself."""
     takes_code(target)
     random_ = random.Random(seed)
-    program = Program(bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages))
+    program = Program(Path(shutil.copy(app, tmp_path / "app")))
     whole = bytes(program.data)
     start_of = program.segment.values["offset"]
     at_config, config_size = struct.unpack_from("<2Q", whole, start_of + 40)
@@ -406,8 +414,8 @@ def test_set_user_id_is_no_python(target: BuiltTarget, tmp_path: Path) -> None:
 
 
 @pytest.mark.any_cpu("Python code; that files are found is tested by test_libraries_find_their_files")
-def test_it_tells_of_itself(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
-    program = bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages)
+def test_it_tells_of_itself(target: BuiltTarget, app: Path, tmp_path: Path) -> None:
+    program = Path(shutil.copy(app, tmp_path / "app"))
 
     def ask(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return start(target, program, *arguments, env={"STATICPYTHON": command}, cwd=tmp_path)
@@ -981,9 +989,8 @@ def test_ctrl_c(target: BuiltTarget, tmp_path: Path) -> None:
 
 
 @pytest.mark.any_cpu("Python code")
-def test_is_no_base_for_environments(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
-    program = bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages)
-    run = start(target, program, "-m", "venv", str(tmp_path / "env"), name="python3")
+def test_is_no_base_for_environments(target: BuiltTarget, app: Path, tmp_path: Path) -> None:
+    run = start(target, app, "-m", "venv", str(tmp_path / "env"), name="python3")
     assert run.returncode == 1 and "no virtual environment can be made of it" in run.stderr
     assert "Traceback" not in run.stderr and not (tmp_path / "env").exists()
 
@@ -1176,21 +1183,17 @@ def test_output_through_a_link(target: BuiltTarget, tmp_path: Path) -> None:
     assert (tmp_path / "link").is_symlink() and "Zen" in output_of(start(target, tmp_path / "program"))
 
 
-def test_strip_keeps_the_application(target: BuiltTarget, tmp_path: Path) -> None:
-    script = tmp_path / "hello.py"
-    script.write_text(HELLO)
-    program = bundle(target, tmp_path / "hello", script)
+def test_strip_keeps_the_application(target: BuiltTarget, hello: Path, tmp_path: Path) -> None:
     if not shutil.which("strip") or target.emulator:
         pytest.skip("no strip for this machine's programs")
+    program = shutil.copy(hello, tmp_path / "hello")
     subprocess.run(["strip", str(program)], check=True, capture_output=True)
     run = start(target, program, "again")
     assert (run.returncode, run.stdout) == (7, "hello again\n")
 
 
-def test_removed_application_is_an_error(target: BuiltTarget, tmp_path: Path) -> None:
-    script = tmp_path / "hello.py"
-    script.write_text(HELLO)
-    program = Program(bundle(target, tmp_path / "hello", script))
+def test_removed_application_is_an_error(target: BuiltTarget, hello: Path, tmp_path: Path) -> None:
+    program = Program(Path(shutil.copy(hello, tmp_path / "hello")))
     program.segment.values.update(filesz=0, memsz=128)
     program.segment.write(program.data)
     program.path.write_bytes(program.data)
@@ -1199,8 +1202,8 @@ def test_removed_application_is_an_error(target: BuiltTarget, tmp_path: Path) ->
     assert "what this program carried was removed" in run.stderr
 
 
-def test_copy_that_did_not_end_is_an_error(target: BuiltTarget, tmp_path: Path) -> None:
-    whole = Program(bundle(target, tmp_path / "whole", "-m", "this"))
+def test_copy_that_did_not_end_is_an_error(target: BuiltTarget, hello: Path, tmp_path: Path) -> None:
+    whole = Program(hello)
     begin, size = whole.segment.values["offset"], whole.payload_size
     program = tmp_path / "program"
     for length in (begin + 1, begin + 5000, begin + size // 2, begin + size - 1):
