@@ -1192,6 +1192,53 @@ def test_strip_keeps_the_application(target: BuiltTarget, hello: Path, tmp_path:
     assert (run.returncode, run.stdout) == (7, "hello again\n")
 
 
+WAITS = """if True:
+    import sys
+    opened = open(sys.prefix + "/bin/waits.py")
+    print(len(opened.read()), flush=True)
+    sys.stdin.readline()
+    import app.core, json.tool
+    with open(app.core.__file__) as file:
+        print("fail" in file.read(), json.tool.__name__, app.core.__file__, flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_life_of_a_process(target: BuiltTarget, packages: Path, hello: Path, tmp_path: Path) -> None:
+    """One process, whose program is upgraded while it runs; signals end it, and nothing is left."""
+    if target.emulator:
+        pytest.skip("about the kernel; the emulator's own memory and its signals are others")
+    folder, script = tmp_path / "folder", tmp_path / "waits.py"
+    folder.mkdir()
+    script.write_text(WAITS)
+    program = bundle(target, folder / "app", script, "--site-packages", packages)
+    env = {"HOME": str(folder), "TMPDIR": str(folder)}
+
+    def started(*before: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*before, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, cwd=folder
+        )
+        assert process.stdout and process.stdout.readline() == f"{len(WAITS)}\n"
+        return process
+
+    for end in (signal.SIGTERM, signal.SIGKILL):
+        with started() as process:
+            assert Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text() == ""
+            process.send_signal(end)
+            assert process.wait(timeout=60) == -end
+        assert [path.name for path in folder.iterdir()] == ["app"]
+    with started("prlimit", f"--as={512 << 20}") as process:
+        assert process.stdin and process.stdout
+        shutil.copy(hello, folder / "new")
+        (folder / "new").rename(program)
+        # Who is started by that name now is the other one; this stays what it was.
+        assert start(target, program, "you").stdout == "hello you\n"
+        process.stdin.write("\n")
+        process.stdin.flush()
+        site = f"{program}/python/lib/python{target.plan['series']}/site-packages"
+        assert process.stdout.readline() == f"True json.tool {site}/app/core.py\n"
+
+
 def test_removed_application_is_an_error(target: BuiltTarget, hello: Path, tmp_path: Path) -> None:
     program = Program(Path(shutil.copy(hello, tmp_path / "hello")))
     program.segment.values.update(filesz=0, memsz=128)
