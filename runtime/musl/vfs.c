@@ -83,11 +83,11 @@ static const struct payload_entry *entry(uint32_t n)
 	return n < __vfs->entries ? entries + n : 0;
 }
 
-/* What is stored of a file, or a link's target. */
+/* What is stored of a file, or a link's target. DEFLATE makes at most 1,032 bytes of one. */
 static const char *stored_data_of(const struct payload_entry *e)
 {
 	uint64_t size = e->packed ? e->packed : e->size;
-	if (e->at > __vfs->size || size > __vfs->size - e->at) return 0;
+	if (e->at > __vfs->size || size > __vfs->size - e->at || e->size / 1032 > size) return 0;
 	return (const char *)__vfs + e->at;
 }
 
@@ -101,8 +101,7 @@ static const char *data_of(const struct payload_entry *e)
 static char *unpacked(const struct payload_entry *e)
 {
 	const char *packed = stored_data_of(e);
-	/* DEFLATE makes at most 1,032 bytes of one. */
-	if (!packed || e->size / 1032 > e->packed || e->size > PTRDIFF_MAX) return 0;
+	if (!packed || e->size > PTRDIFF_MAX) return 0;
 	char *data = __mmap(0, e->size, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANON, -1, 0);
 	if (data == MAP_FAILED) return 0;
 	if (!__payload_inflate(data, e->size, packed, e->packed)) return data;
@@ -879,7 +878,6 @@ const void *__payload_file(const char *path, size_t *size, size_t *packed)
 	struct last last;
 	int n = vfs_is_below(path) ? find(AT_FDCWD, path, FOLLOW, 0, 0, &last) : -ENOENT;
 	if (n < 0 || (entries[n].kind != PAYLOAD_FILE && entries[n].kind != PAYLOAD_PROGRAM)) return 0;
-	if (entries[n].size / 1032 > entries[n].packed && entries[n].packed) return 0;
 	*size = entries[n].size;
 	*packed = entries[n].packed;
 	return stored_data_of(entries + n);
