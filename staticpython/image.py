@@ -19,7 +19,7 @@ from typing import Any
 
 from staticpython.errors import UsageError, run_main
 from staticpython.fetch import sha256_of
-from staticpython.published import FOLDER, Archive, read_plan, target_parser, write_tar
+from staticpython.published import FOLDER, Archive, read_plan, target_parser, write_tar, written_whole
 
 TYPE = "application/vnd.oci.image"
 
@@ -51,10 +51,8 @@ def write_image(plans: list[dict[str, Any]], dist: Path) -> Path:
         (layout / "index.json").write_bytes(_json(top))
         (layout / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
         result = dist / image_name(plans)
-        part = result.with_name(f"{result.name}.part")
-        with part.open("wb") as file:
+        with written_whole(result) as part, part.open("wb") as file:
             write_tar(file, [("", layout)], plans[0]["source_date_epoch"])
-        part.replace(result)
     return result
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from staticpython.errors import UsageError, run_main
 from staticpython.fetch import sha256_of
-from staticpython.published import Archive
+from staticpython.published import Archive, written_whole
 
 INDEX, SUMS = "downloads.json", "SHA256SUMS"
 # What uv can say of an interpreter. Another one has a name, but no place in its list.
@@ -73,9 +73,8 @@ def write_index(folder: Path, url: str) -> list[Path]:
 
 
 def _write(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with written_whole(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,13 +7,14 @@ The names are python-build-standalone's, since uv, mise, hatch, PyApp and Bazel'
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -87,6 +88,17 @@ def read_plan(path: Path) -> dict[str, Any]:
     return plan
 
 
+@contextlib.contextmanager
+def written_whole(result: Path) -> Iterator[Path]:
+    """Give the path to write a file under: it gets its own name when the block ends, and a failure leaves nothing."""
+    part = result.with_name(f"{result.name}.part")
+    try:
+        yield part
+        part.replace(result)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def mode_of(path: Path) -> int:
     """Return the permissions that a file is packed with: whoever made it and with whatever umask."""
     return 0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644
@@ -132,20 +144,18 @@ def write_tar_gz(result: Path, folders: Iterable[tuple[str, Path]], time: int) -
     if not gzip:
         raise UsageError("no gzip in PATH: install it (Debian and Ubuntu: apt-get install gzip)")
     result.parent.mkdir(parents=True, exist_ok=True)
-    part = result.with_name(f"{result.name}.part")
     environment = {name: value for name, value in os.environ.items() if name != "GZIP"}  # it may hold options
-    with part.open("wb") as out:
-        process = subprocess.Popen([gzip, "-n", "-6"], stdin=subprocess.PIPE, stdout=out, env=environment)
-        assert process.stdin
-        try:
-            write_tar(process.stdin, folders, time)
-        except BrokenPipeError:
-            pass  # gzip has said why
-        finally:
-            process.stdin.close()
-            failed = process.wait()
-    if failed:
-        part.unlink()
-        raise StaticPythonError(f"{result}: gzip failed with exit code {failed}")
-    part.replace(result)
+    with written_whole(result) as part:
+        with part.open("wb") as out:
+            process = subprocess.Popen([gzip, "-n", "-6"], stdin=subprocess.PIPE, stdout=out, env=environment)
+            assert process.stdin
+            try:
+                write_tar(process.stdin, folders, time)
+            except BrokenPipeError:
+                pass  # gzip has said why
+            finally:
+                process.stdin.close()
+                failed = process.wait()
+        if failed:
+            raise StaticPythonError(f"{result}: gzip failed with exit code {failed}")
     return result

@@ -18,7 +18,7 @@ from typing import Any
 
 from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError, run_main
-from staticpython.published import contents_of, mode_of, read_plan, target_parser
+from staticpython.published import contents_of, mode_of, read_plan, target_parser, written_whole
 
 SOURCE = ROOT / "runtime/wheel"
 PACKAGE, COMMAND = "static_python", "static-python"
@@ -102,18 +102,16 @@ def write_wheel(plan: dict[str, Any], tree: Path, into: Path) -> Path:
     result = into / wheel_name(plan)
     record, time = f"{_stem(plan)}.dist-info/RECORD", plan["source_date_epoch"]
     lines = []
-    part = result.with_name(f"{result.name}.part")
-    with zipfile.ZipFile(part, "w") as archive:
-        for name, data, mode in _files(plan, tree):
-            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-            lines.append(f"{_quoted(name)},sha256={digest},{len(data)}\n")
-            _add(archive, name, data, mode, time)
-        _add(archive, record, "".join([*lines, f"{record},,\n"]).encode(), 0o644, time)
-    if part.stat().st_size > MOST_BYTES:
+    with written_whole(result) as part:
+        with zipfile.ZipFile(part, "w") as archive:
+            for name, data, mode in _files(plan, tree):
+                digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+                lines.append(f"{_quoted(name)},sha256={digest},{len(data)}\n")
+                _add(archive, name, data, mode, time)
+            _add(archive, record, "".join([*lines, f"{record},,\n"]).encode(), 0o644, time)
         size = part.stat().st_size
-        part.unlink()
-        raise StaticPythonError(f"{result}: {size / 1e6:.0f} MB: PyPI takes {MOST_BYTES / 1e6:.0f} MB")
-    part.replace(result)
+        if size > MOST_BYTES:
+            raise StaticPythonError(f"{result}: {size / 1e6:.0f} MB: PyPI takes {MOST_BYTES / 1e6:.0f} MB")
     return result
 
 
