@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")"
 
 # tool:Debian package
-tools='make:make patch:patch perl:perl python3:python3 autoreconf:autoconf aclocal:automake libtoolize:libtool tic:ncurses-bin flock:util-linux'
+tools='make:make patch:patch perl:perl python3:python3 autoreconf:autoconf aclocal:automake libtoolize:libtool tic:ncurses-bin flock:util-linux zstd:zstd'
 missing=
 for pair in $tools; do
 	command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"

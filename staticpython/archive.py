@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from staticpython.errors import run_main
-from staticpython.published import FLAVOURS, FOLDER, Archive, read_plan, target_parser, write_tar_gz
+from staticpython.published import FOLDER, Archive, read_plan, target_parser, write_archive
 
 
 def write_archives(plan: dict[str, Any], tree: Path, into: Path) -> list[Path]:
     """Pack a target's tree into a folder; return both archives. The same tree gives the same bytes."""
-    first, second = (into / Archive.of(plan, flavour).name for flavour in FLAVOURS)
-    write_tar_gz(first, [(FOLDER, tree)], plan["source_date_epoch"])
+    first, second = (into / Archive.of(plan, flavour).name for flavour in ("install_only", "install_only_stripped"))
+    write_archive(first, [(FOLDER, tree)], plan["source_date_epoch"])
     second.unlink(missing_ok=True)
     os.link(first, second)
     return [first, second]

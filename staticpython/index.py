@@ -22,7 +22,7 @@ INDEX, SUMS = "downloads.json", "SHA256SUMS"
 # What uv can say of an interpreter. Another one has a name, but no place in its list.
 UV_OPTIONS = {(): None, ("freethreaded",): "freethreaded"}
 UV_CPUS = re.compile(r"(?P<family>x86_64|aarch64|i686|riscv64)(?:_(?P<variant>v[234]))?")
-PUBLISHED = ("*.tar.gz", "*.whl", "*.oci.tar", "*.json")
+PUBLISHED = ("*.tar.gz", "*.tar.zst", "*.whl", "*.oci.tar", "*.json")
 
 
 def downloads(archives: dict[str, str], url: str) -> dict[str, Any]:

@@ -317,7 +317,7 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
                 "configure": p.configure,
                 "runtime_data": p.runtime_data,
                 "kind": p.kind,
-                "installs": p.installs,
+                "installs": [*p.installs, *p.install_files.values()],
                 "source_of": p.source_of,
                 "source_tree": p.source_of if p.source_of and not p.subset else p.name,
             }

@@ -86,6 +86,20 @@ def test_other_interpreters_have_other_names(options: dict[str, Any], middle: st
 
 
 @pytest.mark.parametrize(
+    ("options", "end"),
+    [
+        ({}, "musl-pgo+lto+static-full.tar.zst"),
+        ({"plain": True}, "musl-noopt+static-full.tar.zst"),
+        ({"python": "3.14t"}, "musl-freethreaded+lto+static-full.tar.zst"),
+    ],
+)
+def test_name_of_full(options: dict[str, Any], end: str) -> None:
+    made = Archive.of(plan_of(**options), "full")
+    assert made.name.endswith(end)
+    assert Archive.parse(made.name) == made
+
+
+@pytest.mark.parametrize(
     "name",
     ["SHA256SUMS", "cpython-3.14.7-x86_64-linux-musl.tar.xz", "cpython-3.14.7+1-x86_64-unknown-linux-musl.tar.gz"],
 )

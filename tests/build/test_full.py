@@ -1,0 +1,88 @@
+"""The `full` archive of what was built: whoever has it, and a linker, links the interpreter anew."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from staticpython.config import ROOT
+from staticpython.full import LINK, write_full
+from staticpython.published import build_options
+from tests.build.conftest import BuiltTarget
+
+SHOW = "import ctypes, json, readline, sqlite3, ssl, sys; print(json.dumps([sys.prefix, sorted(sys.builtin_module_names)]))"
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What is in the archive, and its PYTHON.json."""
+
+    folder: Path
+    info: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def unpacked(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Unpacked:
+    """The archive, made as make does and taken apart by tar."""
+    folder = tmp_path_factory.mktemp("full")
+    archive = write_full(target.plan, target.tree, target.build, folder)
+    subprocess.run(["tar", "--zstd", "-xf", archive, "-C", folder, "--no-same-owner"], check=True)
+    return Unpacked(folder / "python", json.loads((folder / "python/PYTHON.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def anew(target: BuiltTarget, unpacked: Unpacked) -> Path:
+    """The interpreter, linked of nothing but what is in the archive; without LTO, which takes minutes."""
+    words = (unpacked.folder / LINK).read_text().split()
+    quick = ["--no-fat-lto-objects"] if "--fat-lto-objects" in words else []
+    linker = target.build / f"toolchain/bin/{target.triple}-ld"
+    command = [linker.resolve(), f"@{LINK}", *quick, "-o", "install/bin/anew"]
+    done = subprocess.run(command, cwd=unpacked.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return unpacked.folder / "install/bin/anew"
+
+
+def test_the_interpreter_is_linked_anew(target: BuiltTarget, unpacked: Unpacked, anew: Path) -> None:
+    """It runs, with every module that PYTHON.json names and no other."""
+    prefix, modules = json.loads(target.run("-c", SHOW, python=anew))
+    assert Path(prefix) == unpacked.folder / "install"
+    assert modules == sorted(unpacked.info["build_info"]["extensions"])
+    assert modules == json.loads(target.run("-c", SHOW))[1]
+
+
+def test_the_same_bytes(target: BuiltTarget, anew: Path) -> None:
+    if "lto" in build_options(target.plan):
+        pytest.skip("with LTO that takes minutes")
+    assert anew.read_bytes() == target.binary.read_bytes()
+
+
+def test_what_python_json_names_is_there(target: BuiltTarget, unpacked: Unpacked) -> None:
+    info = unpacked.info
+    build = info["build_info"]
+    modules = [candidate for candidates in build["extensions"].values() for candidate in candidates]
+    objects = [*build["core"]["objs"], *(path for module in modules for path in module["objs"])]
+    links = [link["path_static"] for part in [build["core"], *modules] for link in part["links"]]
+    texts = [info["license_path"], *(path for module in modules for path in module["license_paths"])]
+    named = {*objects, *links, *texts, build["inittab_object"], build["inittab_source"], info["python_exe"]}
+    assert {path for path in named if not (unpacked.folder / path).is_file()} == set()
+    assert {path for path in info["python_paths"].values() if not (unpacked.folder / path).is_dir()} == set()
+    assert {link["name"] for link in build["extensions"]["_ssl"][0]["links"]} == {"ssl", "crypto"}
+    linked = {word for word in (unpacked.folder / LINK).read_text().split() if word.startswith("build/")}
+    assert {path for path in [*objects, *links] if path not in linked} == set(), "all of it is in the interpreter"
+
+
+def test_no_folder_of_the_build_machine(target: BuiltTarget, unpacked: Unpacked) -> None:
+    for name in ("PYTHON.json", LINK, "build/Modules/config.c", "build/Modules/Setup.local"):
+        text = (unpacked.folder / name).read_text()
+        assert str(ROOT) not in text
+        assert str(target.build.resolve().parent) not in text
+
+
+def test_setup_local_is_that_of_the_interpreter(unpacked: Unpacked) -> None:
+    """Not that of the test extensions, which `make test` puts in its place."""
+    assert "*shared*" not in (unpacked.folder / "build/Modules/Setup.local").read_text()
