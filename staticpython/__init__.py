@@ -3,7 +3,7 @@
 import sys
 from importlib.util import find_spec
 
-NEEDED = ("cyclonedx", "elftools", "jinja2", "packaging", "requests", "rich", "yaml")
+NEEDED = ("cyclonedx", "elftools", "jinja2", "jsonschema", "packaging", "requests", "rich", "yaml")
 
 if _missing := [name for name in NEEDED if not find_spec(name)]:
     sys.exit(

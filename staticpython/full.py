@@ -121,7 +121,7 @@ def modules_of(setup: str) -> dict[str, list[str]]:
         name, *words = line.split("#")[0].split() or [""]
         if name.startswith("*"):
             static = name == "*static*"
-        elif name and static and "=" not in name:
+        elif name and static and not re.match(r"\s*\w+\s*=", line):
             result[name] = [f"build/Modules/{Path(word).with_suffix('.o')}" for word in words if word.endswith(".c")]
     return result
 

@@ -25,8 +25,8 @@ from staticpython.errors import StaticPythonError, UsageError
 FOLDER = "python"
 # The first two are the same bytes: the interpreter is stripped while it is linked. `full` has its parts, too.
 FLAVOURS = ("install_only", "install_only_stripped", "full")
-# By the end of the name what packs, and the variables that would change how. gzip(1) has a deflate of its own: Python's
-# zlib is another one on another machine. `gzip -9` saves 0.8% in three times as long, `zstd -19` 11% in seventeen times.
+# What packs, by the end of the name, and the variables that would change how. gzip(1) has a deflate of its own, but
+# Python's zlib differs between machines. `gzip -9` saves 0.8% in 3 times as long, `zstd -19` 11% in 17 times.
 PACKERS = {".gz": ["gzip", "-n", "-6"], ".zst": ["zstd", "-q", "-9", "--single-thread"]}
 PACKERS_READ = ("GZIP", "ZSTD_CLEVEL", "ZSTD_NBTHREADS")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from staticpython import full
+from staticpython import describe, full
 from staticpython.errors import StaticPythonError, UsageError
 from staticpython.full import Build, modules_of
 from staticpython.published import write_archive
@@ -142,9 +142,7 @@ def example() -> dict[str, Any]:
         "python_exe": "install/bin/python3.14",
         "python_stdlib_platform_config": "install/lib/config",
         "python_stdlib_test_packages": [],
-        "python_suffixes": dict.fromkeys(
-            ("bytecode", "debug_bytecode", "extension", "optimized_bytecode", "source"), [".x"]
-        ),
+        "python_suffixes": {name: [".x"] for name in describe.SUFFIXES},
         "python_bytecode_magic_number": "0123abcd",
         "libpython_link_mode": "static",
         "python_symbol_visibility": "global-default",
@@ -175,7 +173,7 @@ def test_schema_takes_what_is_right() -> None:
         (["unknown"], 1, r"Additional properties are not allowed \('unknown'"),
         (["licenses"], None, r"\$\.licenses"),
         (["build_info", "core", "objs"], [], r"\$\.build_info\.core\.objs"),
-        (["build_info", "extensions", "_ssl", 0, "objs"], [], r"_ssl\[0\]\.objs"),
+        (["build_info", "extensions", "_ssl", 0, "objs"], [], r"_ssl'\]\[0\]\.objs"),
         (["build_info", "extensions", "_ssl", 0, "links", 0, "path_static"], "/lib/libssl.a", r"path_static"),
     ],
 )

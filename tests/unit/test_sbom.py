@@ -14,6 +14,7 @@ from staticpython import provenance, sbom
 from staticpython.config import ROOT
 from staticpython.fetch import sha256_of
 from staticpython.provenance import files_of, make_statement
+from staticpython.published import Archive
 from staticpython.sbom import make_document
 from staticpython.wheel import write_wheel
 from tests.unit.test_published import TREE, fake_tree, pack, plan_of
@@ -80,8 +81,9 @@ def test_another_tree(dist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def everything(dist: Path) -> None:
-    """As make dist, but for the index."""
+    """As make dist, but for the index; of what make full writes, which needs a build, there is only the name."""
     plan = plan_of()
+    (dist / Archive.of(plan, "full").name).write_bytes(b"full")
     pack(dist.parent, plan)
     write_wheel(plan, dist / TREE, dist)
     (dist / sbom.sbom_name(plan)).write_text(make_document(plan, dist / TREE, dist.parent / "build"))
