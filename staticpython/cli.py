@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     add("--launcher", default="", metavar="NAME", help="compile through ccache, sccache, distcc or icecc")
     add("--with-gpl", action="store_true", help="link GPL libraries: readline instead of libedit, gdbm, dbm.ndbm")
     add("--plain", action="store_true", help="neither profile nor link-time optimisation: built sooner, runs slower")
+    add("--symbols", action="store_true", help="compile with debug information, for `make symbols`; the same tree")
     add(
         "--speedups",
         action=argparse.BooleanOptionalAction,
@@ -155,6 +156,7 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
         profile=options.profile,
         releases=tuple(options.release),
         plain=options.plain,
+        symbols=options.symbols,
         speedups=options.speedups,
     )
 
@@ -196,6 +198,7 @@ def _replay(options: argparse.Namespace) -> list[str]:
     words += [f"--launcher={options.launcher}"] if options.launcher else []
     words += ["--with-gpl"] if options.with_gpl else []
     words += ["--plain"] if options.plain else []
+    words += ["--symbols"] if options.symbols else []
     words += [] if options.speedups else ["--no-speedups"]
     words += [] if options.pie is None else ["--pie" if options.pie else "--no-pie"]
     words += [f"--without={n}" for n in options.without] + [f"--only={n}" for n in options.only]

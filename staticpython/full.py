@@ -80,11 +80,14 @@ class Build:
         said = self.run("make", "-s", f"--eval=static-python: ; @:{lines}", "static-python")
         return {name: text.split() for name, _, text in (line.partition("=") for line in said.splitlines())}
 
+    def link_command(self) -> str:
+        """Return the command, for a shell in CPython's folder, that links the interpreter."""
+        steps = self.run("make", "-n", "-W", "Programs/python.o", "python").splitlines()
+        return next(line for line in steps if " -o python " in line)
+
     def link(self) -> Link:
         """Return how the interpreter is linked; raises StaticPythonError for what has no place in an archive."""
-        steps = self.run("make", "-n", "-W", "Programs/python.o", "python").splitlines()
-        command = next(line for line in steps if " -o python " in line)
-        *_, said = self.run("sh", "-c", f"{command} '-###'").splitlines()
+        *_, said = self.run("sh", "-c", f"{self.link_command()} '-###'").splitlines()
         given = iter(shlex.split(said)[1:])
         words, files = [], {}
         for word in given:

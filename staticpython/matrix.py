@@ -31,6 +31,7 @@ class Variant:
     stdlib: list[str] = key(
         "CPython's tests that are run besides `make test`: names, or lists such as @selection.", default=[]
     )
+    only: str = key("Which tests `make test` runs, as pytest's -k has it; all when missing.", default="")
     same_as: str | None = key("A variant, built before, whose tree must have the same bytes.", default=None)
 
 
@@ -57,7 +58,8 @@ def commands(variant: Variant, folder: Path, arch: str, jobs: int, *, plain: boo
     generate += ["--plain"] if plain else []
     generate += [f"--mirror={ROOT / 'downloads'}"] if (ROOT / "downloads").is_dir() else []
     make = ["make", "-C", str(folder)]
-    steps = [[*generate, *variant.generate], [*make, f"-j{jobs}"], [*make, "test"]]
+    test = [*make, "test", *([f"TESTS=-k '{variant.only}'"] if variant.only else [])]
+    steps = [[*generate, *variant.generate], [*make, f"-j{jobs}"], test]
     return [*steps, [*make, "test-stdlib", f"TESTS={' '.join(variant.stdlib)}"]] if variant.stdlib else steps
 
 

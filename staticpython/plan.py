@@ -51,6 +51,7 @@ class Options:
     profile: str = ""
     releases: tuple[str, ...] = ()
     plain: bool = False
+    symbols: bool = False
     speedups: bool = True
 
 
@@ -297,7 +298,7 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
     return Target(
         arch=dataclasses.replace(
             arch,
-            cflags=[*cpu.cflags, *arch.cflags, *([] if pie else ["-fno-pie"])],
+            cflags=[*cpu.cflags, *arch.cflags, *([] if pie else ["-fno-pie"]), *(["-g"] if options.symbols else [])],
             configure_answers=arch.configure_answers | cpu.configure_answers,
         ),
         cpu=cpu,

@@ -30,7 +30,7 @@ def files_of(plan: dict[str, Any], dist: Path) -> list[Path]:
 
     An image has more than one; its layers are the archives.
     """
-    archives = [Archive.of(plan, flavour).name for flavour in FLAVOURS]
+    archives = [Archive.of(plan, flavour).name for flavour in FLAVOURS if flavour != "symbols" or plan["symbols"]]
     files = [dist / name for name in [*archives, wheel_name(plan), sbom_name(plan)]]
     for file in files:
         if not file.is_file():

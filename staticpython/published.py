@@ -23,8 +23,9 @@ from staticpython.errors import StaticPythonError, UsageError
 
 # What a target's archive has at its top, as python-build-standalone's has.
 FOLDER = "python"
-# The first two are the same bytes: the interpreter is stripped while it is linked. `full` has its parts, too.
-FLAVOURS = ("install_only", "install_only_stripped", "full")
+# What there is of each target, and how it is packed. The first two are the same bytes: the interpreter is stripped
+# while it is linked. `full` has its parts, too; `symbols` is unpacked beside one of them.
+FLAVOURS = {"install_only": "gz", "install_only_stripped": "gz", "full": "zst", "symbols": "zst"}
 # What packs, by the end of the name, and the variables that would change how. gzip(1) has a deflate of its own, but
 # Python's zlib differs between machines. `gzip -9` saves 0.8% in 3 times as long, `zstd -19` 11% in 17 times.
 PACKERS = {".gz": ["gzip", "-n", "-6"], ".zst": ["zstd", "-q", "-9", "--single-thread"]}
@@ -32,7 +33,7 @@ PACKERS_READ = ("GZIP", "ZSTD_CLEVEL", "ZSTD_NBTHREADS")
 
 _NAME = re.compile(
     r"cpython-(?P<version>\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?)\+(?P<date>\d{8})-(?P<cpu>[a-z0-9_]+)-unknown-linux-musl-"
-    r"(?:(?P<options>[a-z0-9+]+)-)?(?P<flavour>[a-z_]+)\.tar\.(?:gz|zst)"
+    rf"(?:(?P<options>[a-z0-9+]+)-)?(?P<flavour>{'|'.join(FLAVOURS)})\.tar\.(?:gz|zst)"
 )
 
 
@@ -76,7 +77,7 @@ class Archive:
     @property
     def name(self) -> str:
         """The file's name."""
-        return f"{self.stem}-{self.flavour}.tar.{'zst' if self.flavour == 'full' else 'gz'}"
+        return f"{self.stem}-{self.flavour}.tar.{FLAVOURS[self.flavour]}"
 
 
 def build_options(plan: dict[str, Any]) -> list[str]:

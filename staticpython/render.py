@@ -297,6 +297,7 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
         "order": target.order,
         "library": target.kind.library,
         "speedups": target.speedups,
+        "symbols": plan.options.symbols,
         "malloc": target.malloc,
         "cflags_core": target.cflags_core,
         "ldflags_core": target.ldflags_core,

@@ -37,6 +37,8 @@ def test_commands(tmp_path: Path) -> None:
     make = ["make", "-C", str(tmp_path)]
     assert made[1:] == [[*make, "-j3"], [*make, "test"], [*make, "test-stdlib", "TESTS=@selection"]]
     assert "--plain" not in commands(Variant([]), tmp_path, "i386", 3, plain=False)[0]
+    some = commands(Variant([], only="test_a or test_b"), tmp_path, "i386", 3, plain=True)
+    assert some[2:] == [[*make, "test", "TESTS=-k 'test_a or test_b'"]]
 
 
 def test_sources_that_are_there_are_not_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
