@@ -97,6 +97,9 @@ def packages(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> P
         "app/data/text.txt": "some text\n",
         "app/plugins/one.py": "",
         "app/plugins/two.py": "",
+        # No import finds these: they get a .pyc each.
+        "app/not.a.package/one.py": "1\n",
+        "app/not.a.package/another.py": "1\n",
         "app-1.5.dist-info/METADATA": "Metadata-Version: 2.1\nName: app\nVersion: 1.5\n",
         "app-1.5.dist-info/entry_points.txt": "[app.plugins]\none = app.plugins.one\n",
         "app-1.5.dist-info/RECORD": "app/__init__.py,,\n",

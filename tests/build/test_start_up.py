@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.build.conftest import BuiltTarget, clean_environment
+from tests.build.test_bundle import takes_code
 
 # Started with some signals ignored; each assertion is what CPython says that asks at its start.
 SIGNALS = """
@@ -105,6 +106,8 @@ def system_calls(target: BuiltTarget, log: Path, *command: str | Path) -> collec
 
 def test_system_calls_of_a_bundle(target: BuiltTarget, tmp_path: Path) -> None:
     """None but what the kernel alone knows: a gain that is lost is seen here first."""
+    takes_code(target)
+    target.needs_patch("0062-signals-asked-late")
     (tmp_path / "hello.py").write_text("print('hello')\n")
     target.run("-m", "_staticpython", "bundle", tmp_path / "hello.py", "-o", tmp_path / "hello")
     calls = system_calls(target, tmp_path / "log", tmp_path / "hello")
@@ -113,5 +116,6 @@ def test_system_calls_of_a_bundle(target: BuiltTarget, tmp_path: Path) -> None:
 
 
 def test_system_calls_of_a_python(target: BuiltTarget, tmp_path: Path) -> None:
+    target.needs_patch("0062-signals-asked-late")
     calls = system_calls(target, tmp_path / "log", target.binary, "-c", "print('hello')")
     assert calls["rt_sigaction"] <= 10, calls

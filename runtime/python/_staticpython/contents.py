@@ -156,7 +156,10 @@ class Bundler:
                 continue
             if known and module:
                 entries[modules.Entry(module, place, source.digest)] = source
-            elif bytecode := codes.get("bytecode", source.digest, partial(_bytecode, source.content, source.path)):
+                continue
+            # Code has its file's name in it: of two files that are alike it is not the same.
+            kind = f"bytecode of {source.name}"
+            if bytecode := codes.get(kind, source.digest, partial(_bytecode, source.content, source.path)):
                 folder, _, last = source.name.rpartition("/")
                 self.payload.add_file(f"{folder}/__pycache__/{last[:-3]}.{sys.implementation.cache_tag}.pyc", bytecode)
 
