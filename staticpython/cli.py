@@ -29,9 +29,9 @@ def parser() -> argparse.ArgumentParser:
         "--arch",
         action="append",
         metavar="ARCH",
-        help="CPU to build for, more than once or 'all' (default: this machine's)",
+        help="CPU to build for; may be given more than once, or be 'all' (default: this machine's)",
     )
-    add("--cpu", default="", metavar="NAME", help="the oldest CPU that the code is to run on (default: see --list)")
+    add("--cpu", default="", metavar="NAME", help="the oldest CPU that the code must run on (default: see --list)")
     add("--python", default="", metavar="VERSION", help="release series or exact release (default: see --list)")
     add("--toolchain", default="zig", metavar="NAME", help="compiler and linker (default: %(default)s)")
     add(
@@ -42,16 +42,16 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--launcher", default="", metavar="NAME", help="compile through ccache, sccache, distcc or icecc")
     add("--with-gpl", action="store_true", help="link GPL libraries: readline instead of libedit, gdbm, dbm.ndbm")
-    add("--plain", action="store_true", help="neither profile nor link-time optimisation: built sooner, runs slower")
+    add("--plain", action="store_true", help="no profile, no link-time optimisation: a faster build, a slower interpreter")
     add("--symbols", action="store_true", help="compile with debug information, for `make symbols`; the same tree")
     add(
         "--speedups",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="--no-speedups: without patches that are only for speed, to see whether a fault is theirs",
+        help="--no-speedups: leave out patches that are only for speed, to see whether they cause a fault",
     )
     add("--without", action="append", default=[], metavar="NAME", help="leave a module or feature out")
-    add("--only", action="append", default=[], metavar="NAME", help="of the modules with a feature, link only these")
+    add("--only", action="append", default=[], metavar="NAME", help="of the modules that belong to a feature, link only these")
     add(
         "--prefix",
         default="/usr/local",
@@ -61,11 +61,11 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--pie",
         action=argparse.BooleanOptionalAction,
-        help="a static-PIE, or a fixed address, which starts sooner (default: `pie` of configs/ARCH.yml)",
+        help="static-PIE, or a fixed address, which starts faster (default: `pie` in configs/ARCH.yml)",
     )
     add("--allocator", default="", metavar="NAME", help="malloc: mimalloc (default) or musl")
     add("--profile", default="", metavar="NAME", help="another kind of interpreter: small, for tiny systems")
-    add("--release", action="append", default=[], metavar="PACKAGE=VERSION", help="take this release of a package")
+    add("--release", action="append", default=[], metavar="PACKAGE=VERSION", help="use this release of a package")
     add(
         "--output",
         type=Path,
@@ -73,17 +73,17 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder of Makefile, build/ and dist/ (default: this one)",
     )
-    add("--mirror", default="", metavar="DIR|URL", help="folder or URL asked first for sources")
+    add("--mirror", default="", metavar="DIR|URL", help="folder or URL to try first for sources")
     add("--list", action="store_true", help="list arches, Pythons, toolchains, packages, modules and features")
     add("--json", action="store_true", help="with --list: as JSON")
     add(
         "--missing",
         action="store_true",
-        help="print the command that installs what these options need and this machine lacks",
+        help="print the command that installs missing tools for these options",
     )
     add("--check", action="store_true", help="check all facts and patches, write nothing")
-    add("--dry-run", action="store_true", help="say which files would be written")
-    add("-q", "--quiet", action="store_true", help="say nothing but errors")
+    add("--dry-run", action="store_true", help="list the files that would be written")
+    add("-q", "--quiet", action="store_true", help="print only errors")
     add("-v", "--verbose", action="store_true", help="name each file written")
     return result
 
