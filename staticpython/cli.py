@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--launcher", default="", metavar="NAME", help="compile through ccache, sccache, distcc or icecc")
     add("--with-gpl", action="store_true", help="link GPL libraries: readline instead of libedit, gdbm, dbm.ndbm")
-    add("--plain", action="store_true", help="no profile, no link-time optimisation: a faster build, a slower interpreter")
+    add("--plain", action="store_true", help="no profile, no LTO: a faster build, a slower interpreter")
     add("--symbols", action="store_true", help="compile with debug information, for `make symbols`; the same tree")
     add(
         "--speedups",
@@ -51,7 +51,13 @@ def parser() -> argparse.ArgumentParser:
         help="--no-speedups: leave out patches that are only for speed, to see whether they cause a fault",
     )
     add("--without", action="append", default=[], metavar="NAME", help="leave a module or feature out")
-    add("--only", action="append", default=[], metavar="NAME", help="of the modules that belong to a feature, link only these")
+    add(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of modules that belong to a feature, link only these",
+    )
     add(
         "--prefix",
         default="/usr/local",
