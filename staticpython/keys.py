@@ -1,8 +1,13 @@
-"""The reference of all YAML keys, made from the schema: `python -m staticpython.keys > docs/yaml-keys.md`."""
+"""What `python -m staticpython.keys` writes: docs/yaml-keys.md, which explains all YAML keys, and docs/schemas.
+
+Both are made from the dataclasses that read the files. Each file names its JSON Schema at its top, for editors with
+yaml-language-server.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from typing import Any
 
@@ -10,6 +15,7 @@ from bench.facts import Baselines, Bench, Book, Debian, DebianSeries, Group, Mod
 from staticpython.abi import Abi, Difference
 from staticpython.bundles import Application, Bundles, Step
 from staticpython.config import (
+    ROOT,
     Answers,
     Arch,
     Cpu,
@@ -29,7 +35,7 @@ from staticpython.config import (
 )
 from staticpython.inventory import Expected, Glibc, Inventory
 from staticpython.matrix import Matrix, Variant
-from staticpython.schema import is_derived
+from staticpython.schema import is_derived, is_required, json_schema
 from staticpython.stdlib_tests import Expectation, Expectations
 from staticpython.wheel_table import Lacking, Wheels
 
@@ -76,13 +82,23 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`bench/bench.yml`: `pyperformance`", Pyperformance),
 )
 
+REFERENCE = "docs/yaml-keys.md"
+# Which files have one: pattern -> its schema, the schema's title, the class. Of several that match, the last counts.
+FILES: dict[str, tuple[str, str, type[Any]]] = {
+    title.replace("`", "").replace("<arch>", "*").replace("<name>", "*").replace("<series>", "*"): (
+        f"docs/schemas/{schema.__name__.lower()}.json", title, schema,
+    )
+    for title, schema in SECTIONS
+    if "`: " not in title and "`, " not in title
+}  # fmt: skip
+
 
 def render_keys() -> str:
     """Return the reference as Markdown."""
     lines = [
         "# YAML keys",
         "",
-        "Made by `python -m staticpython.keys > docs/yaml-keys.md` from the schema; do not edit.",
+        "Made by `python -m staticpython.keys`; do not edit.",
         "",
     ]
     for title, schema in SECTIONS:
@@ -93,12 +109,25 @@ def render_keys() -> str:
 
 
 def _row(field: dataclasses.Field[Any]) -> str:
-    required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     kind = str(field.type).replace("|", "or")
     choices = f" One of: {', '.join(field.metadata['choices'])}." if field.metadata["choices"] else ""
-    name = f"**{field.name}**" if required else field.name
+    name = f"**{field.name}**" if is_required(field) else field.name
     return f"| {name} | {kind} | {field.metadata['doc']}{choices} |"
 
 
+def render_schemas() -> dict[str, str]:
+    """Return the text of each JSON Schema, by its path in the project."""
+    schemas = {path: json_schema(schema, title) for path, title, schema in FILES.values()}
+    return {path: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for path, schema in schemas.items()}
+
+
+def main() -> int:
+    """Write the reference and the schemas."""
+    for path, text in {REFERENCE: render_keys(), **render_schemas()}.items():
+        (ROOT / path).parent.mkdir(exist_ok=True)
+        (ROOT / path).write_text(text, encoding="utf-8")
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stdout.write(render_keys())
+    sys.exit(main())

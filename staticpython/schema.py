@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NAMES = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a mapping"}
+_JSON_NAMES = {str: "string", int: "integer", bool: "boolean"}
 
 
 def key(doc: str, *, default: Any = dataclasses.MISSING, choices: tuple[str, ...] = ()) -> Any:
@@ -44,6 +45,42 @@ def load(path: Path, schema: type[T], **given: Any) -> T:
     return _build(schema, data, str(path), "", given)
 
 
+def json_schema(schema: type[Any], title: str) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the files that `load` reads as `schema`, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **_json_object(schema)}
+
+
+def _json_object(schema: type[Any]) -> dict[str, Any]:
+    hints = typing.get_type_hints(schema)
+    fields = [f for f in dataclasses.fields(schema) if not is_derived(f)]
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [f.name for f in fields if is_required(f)],
+        "properties": {f.name: {"description": f.metadata["doc"], **_json_type(hints[f.name], f)} for f in fields},
+    }
+
+
+def _json_type(hint: Any, field: dataclasses.Field[Any] | None) -> dict[str, Any]:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        some = next(a for a in arguments if a is not type(None))
+        return {"anyOf": [_json_type(some, field), {"type": "null"}]}
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return _json_object(hint)
+    if origin is list:
+        return {"type": "array", "items": _json_type(arguments[0], field)}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": _json_type(arguments[1], None)}
+    choices = field.metadata["choices"] if field else ()
+    return {"type": _JSON_NAMES[hint], **({"enum": list(choices)} if choices else {})}
+
+
+def is_required(field: dataclasses.Field[Any]) -> bool:
+    """Tell whether a YAML file must have a key."""
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
 def is_derived(field: dataclasses.Field[Any]) -> bool:
     """Tell whether a field is given by the loader rather than written in the YAML file."""
     return "doc" not in field.metadata
@@ -64,7 +101,7 @@ def _build(schema: type[T], data: object, where: str, prefix: str, given: dict[s
     for name, field in fields.items():
         if name in data:
             values[name] = _convert(data[name], hints[name], field, where, f"{prefix}{name}")
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+        elif is_required(field):
             raise FactsError(f"{where}: {prefix}{name}: missing; it says: {field.metadata['doc']}")
     return schema(**values)
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
+import os
 import re
 import shutil
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from staticpython import cli, config
 from staticpython.config import ROOT, Facts, Release, Series, load_facts, patches
 from staticpython.errors import FactsError
-from staticpython.keys import SECTIONS, render_keys
+from staticpython.keys import FILES, REFERENCE, SECTIONS, render_keys, render_schemas
 from staticpython.patch_headers import read_header
 from staticpython.plan import Options, make_plan
 from staticpython.render import render
@@ -344,9 +348,29 @@ def test_the_facts_are_well() -> None:
 
 
 def test_every_key_is_documented() -> None:
-    assert (ROOT / "docs/yaml-keys.md").read_text() == render_keys(), (
-        "run: python -m staticpython.keys > docs/yaml-keys.md"
-    )
+    written = {REFERENCE: render_keys(), **render_schemas()}
+    for path, text in written.items():
+        assert (ROOT / path).read_text() == text, "run: python -m staticpython.keys"
+    assert {str(path.relative_to(ROOT)) for path in (ROOT / "docs/schemas").iterdir()} < set(written)
+
+
+@pytest.mark.parametrize("pattern", FILES)
+def test_editors_know_every_file(pattern: str, tmp_path: Path) -> None:
+    """Each names its schema at its top, and is as that says. The schema refuses what `load` refuses."""
+    schema_path, _, schema = FILES[pattern]
+    validator = jsonschema.Draft202012Validator(json.loads((ROOT / schema_path).read_text()))
+    paths = sorted(ROOT.glob(pattern))
+    assert paths
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith(f"# yaml-language-server: $schema={os.path.relpath(ROOT / schema_path, path.parent)}\n")
+        data = yaml.safe_load(text)
+        assert list(validator.iter_errors(data)) == []
+        for wrong in (data | {"unknown": "x"}, *(data | {name: 1.5} for name in data)):
+            assert not validator.is_valid(wrong)
+            (tmp_path / "wrong.yml").write_text(yaml.safe_dump(wrong))
+            with pytest.raises(FactsError):
+                load(tmp_path / "wrong.yml", schema)
 
 
 # What make runs later, and what tests what was built: they read facts and the plan's JSON.
