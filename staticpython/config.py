@@ -27,9 +27,9 @@ HOST_STYLES = ("gnu", "target", "none")
 class Cpu:
     """The CPU that code is made for: each that is newer runs it too."""
 
-    cflags: list[str] = key("Compiler flags that name it.")
+    cflags: list[str] = key("Compiler flags that select it.")
     zig: str = key("The same CPU, as Zig's `-mcpu` names it.")
-    emulator: str = key("A CPU that has no more than that, as the emulator's `-cpu` names it.")
+    emulator: str = key("The same CPU, as the emulator's `-cpu` names it.")
     download: str = key("The CPU in the names of archives, as python-build-standalone names it.")
     configure_answers: dict[str, str] = key("Answers for configure that differ with the CPU.", default={})
 
@@ -40,7 +40,7 @@ class Arch:
 
     name: str
     triple: str = key("The target triple, as in GNU config.sub; names the tools, the tree and the modules' suffix.")
-    native_on: list[str] = key("Machines (`uname -m`) whose kernel runs this arch's programs as they are.")
+    native_on: list[str] = key("Machines (`uname -m`) whose kernel runs this arch's programs directly.")
     elf_machine: str = key("e_machine of the binary, with the name that elf.h gives it.")
     elf_class: int = key("Bits of the ELF class: 32 or 64.")
     cpus: dict[str, Cpu] = key("What `--cpu` may name; the first one is the default.")
@@ -53,8 +53,8 @@ class Arch:
     openssl_target: str = key("The arch as OpenSSL's `Configure` names it.")
     wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
     wheel_platforms: list[str] = key(
-        "The oldest platforms that the interpreter's own wheel is tagged for, without the arch: a static program needs"
-        " nothing of any of them."
+        "Platform tags of the interpreter's own wheel, without the arch: the oldest ones, since a static program runs"
+        " on every Linux."
     )
     oci_arch: str = key("The arch in an OCI image, as Go names it (GOARCH).")
     gcc_cpus: list[str] = key("What the triples of ready GCC toolchains for the arch begin with, best first.")
@@ -70,7 +70,7 @@ class Arch:
         default=[],
     )
     glibc_version: str | None = key(
-        "The highest glibc in the tags of wheels that such an arch takes (PEP 600).", default=None
+        "The highest glibc version in wheel tags that pip accepts then (PEP 600).", default=None
     )
     lto_ldflags: list[str] = key("Linker flags with which link-time optimisation knows the arch's ABI.", default=[])
     configure_answers: dict[str, str] = key(
@@ -98,9 +98,7 @@ class Answers:
 class OwnRelease:
     """The release of this project: `configs/common/release.yml`."""
 
-    date: str = key(
-        "The day of the release, year-month-day: in the names of what `make dist` writes. Each release has another one."
-    )
+    date: str = key("The day of the release, year-month-day; a part of the names that `make dist` writes.")
 
     @property
     def stamp(self) -> str:
@@ -161,7 +159,7 @@ class Package:
     licence: Licence = key("Licence of what it puts into the interpreter.")
     kind: str = key("The way it is built; picks the rules in Makefile.in.", choices=KINDS)
     releases: list[Release] = key(
-        "Versions, the wanted one first; a later one is taken, and said so, when none before it can be had. Kind"
+        "Releases, preferred first. If one cannot be downloaded, the next is used and a warning is printed. Kind"
         " cpython has none here: each series has its own (`configs/series`).",
         default=[],
     )
@@ -203,7 +201,7 @@ class Package:
         default=[],
     )
     exported: bool = key(
-        "What the interpreter loads finds the functions of its archives (`installs`) in the interpreter.", default=False
+        "Libraries that the interpreter loads find the functions of its archives (`installs`) there.", default=False
     )
     make: list[str] = key("Arguments of make; for kind zig-object the file to compile.", default=[])
     install: list[str] = key("Targets of `make install`.", default=["install"])
@@ -226,11 +224,11 @@ class Package:
 class Optimisation:
     """What makes the interpreter fast; extension modules get none of it."""
 
-    lto_cflags: list[str] = key("Compiler flags of link-time optimisation; none: it has none.", default=[])
+    lto_cflags: list[str] = key("Compiler flags of link-time optimisation; empty where there is none.", default=[])
     lto_ldflags: list[str] = key("Linker flags of link-time optimisation.", default=[])
     profile_use: list[str] = key("Compiler flags that use a trained profile; `{profile}` is the file.", default=[])
     profile_ldflags: list[str] = key(
-        "Linker flags that put functions into an order; `{order}` is the list of those that start-up calls.", default=[]
+        "Linker flags that order functions; `{order}` is the list of those that start-up calls.", default=[]
     )
     data_ldflags: list[str] = key(
         "Linker flags that say where a PIE's data begins; `{source}` is the folder of the interpreter's source.",
@@ -276,7 +274,7 @@ class Toolchain:
     ldflags: list[str] = key(
         "Flags of every link; filled in as `cflags`, and `{bin}` is the wrappers' folder.", default=[]
     )
-    profile_generate: list[str] = key("Compiler flags of what counts for a profile: `make profile`.", default=[])
+    profile_generate: list[str] = key("Compiler flags that make programs write a profile: `make profile`.", default=[])
     profile_runtime: list[str] = key("Linker flags of an interpreter that writes a profile.", default=[])
     preserve_none: bool = False  # the family's
     optimisation: Optimisation = Optimisation()  # the family's
@@ -290,7 +288,9 @@ class Launcher:
     summary: str = key("What it is and when to take it, in one line.")
     debian: str = key("Debian's and Ubuntu's package of it.")
     command: str = key("The shell's words before the compiler and its arguments; `{family}` is the toolchain's.")
-    remote: bool = key("It compiles on other machines, which have no profile: what uses one stays here.", default=False)
+    remote: bool = key(
+        "Compiles remotely. Files that use a profile stay local: remote machines lack it.", default=False
+    )
 
 
 @dataclass(frozen=True)
@@ -333,13 +333,13 @@ class Series:
     name: str
     modules: dict[str, Module]  # of setup_local/<series>.yml
     variant_of: str | None = key(
-        "The series that this is another build of: its releases, modules, patches and date are this one's too, and its"
-        " lists and mappings come first. CPython's ABI flags are behind the series' name: `3.14t`.",
+        "The series of which this is another build. This one shares its releases, modules, patches and date; lists and"
+        " mappings of both are joined. The name is that series' with CPython's ABI flags: `3.14t`.",
         default=None,
     )
-    releases: list[Release] = key("Versions, the wanted one first.", default=[])
+    releases: list[Release] = key("Releases, preferred first.", default=[])
     date: str = key(
-        "The day of its newest release, year-month-day: no file in a tree is older than the last of these.", default=""
+        "The day of its newest release, year-month-day. The newest of all series' is SOURCE_DATE_EPOCH.", default=""
     )
     profile: str | None = key("The trained profile (`make profile`), packed with xz.", default=None)
     order: str | None = key("The functions that start-up calls (`make profile`).", default=None)
@@ -350,8 +350,8 @@ class Series:
     only_for_speed: list[str] = key("Files of `overlay` that --no-speedups leaves out.", default=[])
     configure: list[str] = key("Arguments of configure.", default=[])
     tail_calls: list[str] = key(
-        "Arguments of configure where compiler and CPU have `preserve_none`: each instruction of the interpreter is a"
-        " function that ends in a jump to the next one's.",
+        "Arguments of configure where compiler and CPU have `preserve_none`: one function for each bytecode"
+        " instruction, which ends with a jump to the next one.",
         default=[],
     )
     configure_env: dict[str, str] = key("Environment of configure.", default={})

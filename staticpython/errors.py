@@ -64,7 +64,7 @@ def run_main(body: Callable[[], int]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
-        # Whoever reads the output has seen enough; Python would say so once more when it flushes at the end.
+        # The reader closed the pipe. Python would print another error when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

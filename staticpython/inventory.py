@@ -45,8 +45,8 @@ STT_NOTYPE, STT_FUNC, STT_TLS, STT_GNU_IFUNC = 0, 2, 6, 10
 class Glibc:
     """`configs/common/glibc.yml`."""
 
-    lfs64: list[str] = key("musl's functions that are found under glibc's names for large files, too: with 64 behind.")
-    libraries_of_gcc: list[str] = key("Sonames of what comes with GCC, and is the system's, not the wheel's.")
+    lfs64: list[str] = key("musl's functions that glibc's names for large files (with 64 at their end) also mean.")
+    libraries_of_gcc: list[str] = key("Sonames of GCC's run-time libraries, which wheels take from the system.")
     tls_room: int = key("Bytes that a process has for initial-exec TLS of libraries built for glibc.")
 
 
