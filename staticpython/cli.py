@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     add("--launcher", default="", metavar="NAME", help="compile through ccache, sccache, distcc or icecc")
     add("--with-gpl", action="store_true", help="link GPL libraries: readline instead of libedit, gdbm, dbm.ndbm")
     add("--plain", action="store_true", help="no profile, no LTO: a faster build, a slower interpreter")
-    add("--symbols", action="store_true", help="compile with debug information, for `make symbols`; the same tree")
+    add("--symbols", action="store_true", help="compile with debug information, for `make symbols`")
     add(
         "--speedups",
         action=argparse.BooleanOptionalAction,
