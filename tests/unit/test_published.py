@@ -137,6 +137,18 @@ def test_bytes_follow_from_the_content(tmp_path: Path) -> None:
     assert gzip.decompress(files[0].read_bytes())[257:262] == b"ustar"
 
 
+def test_a_tree_that_is_a_link(tmp_path: Path) -> None:
+    """As where dist is made of trees on another disk: the tree is packed, not where it is on this machine."""
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        fake_tree(folder / "dist", TREE, 0)
+        if folder.name == "two":
+            (folder / "dist" / TREE).rename(folder / "tree")
+            (folder / "dist" / TREE).symlink_to(folder / "tree")
+        pack(folder, plan_of())
+    one, two = (next((tmp_path / name / "dist").glob("*_only.tar.gz")) for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+
+
 def test_no_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "plan.json").write_text(json.dumps(plan_of()))
     assert archive.main(["--into", str(tmp_path / "dist"), str(tmp_path / "plan.json")]) == 2
