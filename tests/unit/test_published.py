@@ -234,6 +234,11 @@ def test_index_of_several_arches(tmp_path: Path) -> None:
     assert index.main([str(tmp_path / "dist"), "--url", "https://example.org/x"]) == 0
     found = json.loads((tmp_path / "dist/downloads.json").read_text())
     assert [key.split("-")[3] for key in found] == ["aarch64", "x86_64"]
+    for plan, entry in zip(plans, [found[key] for key in sorted(found, reverse=True)], strict=True):
+        name = Archive.of(plan, "install_only_stripped").name
+        assert entry["url"] == f"https://example.org/x/{name.replace('+', '%2B')}"
+        assert entry["sha256"] == hashlib.sha256((tmp_path / "dist" / name).read_bytes()).hexdigest()
+    assert len({entry["sha256"] for entry in found.values()}) == 2
     done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=tmp_path / "dist", capture_output=True, text=True)
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 5, "two archives of each arch, and the list"
