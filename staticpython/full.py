@@ -135,14 +135,19 @@ def package_of(plan: dict[str, Any], path: str) -> dict[str, Any] | None:
 
 
 def licences(packages: list[dict[str, Any]], tree: Path) -> dict[str, Any]:
-    """Return what PYTHON.json says of the licences of libraries; of `A OR B` it is the one that is not the GPL."""
+    """Return what PYTHON.json says of the licences of libraries; of `A OR B` it is the one that is not the GPL.
+
+    Of no libraries it says nothing, as python-build-standalone's: readers take an empty list for a faulty one.
+    """
+    if not packages:
+        return {}
     expressions = [str(package["licence"]["spdx"]) for package in packages]
     taken = [next((a for a in text.split(" OR ") if not is_gpl(a)), text) for text in expressions]
     files = (file for package in packages for file in sorted((tree / "licences" / package["name"]).glob("*")))
     return {
         "licenses": list(dict.fromkeys(taken)),
         "license_paths": [f"install/{file.relative_to(tree)}" for file in files],
-        "license_public_domain": bool(taken) and set(taken) == {"blessing"},  # SQLite's
+        "license_public_domain": set(taken) == {"blessing"},  # SQLite's
     }
 
 

@@ -18,7 +18,7 @@ from staticpython.errors import UsageError, run_main
 from staticpython.fetch import sha256_of
 from staticpython.published import Archive, written_whole
 
-INDEX, SUMS = "downloads.json", "SHA256SUMS"
+INDEX, SUMS, SIGNATURE = "downloads.json", "SHA256SUMS", "SHA256SUMS.minisig"
 # What uv can say of an interpreter. Another one has a name, but no place in its list.
 UV_OPTIONS = {(): None, ("freethreaded",): "freethreaded"}
 UV_CPUS = re.compile(r"(?P<family>x86_64|aarch64|i686|riscv64)(?:_(?P<variant>v[234]))?")
@@ -56,19 +56,34 @@ def downloads(archives: dict[str, str], url: str) -> dict[str, Any]:
     return result
 
 
+def hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file in a folder that is handed out."""
+    files = {file for pattern in PUBLISHED for file in folder.glob(pattern)}
+    return {file.name: sha256_of(file) for file in sorted(files)}
+
+
+def sums_text(files: dict[str, str]) -> str:
+    """Return the content of SHA256SUMS for files (name -> SHA-256), as `sha256sum -c` reads it."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
+
+
 def write_index(folder: Path, url: str) -> list[Path]:
-    """Write both files of a folder; return them. Raises UsageError where there is no archive, or for no URL."""
+    """Write both files of a folder; return them. Raises UsageError where there is no archive, or for no URL.
+
+    A signature of an earlier SHA256SUMS goes.
+    """
     if not re.match(r"(https?|file)://.", url):
         raise UsageError(f"--url {url}: is no URL: it is where the archives will be, as https://example.org/releases")
-    files = sorted({f for pattern in PUBLISHED for f in folder.glob(pattern) if f.name != INDEX})
-    sums = {file.name: sha256_of(file) for file in files}
+    sums = hashes(folder)
+    sums.pop(INDEX, None)
     found = downloads(sums, url)
     if not any(Archive.parse(name) for name in sums):
         raise UsageError(f"{folder}: no archive of an interpreter is there: run make dist first")
     index = folder / INDEX
     _write(index, json.dumps(found, indent=1, sort_keys=True) + "\n")
     sums[INDEX] = sha256_of(index)
-    _write(folder / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+    (folder / SIGNATURE).unlink(missing_ok=True)
+    _write(folder / SUMS, sums_text(sums))
     return [index, folder / SUMS]
 
 

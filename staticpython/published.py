@@ -133,7 +133,7 @@ def write_tar(file: IO[bytes], folders: Iterable[tuple[str, Path]], time: int) -
             for path in [*([folder] if name else []), *contents_of(folder)]:
                 info = tarfile.TarInfo("/".join(filter(None, [name, *path.relative_to(folder).parts])))
                 info.mtime = time
-                if path.is_symlink():
+                if path.is_symlink() and path != folder:  # a folder may be a link to where it is
                     info.type, info.mode, info.linkname = tarfile.SYMTYPE, 0o777, str(path.readlink())
                     tar.addfile(info)
                 elif path.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import json
@@ -17,21 +18,43 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from staticpython.archive import write_archives
 from staticpython.image import write_image
-from staticpython.index import UV_CPUS, UV_OPTIONS, write_index
+from staticpython.index import UV_CPUS, UV_OPTIONS, downloads, write_index
+from staticpython.published import Archive
 from tests.build.conftest import BuiltTarget, enter_chroot, network_environment
 
 UV = Path(sys.executable).with_name("uv")
 SHOW = "import sys, sysconfig; print(sys.version.split()[0], sys.prefix, sysconfig.get_config_var('CC'), sep='\\n')"
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class Server(SimpleHTTPRequestHandler):
+    """Gives the files of a folder; below /interrupted/ and /stalled/ it ends, or waits, in the middle of them."""
+
+    stalled = threading.Event()
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+    def do_GET(self) -> None:
+        how, _, name = self.path.strip("/").rpartition("/")
+        if not how:
+            super().do_GET()
+            return
+        content = (Path(self.directory) / unquote(name)).read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2])
+        self.close_connection = True
+        if how == "stalled":
+            self.stalled.set()
+            self.rfile.read()  # until whoever asked is gone
 
 
 @dataclass(frozen=True)
@@ -43,8 +66,8 @@ class Dist:
     archive: Path
     image: Path
 
-    def uv(self, home: Path, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run uv for a user who has nothing yet, and knows of no Python but what is in the folder."""
+    def environment(self, home: Path, **more: str) -> dict[str, str]:
+        """Return the environment of a user who has nothing yet, and knows of no Python but what is in the folder."""
         variables = {
             "HOME": str(home),
             "UV_CACHE_DIR": str(home / "cache"),
@@ -57,15 +80,18 @@ class Dist:
             "PATH": "/usr/bin:/bin",
         }
         inherited = {k: v for k, v in network_environment().items() if not k.startswith("UV_PYTHON")}
-        command = [str(UV), *map(str, arguments)]
-        environment = inherited | variables | more
+        return inherited | variables | more
+
+    def uv(self, home: Path, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run uv for this user."""
+        command, environment = [str(UV), *map(str, arguments)], self.environment(home, **more)
         return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=home, timeout=300)
 
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[str]:
     """The address of a server on this machine that has the files of a folder."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Server, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
@@ -144,6 +170,8 @@ def test_uv_run(target: BuiltTarget, dist: Dist, installed: Path) -> None:
 def test_uv_lists_it(target: BuiltTarget, dist: Dist, installed: Path) -> None:
     done = dist.uv(installed, "python", "list", "--only-installed")
     assert done.stdout.split()[:1] == [request(target)], done.stderr
+    offered = dist.uv(installed, "python", "list", "--only-downloads")
+    assert offered.stdout.split() == [request(target), "<download", "available>"], offered.stderr
     found = dist.uv(installed, "python", "find", series(target))
     assert Path(found.stdout.strip()).resolve().is_relative_to(installed)
 
@@ -168,6 +196,63 @@ def test_uv_tool_install(target: BuiltTarget, dist: Dist, installed: Path) -> No
     assert done.returncode == 0, done.stderr
     tool = subprocess.run([installed / ".local/bin/pycowsay", "moo"], capture_output=True, text=True)
     assert "moo" in tool.stdout, tool.stderr
+
+
+WHERE = "import os, sys; print(os.path.realpath(sys.executable))"
+
+
+def folder_of(target: BuiltTarget, python: Path) -> str:
+    """Return the folder that uv has installed the interpreter in, which a command or a venv leads to."""
+    return Path(target.run("-c", WHERE, python=python)).parents[1].name
+
+
+@pytest.mark.usefixtures("installed")
+def test_uv_upgrades_it_to_a_later_patch_release(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
+    """What was there becomes the new one: the command in PATH, and a venv, which keeps what is in it.
+
+    Of an earlier release there is only the name here: its archive is the same one.
+    """
+    archive = Archive.parse(dist.archive.name)
+    assert archive
+    parts = re.fullmatch(r"(\d+\.\d+\.)(\d+)", archive.version)
+    if not parts or parts[2] == "0":
+        pytest.skip(f"there is no patch release before {archive.version}")
+    before = dataclasses.replace(archive, version=f"{parts[1]}{int(parts[2]) - 1}")
+    (dist.folder / before.name).hardlink_to(dist.archive)
+    sha256 = hashlib.sha256(dist.archive.read_bytes()).hexdigest()
+    old = listed(tmp_path, downloads({before.name: sha256}, dist.url))
+    both = listed(tmp_path, downloads({before.name: sha256, archive.name: sha256}, dist.url))
+    command = tmp_path / f".local/bin/python{series(target)}"
+    names = [request(target).replace(archive.version, each.version) for each in (before, archive)]
+    done = dist.uv(tmp_path, "python", "install", series(target), **old)
+    assert names[0] in done.stderr
+    assert folder_of(target, command) == names[0]
+    done = dist.uv(tmp_path, "venv", "--seed", "--python", series(target), tmp_path / "env", **old)
+    assert done.returncode == 0, done.stderr
+    assert folder_of(target, tmp_path / "env/bin/python") == names[0]
+    done = dist.uv(tmp_path, "python", "upgrade", series(target), **both)
+    assert done.returncode == 0, done.stderr
+    assert names[1] in done.stderr
+    assert folder_of(target, command) == names[1]
+    assert folder_of(target, tmp_path / "env/bin/python") == names[1]
+    assert target.run("-c", "import pip; print(6 * 7)", python=tmp_path / "env/bin/python") == "42"
+    again = dist.uv(tmp_path, "python", "upgrade", series(target), **both)
+    assert "already on the latest" in again.stderr
+
+
+@pytest.mark.usefixtures("installed")
+def test_uv_upgrades_it_to_a_later_build(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
+    """Our own next release of the same Python."""
+    later = another_list(target, dist, tmp_path, build="20991231")
+    done = dist.uv(tmp_path, "python", "install", series(target))
+    assert done.returncode == 0, done.stderr
+    build = tmp_path / ".local/share/uv/python" / request(target) / "BUILD"
+    assert build.read_text() == target.plan["release"]
+    done = dist.uv(tmp_path, "python", "upgrade", series(target), **later)
+    assert f"~ {request(target)}" in done.stderr
+    assert build.read_text() == "20991231"
+    again = dist.uv(tmp_path, "python", "upgrade", series(target), **later)
+    assert "already on the latest" in again.stderr
 
 
 def test_image(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
@@ -197,17 +282,29 @@ def test_image(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
     assert subprocess.run(command, capture_output=True, text=True, env=environment).stdout == "/python\n"
 
 
-def refused(target: BuiltTarget, dist: Dist, home: Path, bad: Path, sha256: str) -> str:
-    """Let uv install another file than the list's; return what it says. Nothing is installed, half or whole."""
+def another_list(target: BuiltTarget, dist: Dist, home: Path, **changes: Any) -> dict[str, str]:
+    """Write a list whose entry of the target differs from the one in dist; return what makes uv read it."""
     entries = json.loads((dist.folder / "downloads.json").read_text())
-    entries[request(target)] |= {"url": f"{dist.url}/{bad.name}", "sha256": sha256}
-    (dist.folder / f"{bad.name}.json").write_text(json.dumps(entries))
-    url = f"{dist.url}/{bad.name}.json"
-    options = {"UV_PYTHON_DOWNLOADS_JSON_URL": url, "UV_HTTP_RETRIES": "0"}
-    done = dist.uv(home, "python", "install", request(target), **options)
+    entries[request(target)] |= changes
+    return listed(home, entries)
+
+
+def listed(home: Path, entries: dict[str, Any]) -> dict[str, str]:
+    path = home / f"{len(list(home.glob('*.json')))}.json"  # uv keeps a list that it has read by its address
+    path.write_text(json.dumps(entries))
+    return {"UV_PYTHON_DOWNLOADS_JSON_URL": path.as_uri(), "UV_HTTP_RETRIES": "0"}
+
+
+def nothing_installed(home: Path) -> bool:
+    """Say whether uv has left no interpreter, half or whole, and no name of one."""
+    return not [path for path in home.rglob("*") if path.name.startswith(("python3", "cpython-"))]
+
+
+def refused(target: BuiltTarget, dist: Dist, home: Path, **changes: Any) -> str:
+    """Let uv install by another list than dist's; return what it says. Nothing is installed, half or whole."""
+    done = dist.uv(home, "python", "install", request(target), **another_list(target, dist, home, **changes))
     assert done.returncode != 0
-    left = [p for p in home.rglob("*") if p.name.startswith("python3") or p.name == request(target)]
-    assert left == []
+    assert nothing_installed(home)
     return done.stderr
 
 
@@ -215,13 +312,53 @@ def refused(target: BuiltTarget, dist: Dist, home: Path, bad: Path, sha256: str)
 def test_archive_that_was_cut_off(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
     bad = dist.folder / "cut-off.tar.gz"
     bad.write_bytes(dist.archive.read_bytes()[: dist.archive.stat().st_size // 2])
-    said = refused(target, dist, tmp_path, bad, hashlib.sha256(dist.archive.read_bytes()).hexdigest())
+    said = refused(target, dist, tmp_path, url=f"{dist.url}/{bad.name}")
     assert re.search("unexpected end of file|unexpected EOF|UnexpectedEof", said), said
 
 
 @pytest.mark.any_cpu("uv looks at the archive before anything runs")
+def test_archive_that_is_damaged(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
+    """One bit in the middle."""
+    content = bytearray(dist.archive.read_bytes())
+    content[len(content) // 2] ^= 1
+    (dist.folder / "damaged.tar.gz").write_bytes(content)
+    said = refused(target, dist, tmp_path, url=f"{dist.url}/damaged.tar.gz")
+    assert re.search("[Hh]ash mismatch|[Ff]ailed to extract archive", said), said
+
+
+@pytest.mark.any_cpu("uv looks at the archive before anything runs")
 def test_archive_that_is_another_one(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
-    bad = dist.folder / "another.tar.gz"
-    shutil.copy(dist.archive, bad)
-    said = refused(target, dist, tmp_path, bad, "0" * 64)
+    said = refused(target, dist, tmp_path, sha256="0" * 64)
     assert re.search("[Hh]ash mismatch", said), said
+
+
+@pytest.mark.any_cpu("uv reads the list before anything runs")
+def test_archive_of_another_cpu(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
+    archive = Archive.parse(dist.archive.name)
+    assert archive
+    request(target)
+    other = "riscv64" if platform.machine() != "riscv64" else "x86_64"
+    entries = downloads({dataclasses.replace(archive, cpu=other).name: "0" * 64}, dist.url)
+    assert [entry["arch"]["family"] for entry in entries.values()] == [other]
+    done = dist.uv(tmp_path, "python", "install", series(target), **listed(tmp_path, entries))
+    assert done.returncode != 0
+    assert f"No download found for request: cpython-{series(target)}" in done.stderr
+    assert nothing_installed(tmp_path)
+
+
+@pytest.mark.any_cpu("it ends before anything runs")
+def test_download_that_is_interrupted(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
+    """By the server, or by the end of uv: the next try installs."""
+    address = f"{dist.url}/{{}}/{dist.archive.name}"
+    said = refused(target, dist, tmp_path, url=address.format("interrupted"))
+    assert re.search("Failed to extract archive|Failed to download|error decoding response body", said), said
+    lists = another_list(target, dist, tmp_path, url=address.format("stalled"))
+    command = [str(UV), "python", "install", request(target)]
+    with subprocess.Popen(command, env=dist.environment(tmp_path, **lists), stderr=subprocess.PIPE) as uv:
+        reached = Server.stalled.wait(120)
+        uv.kill()
+    assert reached
+    assert dist.uv(tmp_path, "python", "list", "--only-installed").stdout == ""
+    done = dist.uv(tmp_path, "python", "install", request(target))
+    assert done.returncode == 0, done.stderr
+    assert request(target) in done.stderr

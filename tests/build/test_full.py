@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +16,8 @@ import pytest
 from staticpython.config import ROOT
 from staticpython.full import LINK, write_full
 from staticpython.published import build_options
-from tests.build.conftest import BuiltTarget
+from tests.build.conftest import BuiltTarget, network_environment
+from tests.build.test_downloads import UV
 
 SHOW = """if True:
     import ctypes, json, readline, sqlite3, ssl, sys
@@ -70,13 +74,34 @@ def test_what_python_json_names_is_there(unpacked: Unpacked) -> None:
     modules = [candidate for candidates in build["extensions"].values() for candidate in candidates]
     objects = [*build["core"]["objs"], *(path for module in modules for path in module["objs"])]
     links = [link["path_static"] for part in [build["core"], *modules] for link in part["links"]]
-    texts = [info["license_path"], *(path for module in modules for path in module["license_paths"])]
+    texts = [info["license_path"], *(path for module in modules for path in module.get("license_paths", []))]
     named = {*objects, *links, *texts, build["inittab_object"], build["inittab_source"], info["python_exe"]}
     assert {path for path in named if not (unpacked.folder / path).is_file()} == set()
     assert {path for path in info["python_paths"].values() if not (unpacked.folder / path).is_dir()} == set()
     assert {link["name"] for link in build["extensions"]["_ssl"][0]["links"]} == {"ssl", "crypto"}
     linked = {word for word in (unpacked.folder / LINK).read_text().split() if word.startswith("build/")}
     assert {path for path in [*objects, *links] if path not in linked} == set(), "all of it is in the interpreter"
+
+
+@pytest.mark.any_cpu("PYTHON.json has the same keys")
+def test_pyoxidizer_reads_it(unpacked: Unpacked, tmp_path: Path) -> None:
+    """The one program on PyPI that does. It wants version 7, and CPython's tests, which are not in the archive."""
+    if platform.machine() != "x86_64":
+        pytest.skip("PyPI has PyOxidizer for Linux on x86_64 only")
+    info = unpacked.info | {"version": "7", "run_tests": "build/run_tests.py"}
+    (tmp_path / "python").mkdir()
+    (tmp_path / "python/PYTHON.json").write_text(json.dumps(info))
+    archive = tmp_path / "version-7.tar.zst"
+    folders = ["-C", str(unpacked.folder.parent), "python/build", "python/install"]
+    pack = ["tar", "--zstd", "-cf", str(archive), "-C", str(tmp_path), "python/PYTHON.json", *folders]
+    subprocess.run(pack, check=True, env=os.environ | {"ZSTD_CLEVEL": "1"})
+    program = ["tool", "run", "--from", "pyoxidizer==0.24.0", "pyoxidizer", "python-distribution-info"]
+    environment = network_environment() | {"UV_TOOL_DIR": str(tmp_path / "tools")}
+    done = subprocess.run([UV, *program, archive], env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert f"Version:       {info['python_version']}\n" in done.stdout
+    modules = done.stdout.partition("Extension Modules\n")[2].partition("Python Modules\n")[0]
+    assert re.findall(r"^(\w+)\n-+$", modules, re.MULTILINE) == sorted(info["build_info"]["extensions"])
 
 
 def test_no_folder_of_the_build_machine(target: BuiltTarget, unpacked: Unpacked) -> None:

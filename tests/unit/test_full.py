@@ -113,6 +113,7 @@ def test_licences(tmp_path: Path) -> None:
         "license_paths": ["install/licences/zstd/LICENSE"],
         "license_public_domain": False,
     }
+    assert full.licences([], tmp_path) == {}
 
 
 def example() -> dict[str, Any]:
@@ -165,6 +166,25 @@ def test_schema_takes_what_is_right() -> None:
     full.check(example())
 
 
+LICENCE = ("licenses", "license_paths", "license_public_domain")
+
+
+def without(*keys: str) -> dict[str, Any]:
+    """Return the example without keys of its module."""
+    info = example()
+    (module,) = info["build_info"]["extensions"]["_ssl"]
+    for key in keys:
+        del module[key]
+    return info
+
+
+@pytest.mark.parametrize("key", LICENCE)
+def test_a_licence_is_whole_or_not_there(key: str) -> None:
+    full.check(without(*LICENCE))
+    with pytest.raises(StaticPythonError, match=f"'{key}' is a dependency of"):
+        full.check(without(key))
+
+
 @pytest.mark.parametrize(
     ("path", "value", "says"),
     [
@@ -173,6 +193,7 @@ def test_schema_takes_what_is_right() -> None:
         (["unknown"], 1, r"Additional properties are not allowed \('unknown'"),
         (["licenses"], None, r"\$\.licenses"),
         (["build_info", "core", "objs"], [], r"\$\.build_info\.core\.objs"),
+        (["build_info", "extensions", "_ssl", 0, "licenses"], [], r"_ssl'\]\[0\]\.licenses"),
         (["build_info", "extensions", "_ssl", 0, "objs"], [], r"_ssl'\]\[0\]\.objs"),
         (["build_info", "extensions", "_ssl", 0, "links", 0, "path_static"], "/lib/libssl.a", r"path_static"),
     ],

@@ -137,6 +137,18 @@ def test_bytes_follow_from_the_content(tmp_path: Path) -> None:
     assert gzip.decompress(files[0].read_bytes())[257:262] == b"ustar"
 
 
+def test_a_tree_that_is_a_link(tmp_path: Path) -> None:
+    """As where dist is made of trees on another disk: the tree is packed, not where it is on this machine."""
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        fake_tree(folder / "dist", TREE, 0)
+        if folder.name == "two":
+            (folder / "dist" / TREE).rename(folder / "tree")
+            (folder / "dist" / TREE).symlink_to(folder / "tree")
+        pack(folder, plan_of())
+    one, two = (next((tmp_path / name / "dist").glob("*_only.tar.gz")) for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+
+
 def test_no_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "plan.json").write_text(json.dumps(plan_of()))
     assert archive.main(["--into", str(tmp_path / "dist"), str(tmp_path / "plan.json")]) == 2
@@ -222,6 +234,11 @@ def test_index_of_several_arches(tmp_path: Path) -> None:
     assert index.main([str(tmp_path / "dist"), "--url", "https://example.org/x"]) == 0
     found = json.loads((tmp_path / "dist/downloads.json").read_text())
     assert [key.split("-")[3] for key in found] == ["aarch64", "x86_64"]
+    for plan, entry in zip(plans, [found[key] for key in sorted(found, reverse=True)], strict=True):
+        name = Archive.of(plan, "install_only_stripped").name
+        assert entry["url"] == f"https://example.org/x/{name.replace('+', '%2B')}"
+        assert entry["sha256"] == hashlib.sha256((tmp_path / "dist" / name).read_bytes()).hexdigest()
+    assert len({entry["sha256"] for entry in found.values()}) == 2
     done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=tmp_path / "dist", capture_output=True, text=True)
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 5, "two archives of each arch, and the list"
