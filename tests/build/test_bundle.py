@@ -104,6 +104,7 @@ def packages(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> P
         "app-1.5.dist-info/entry_points.txt": "[app.plugins]\none = app.plugins.one\n",
         "app-1.5.dist-info/RECORD": "app/__init__.py,,\n",
         "bad.txt": "def (\n",
+        "no.trace": "site\n",
         "bin/tool": "#!/usr/bin/env python3\nimport app.core\nprint('tool', app.core.__name__)\n",
     }
     for name, text in files.items():
@@ -907,10 +908,130 @@ def test_compression(target: BuiltTarget, packages: Path, tmp_path: Path) -> Non
         output_of(start(target, program, str(tmp_path / f"{kind}.files"), env={"STATICPYTHON": "extract"}))
         digest = hashlib.sha256()
         for path in sorted((tmp_path / f"{kind}.files").rglob("*.*")):
-            if path.is_file():
+            if path.is_file() and path.suffix != ".pyc":
                 digest.update(str(path.relative_to(tmp_path / f"{kind}.files")).encode() + path.read_bytes())
         found.add(digest.hexdigest())
     assert sizes[0] - sizes[1] > 5000000 and sizes[1] >= sizes[2] and len(found) == 1
+
+
+@pytest.mark.any_cpu("Python code")
+def test_compressed_code(target: BuiltTarget, app: Path, packages: Path, tmp_path: Path) -> None:
+    """By --compress small: what is imported is the same."""
+    takes_code(target)
+    program = bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages, "--compress", "small")
+    code = """if True:
+        import _imp, importlib.util, sys
+        for name in ("app.core", "tomllib._parser"):
+            spec = importlib.util.find_spec(name)
+            with open(spec.origin, "rb") as file:
+                assert spec.loader.get_code(name) == compile(file.read(), spec.origin, "exec", dont_inherit=True)
+            assert spec.loader.get_code(name).co_filename == spec.origin
+            print(_imp.library_find(name), len(spec.loader.get_data(spec.cached)) > 100)
+    """
+    assert output_of(start(target, program, "-c", code, name="python3")) == "None True\nNone True"
+    assert program.stat().st_size < app.stat().st_size - 3000000
+    assert output_of(start(target, program, "a")) == "main a"
+
+
+TRACED = {
+    "traced/__init__.py": "",
+    "traced/main.py": """
+import subprocess, sys
+def main():
+    if sys.argv[1:]:
+        __import__(sys.argv[1])
+    else:
+        import traced.used
+        subprocess.run([sys.executable, "-c", "import traced.child"], check=True)
+        with open(sys.prefix + "/" + traced.__file__.partition("/python/")[2].replace("__init__", "read")) as file:
+            print(file.read())
+""",
+    "traced/used.py": "",
+    "traced/child.py": "",
+    "traced/read.py": "# its source",
+    "traced/unused.py": "print('unused')",
+    "traced/extra/__init__.py": "",
+    "traced/extra/data.txt": "",
+}
+
+
+@pytest.fixture(scope="module")
+def traced(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with packages and a trace of a run."""
+    folder = tmp_path_factory.mktemp("traced")
+    for name, text in TRACED.items():
+        (folder / "packages" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "packages" / name).write_text(text)
+    words: list[str | Path] = ["-e", "traced.main:main", "--site-packages", folder / "packages"]
+    program = bundle(target, folder / "app", *words, "--record", folder / "trace")
+    assert output_of(start(target, program)) == "# its source"
+    # Where it cannot be written, the application runs all the same.
+    saved = (folder / "trace").rename(folder / "saved")
+    (folder / "trace").mkdir()
+    run = start(target, program)
+    assert output_of(run) == "# its source" and "what is imported is not written down" in run.stderr
+    (folder / "trace").rmdir()
+    saved.rename(folder / "trace")
+    return folder
+
+
+@pytest.mark.any_cpu("Python code; code that is taken is tested by test_code_is_carried")
+@pytest.mark.usefixtures("programs")
+def test_what_was_traced(target: BuiltTarget, traced: Path, tmp_path: Path) -> None:
+    """Its code is ready, that of others is compressed, and nothing is missing."""
+    takes_code(target)
+    words: list[str | Path] = ["-e", "traced.main:main", "--site-packages", traced / "packages"]
+    program = bundle(target, tmp_path / "app", *words, "--trace", traced / "trace")
+    code = "import _imp, sys; print([_imp.library_find('traced.' + n) is not None for n in sys.argv[1:]])"
+    names = ("main", "used", "child", "unused")
+    assert output_of(start(target, program, "-c", code, *names, name="python3")) == "[True, True, True, False]"
+    assert output_of(start(target, program)) == "# its source"
+    assert output_of(start(target, program, "traced.unused")) == "unused"
+    whole = bundle(target, tmp_path / "whole", *words)
+    assert program.stat().st_size < whole.stat().st_size - 3000000
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.usefixtures("programs")
+def test_only_what_was_traced(target: BuiltTarget, traced: Path, tmp_path: Path) -> None:
+    words: list[str | Path] = ["-e", "traced.main:main", "--site-packages", traced / "packages"]
+    words += ["--trace", traced / "trace"]
+    program = bundle(target, tmp_path / "app", *words, "--only-traced")
+    assert output_of(start(target, program)) == "# its source"
+    for name in ("traced.unused", "traced.extra", "tomllib"):
+        for run in (start(target, program, name), start(target, program, "-c", f"import {name}", name="python3")):
+            assert f"ImportError: {name} was left out of this application: it was bundled with" in run.stderr
+            assert run.returncode == 1
+    # What nobody has is still that; data stays.
+    assert "ModuleNotFoundError: No module named 'none'" in start(target, program, "none").stderr
+    listed = output_of(start(target, program, env={"STATICPYTHON": "list"}))
+    assert "traced/extra/data.txt" in listed and "traced/read.py" in listed and "unused.py" not in listed
+    for command in ("info", "verify", "licences", "sbom"):
+        output_of(start(target, program, env={"STATICPYTHON": command}))
+    output_of(start(target, program, str(tmp_path / "files"), env={"STATICPYTHON": "extract"}))
+    assert "LookupError" not in start(target, program, "-c", "print(b''.decode('koi8-r'))", name="python3").stderr
+    whole = bundle(target, tmp_path / "whole", *words)
+    assert program.stat().st_size < whole.stat().st_size - 3000000
+
+
+@pytest.mark.any_cpu("Python code")
+def test_without_sources(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
+    words: list[str | Path] = ["-e", "app.core:fail", "--site-packages", packages]
+    program = bundle(target, tmp_path / "app", *words, "--no-sources")
+    run = start(target, program)
+    assert run.returncode == 1 and 'app/core.py", line 6, in fail' in run.stderr
+    assert "ZeroDivisionError" in run.stderr and "on purpose" not in run.stderr
+    code = """if True:
+        import app.plugins, csv, pkgutil, sys, json, inspect
+        print(sorted(m.name for m in pkgutil.iter_modules(app.plugins.__path__)), "import" in inspect.getsource(json))
+    """
+    assert output_of(start(target, program, "-c", code, name="python3")) == "['one', 'two'] True"
+    run = start(target, program, "-O", "-c", "import app.core", name="python3")
+    assert run.returncode == 1 and "ImportError: its source was left out (--no-sources)" in run.stderr
+    listed = output_of(start(target, program, env={"STATICPYTHON": "list"}))
+    assert re.search(r" \d\d python/lib/\S+/tomllib/_parser.py\n", listed)
+    whole = bundle(target, tmp_path / "whole", *words)
+    assert program.stat().st_size < whole.stat().st_size - 1000000
 
 
 @pytest.mark.any_cpu("Python code")
@@ -1114,6 +1235,9 @@ def test_an_edit_counts(target: BuiltTarget, tmp_path: Path) -> None:
         assert output_of(start(target, program)) == text
 
 
+UNTRACED = ["--trace", "{packages}/no.trace", "--only-traced"]
+
+
 @pytest.mark.any_cpu("Python code")
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -1154,6 +1278,12 @@ def test_an_edit_counts(target: BuiltTarget, tmp_path: Path) -> None:
         (["--python", "-m", "this"], "say one thing to run"),
         (["--python", "--args", "x"], "--args are an application's"),
         (["-m", "this", "--compress", "zip"], "invalid choice: 'zip'"),
+        (["-m", "this", "--only-traced"], "--only-traced: say by --trace FILE"),
+        (["-m", "this", "--trace", "none"], "none: no such file: run what was made with --record none"),
+        (["-m", "this", "--trace", "{packages}/bad.txt"], "bad.txt: not what an executable writes that was made with"),
+        (["-m", "this", *UNTRACED], "imported this, which is to be run"),
+        (["-e", "app.core:main", "--site-packages", "{packages}", *UNTRACED], "imported app.core, which is to be run"),
+        (["--command", "x=app", "--site-packages", "{packages}", *UNTRACED], "imported app, which is to be run"),
         (["-m", "this", "--sbom", "none/x"], "none/x: no such folder"),
         (["-m", "this", "--fail-on", "Python-*"], "--fail-on Python-*: cpython 3."),
         (["{wheel}", "--fail-on", "unknown", "--", "--no-index"], "--fail-on unknown: demo 1.0 (UNKNOWN)"),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from _staticpython import inputs
 from _staticpython.cache import Cache, default_folder
-from _staticpython.contents import Bundler, identity_of_code
+from _staticpython.contents import Bundler, Choice, identity_of_code
 from _staticpython.options import read_options
 from _staticpython.parts import (
     LICENCES,
@@ -29,6 +29,7 @@ from _staticpython.parts import (
 )
 from _staticpython.payload import PayloadError, Program
 from _staticpython.starts import parse_command, parse_entry, what_runs
+from _staticpython.traces import Trace
 
 
 def output_file(text: str) -> Path:
@@ -56,6 +57,9 @@ def _wanted(options: argparse.Namespace, outputs: list[Path]) -> inputs.Inputs:
         inputs.data(text)
     for text in options.command:
         parse_command(text)
+    if options.only_traced and not options.trace:
+        raise PayloadError("--only-traced: say by --trace FILE what a run of it imported")
+    Trace.read(options.trace)
     wanted = inputs.Inputs.of(options.inputs, options.requirements)
     ways = [options.console_script, options.module, options.entry, wanted.script, options.python or None]
     if sum(x is not None for x in ways) > 1:
@@ -172,11 +176,21 @@ def _bundle(options: argparse.Namespace, pip_options: list[str]) -> Iterator[_Ma
 
 def _bundle_for(options: argparse.Namespace, pip: inputs.Installer, wanted: inputs.Inputs, files: _Files) -> _Made:
     folders = [*options.site_packages, *pip.install(wanted)]
-    bundler = Bundler(pip.target, pip.cache, options.exclude, options.compress, whole=options.python)
+    choice = Choice(
+        exclude=options.exclude,
+        compress=options.compress,
+        whole=options.python,
+        sources=not options.no_sources,
+        trace=Trace.read(options.trace),
+        only_traced=options.only_traced,
+    )
+    bundler = Bundler(pip.target, pip.cache, choice)
     for folder in folders:
         bundler.add_packages(folder)
     for text in options.add:
         bundler.add_data(*inputs.data(text))
+    if options.record:
+        bundler.add_hook(f"import _staticpython.recorder as r; r.start({os.path.abspath(options.record)!r})")
     config = what_runs(options, bundler, wanted.script, files.output)
     made_of = _made_of(options, bundler, pip.hashes)
     told = {SBOM: cyclonedx(_said(config), made_of), LICENCES: licence_texts(made_of)}

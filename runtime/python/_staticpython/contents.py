@@ -11,20 +11,42 @@ import sys
 import types
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import NamedTuple
 
-from _staticpython import freeze, inputs, modules
+from _staticpython import freeze, inputs, leftout, modules
 from _staticpython.cache import Cache, Kept
 from _staticpython.payload import Payload, PayloadError, deflated, is_mapped, matches
+from _staticpython.traces import Trace
 
 # Folders of the standard library that no application needs to run.
 _LEFT_OUT = {"test", "idlelib", "turtledemo", "ensurepip", "site-packages", "__pycache__"}
 
 # zlib's levels; 0 leaves files as they are.
 COMPRESSION = {"fast": 6, "small": 9, "none": 0}
+
+
+# What STATICPYTHON=info and so on need, and texts in any encoding: there always, with the source.
+_ALWAYS = {"_staticpython", "encodings", "importlib", "zipfile"}
+# A library that others need has no such name.
+_TAGGED = tuple(suffix for suffix in EXTENSION_SUFFIXES if suffix != ".so")
+_NO_SOURCE = b'raise ImportError("its source was left out (--no-sources)")\n'
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is carried, and how."""
+
+    exclude: list[str] = field(default_factory=list)
+    compress: str = "fast"
+    # With what only a Python needs that makes virtual environments.
+    whole: bool = False
+    sources: bool = True
+    trace: Trace | None = None
+    only_traced: bool = False
 
 
 class _Source(NamedTuple):
@@ -39,15 +61,15 @@ class _Source(NamedTuple):
 class Bundler:
     """Collects files; all of them go below python/, as in the installed tree."""
 
-    def __init__(
-        self, target: inputs.Target, cache: Cache, exclude: list[str], compress: str = "fast", *, whole: bool = False
-    ) -> None:
-        """`whole`: with what only a Python needs that makes virtual environments."""
+    def __init__(self, target: inputs.Target, cache: Cache, choice: Choice) -> None:
         self.target = target
         self._cache = cache
+        self._choice = choice
         self._kept: dict[str, Kept] = {}
-        self._level = COMPRESSION[compress]
-        self._excluded = dict.fromkeys(exclude, 0)
+        self._level = COMPRESSION[choice.compress]
+        self._excluded = dict.fromkeys(choice.exclude, 0)
+        self._left_out: set[str] = set()
+        self._hooks: list[str] = []
         self.folders: list[Path] = []
         self.library = f"python/lib/python{inputs.SERIES}"
         self._sources: dict[str, list[_Source]] = {}
@@ -59,7 +81,7 @@ class Bundler:
         self.payload = Payload(time=int((stdlib / "os.py").stat().st_mtime))
         for name, path in self._files(stdlib):
             top = name.split("/")[0]
-            if (top not in _LEFT_OUT or (whole and top == "ensurepip")) and not top.startswith("config-"):
+            if (top not in _LEFT_OUT or (choice.whole and top == "ensurepip")) and not top.startswith("config-"):
                 self._add(f"{self.library}/{name}", path, stdlib)
         self.payload.add_folder(f"{self.library}/lib-dynload")
         self.payload.add_folder(f"{self.library}/site-packages")
@@ -81,6 +103,8 @@ class Bundler:
             if matches(name, pattern):
                 self._excluded[pattern] += 1
                 return
+        if self._choice.only_traced and self._is_untraced(name):
+            return
         if path.is_symlink():
             target = os.path.realpath(path)
             if os.path.commonpath([target, os.path.realpath(top)]) == os.path.realpath(top):
@@ -117,6 +141,30 @@ class Bundler:
         self.payload.add_file(name, content, program=program, packed=packed)
         self.sizes[whose] = self.sizes.get(whose, 0) + (len(packed) or path.stat().st_size)
 
+    def _is_untraced(self, name: str) -> bool:
+        """Whether a file is a module that no traced run took; then its name is kept."""
+        base = name.removeprefix(f"{self.library}/").removeprefix("site-packages/")
+        suffix = next((suffix for suffix in (".py", *_TAGGED) if base.endswith(suffix)), None)
+        trace = self._choice.trace
+        if not suffix or not name.startswith(f"{self.library}/") or not trace:
+            return False
+        module = base.removesuffix(suffix).removesuffix("/__init__").replace("/", ".")
+        top = module.partition(".")[0]
+        is_there = "site-packages/" not in name and (top in _ALWAYS or self._in_executable(module, 0))
+        if is_there or module in trace or name in trace or not all(part.isidentifier() for part in module.split(".")):
+            return False
+        self._left_out.add(module)
+        return True
+
+    def check_is_there(self, module: str) -> None:
+        """Refuse to leave out what is to be run."""
+        if module in self._left_out:
+            raise PayloadError(f"--only-traced: no run that was traced imported {module}, which is to be run")
+
+    def add_hook(self, line: str) -> None:
+        """Have a line of Python executed at each start."""
+        self._hooks.append(line)
+
     def _kept_of(self, whose: str, what: str) -> Kept:
         name = f"{what} of {whose}"
         if name not in self._kept:
@@ -142,7 +190,7 @@ class Bundler:
                 scripts[modules.Entry(name, modules.SCRIPT, source.digest)] = source
             known.add(list(scripts), self._kept_of("what is run", "modules"), lambda entry: _frozen(scripts[entry]))
             file = known.file()
-            self.sizes["code"] = len(file)
+            self.sizes["code"] = self.sizes.get("code", 0) + len(file)
             self.payload.add_file(modules.PLACE, file)
         for kept in self._kept.values():
             kept.keep()
@@ -154,21 +202,46 @@ class Bundler:
             module, place = self._module(source.name)
             if known and module and self._in_executable(module, place):
                 continue
-            if known and module:
+            if known and module and self._is_ready(module):
                 entries[modules.Entry(module, place, source.digest)] = source
                 continue
             # Code has its file's name in it: of two files that are alike it is not the same.
             kind = f"bytecode of {source.name}"
             if bytecode := codes.get(kind, source.digest, partial(_bytecode, source.content, source.path)):
-                folder, _, last = source.name.rpartition("/")
-                self.payload.add_file(f"{folder}/__pycache__/{last[:-3]}.{sys.implementation.cache_tag}.pyc", bytecode)
+                self._add_bytecode(source, bytecode, codes)
+                self._drop_source(source)
 
         def frozen(entry: modules.Entry) -> modules.Frozen | None:
             code = codes.get("frozen", entry.digest, lambda: tuple(_frozen(entries[entry]) or ()))
             return modules.Frozen(*code) if code else None
 
         if known:
-            known.add(list(entries), made, frozen)
+            have_code = known.add(list(entries), made, frozen)
+            for entry, source in entries.items():
+                if entry.name.encode() in have_code:
+                    self._drop_source(source)
+
+    def _add_bytecode(self, source: _Source, bytecode: bytes, codes: Kept) -> None:
+        """Add a module's code as a file where an import looks for it."""
+        folder, _, last = source.name.rpartition("/")
+        packed = b""
+        if self._level:
+            packed = codes.get(f"level {self._level}", source.digest, partial(deflated, bytecode, self._level))
+        name = f"{folder}/__pycache__/{last[:-3]}.{sys.implementation.cache_tag}.pyc"
+        self.payload.add_file(name, bytecode, packed=packed)
+        self.sizes["code"] = self.sizes.get("code", 0) + (len(packed) or len(bytecode))
+
+    def _drop_source(self, source: _Source) -> None:
+        """Without sources: leave a file in the place of one whose code is carried, which is found and listed."""
+        top = source.name.removeprefix(f"{self.library}/").partition("/")[0]
+        if not (self._choice.sources or top in _ALWAYS):
+            whose = self._whose(source.name)
+            self.sizes[whose] -= self.payload.replace_file(source.name, _NO_SOURCE) - len(_NO_SOURCE)
+
+    def _is_ready(self, module: str) -> bool:
+        """Whether a module's code is carried as it is taken, not in a file that is compressed."""
+        trace = self._choice.trace
+        return module in trace if trace else self._choice.compress != "small"
 
     def _module(self, name: str) -> tuple[str, int]:
         """The module that a file is imported as, and where it is; no name if that is not certain."""
@@ -244,6 +317,11 @@ class Bundler:
         for key, value in config:
             if "\0" in value:
                 raise PayloadError(f"{key}: {value!r} has a zero in it")
+        if self._left_out:
+            self.add_text(leftout.LIST, "\n".join(sorted(self._left_out)))
+            self.add_hook("import _staticpython.leftout as l; l.start()")
+        if self._hooks:
+            self.add_text(f"{self.library}/site-packages/_staticpython.pth", "".join(f"{h}\n" for h in self._hooks))
         self._add_code()
         self.payload.config = b"".join(os.fsencode(f"{key}={value}\0") for key, value in config)
 

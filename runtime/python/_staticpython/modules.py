@@ -107,13 +107,14 @@ class Modules:
         self._known = 0
         self._places: dict[tuple[bytes, bool], bytes] = {}
 
-    def add(self, entries: list[Entry], kept: Kept, frozen: Callable[[Entry], Frozen | None]) -> None:
-        """Add modules; `frozen` gives the code of one, None for what is no Python."""
+    def add(self, entries: list[Entry], kept: Kept, frozen: Callable[[Entry], Frozen | None]) -> set[bytes]:
+        """Add modules; `frozen` gives the code of one, None for what is no Python. Return the names of the others."""
         digest = hashlib.sha256(self._groups[-1].state if self._groups else b"")
         for entry in entries:
             digest.update(b"%d %d %s %s" % (entry.place, len(entry.name.encode()), entry.name.encode(), entry.digest))
         group = kept.get("numbered", digest.digest(), lambda: tuple(self._numbered(entries, frozen)))
         self._groups.append(_Group(*group))
+        return {name for name, *_ in self._groups[-1].modules}
 
     def _numbered(self, entries: list[Entry], frozen: Callable[[Entry], Frozen | None]) -> _Group:
         """Give strings their places. No line of Python is executed for each reference to one."""

@@ -20,9 +20,12 @@ command = ["a=app:main"].
 """
 
 _WAYS = ("console-script", "module", "entry")
-_SWITCHES = ("python", "dry-run")
+_SWITCHES = ("python", "no-sources", "only-traced", "dry-run")
 # Their values begin with a path; in a table that is below the project's folder.
-_PATHS = ("requirements", "site-packages", "add", "interpreter", "report", "sbom", "licences", "cache", "output")
+_PATHS = (
+    "requirements", "site-packages", "add", "interpreter", "record", "trace", "report", "sbom", "licences", "cache",
+    "output",
+)  # fmt: skip
 
 
 def _words(text: str) -> list[str]:
@@ -85,8 +88,19 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add(
         "--compress", choices=("fast", "small", "none"), default="fast",
-        help="sources and data: in little time (as it is unless said otherwise), as small as can be, not at all",
+        help="sources and data: in little time (as it is unless said otherwise), as small as can be, with the code of"
+        " modules, not at all",
     )  # fmt: skip
+    add("--no-sources", action="store_true", help="leave out the sources of modules whose code is in it")
+    add(
+        "--record", metavar="FILE",
+        help="write an executable that writes down in FILE what it imports, for --trace",
+    )  # fmt: skip
+    add(
+        "--trace", type=Path, action="append", default=[], metavar="FILE",
+        help="have the code of what runs imported ready, and all other code compressed; more than once",
+    )  # fmt: skip
+    add("--only-traced", action="store_true", help="leave out all modules that the runs of --trace did not import")
     add(
         "--arch", action="append", default=[],
         help="the CPU to bundle for: that of a tree beside this one, or `all` of them; more than once, and {arch} in"

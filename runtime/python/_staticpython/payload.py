@@ -242,17 +242,28 @@ class Payload:
         """Add a file; `packed` is what deflated() made of its content: not of programs and of what is mapped."""
         self._add(path, _Entry(PROGRAM if program else FILE, content, packed))
 
+    def replace_file(self, path: str, content: bytes) -> int:
+        """Give a file that was added another content; return what the one before took."""
+        folder, name = self._place(path)
+        entry = folder.children[name]
+        before = len(entry.packed) or len(entry.content)  # type: ignore[arg-type]
+        entry.content, entry.packed = content, b""
+        return before
+
     def add_link(self, path: str | bytes, target: str | bytes) -> None:
         target = os.fsencode(target)
         if not target or target.startswith(b"/") or b"\0" in target or len(target) > 4095:
             raise PayloadError(f"{os.fsdecode(path)}: a link out of the program: {os.fsdecode(target)}")
         self._add(path, _Entry(LINK, target))
 
-    def __contains__(self, path: str) -> bool:
+    def _find(self, path: bytes) -> _Entry | None:
         at: _Entry | None = self.root
-        for part in os.fsencode(path).strip(b"/").split(b"/"):
+        for part in path.strip(b"/").split(b"/"):
             at = at.children.get(part) if at else None
-        return at is not None
+        return at
+
+    def __contains__(self, path: str) -> bool:
+        return self._find(os.fsencode(path)) is not None
 
     def _number(self) -> tuple[list[_Entry], list[tuple[int, bytes]]]:
         """All entries, the children of a folder together and behind it; the parent and the name of each."""

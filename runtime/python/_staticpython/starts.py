@@ -135,10 +135,12 @@ def _add_command(text: str, bundler: Bundler) -> tuple[str, str]:
     if not spec:
         _, spec = inputs.console_script(bundler.folders, name, "")
     if ":" in spec:
-        _, code = parse_entry(spec)
+        module, code = parse_entry(spec)
         check_entry(spec, folders)
+        bundler.check_is_there(module)
     else:
         check_module(spec, folders, runs=True)
+        bundler.check_is_there(spec)
         code = _module_code(spec)
     return name, bundler.add_start(name, code)
 
@@ -173,12 +175,14 @@ def _default(options: argparse.Namespace, bundler: Bundler, script: Path | None,
     folders = [bundler.target.stdlib, *bundler.folders]
     if options.module is not None:
         check_module(options.module, folders, runs=True)
+        bundler.check_is_there(options.module)
         return [("module", options.module)]
     name, entry = "", options.entry
     if entry is None:
         name, entry = inputs.console_script(bundler.folders, options.console_script, output.name)
     module, code = parse_entry(entry)
     check_entry(entry, folders)
+    bundler.check_is_there(module)
     return [("script", bundler.add_start(name or module, code)), ("entry", entry)]
 
 
