@@ -226,7 +226,8 @@ class Bundler:
         folder, _, last = source.name.rpartition("/")
         packed = b""
         if self._level:
-            packed = codes.get(f"level {self._level}", source.digest, partial(deflated, bytecode, self._level))
+            kind = f"level {self._level} of {source.name}"
+            packed = codes.get(kind, source.digest, partial(deflated, bytecode, self._level))
         name = f"{folder}/__pycache__/{last[:-3]}.{sys.implementation.cache_tag}.pyc"
         self.payload.add_file(name, bytecode, packed=packed)
         self.sizes["code"] = self.sizes.get("code", 0) + (len(packed) or len(bytecode))
