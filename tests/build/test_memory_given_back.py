@@ -18,10 +18,16 @@ import pytest
 from tests.build.conftest import LIBC_CHECKS, BuiltTarget, clean_environment, compile_program, run_program
 
 # What takes part in waits, one by one: libc/waits.c.
-WAITS = ("timeouts", "signals", "restarts", "events", "cancellation", "handlers", "children", "read_timeouts")
+WAITS = ("timeouts", "signals", "restarts", "events", "cancellation", "handlers", "children", "read_timeouts",
+         "reads", "locks", "pauses")  # fmt: skip
 
 FREED = "b = [bytes(1000) for i in range(200000)]\ndel b\n"
 SAY = "print('now', flush=True)\n"
+# The child ends with its parent.
+CHILD = (
+    "import os, threading, time\nr, w = os.pipe()\nchild = os.fork()\nif not child:\n"
+    "    threading.Thread(target=lambda: os.read(0, 1) or os._exit(0)).start()\n"
+)
 # Each frees 200 MB or so, says so and waits; it may keep so many MB.
 PROGRAMS = {
     "sleep": (SAY + FREED + "import time; time.sleep(60)", 12),
@@ -38,6 +44,27 @@ PROGRAMS = {
     "epoll": ("import asyncio\nasync def f():\n exec(F)\n await asyncio.sleep(60)\n" + SAY + "asyncio.run(f())", 20),
     "lock": ("import threading\nk = threading.Lock()\nk.acquire()\n" + SAY + FREED + "k.acquire()", 12),
     "pipe": ("import os\nr, w = os.pipe()\n" + SAY + FREED + "os.read(r, 1)", 12),
+    "pause": ("import signal\n" + SAY + FREED + "signal.pause()", 12),
+    "sigwait": ("import signal\n" + SAY + FREED + "signal.sigwait([signal.SIGUSR1])", 12),
+    "readv": ("import os\nr, w = os.pipe()\n" + SAY + FREED + "os.readv(r, [bytearray(1)])", 12),
+    "recvmsg": ("import socket\npair = socket.socketpair()\n" + SAY + FREED + "pair[0].recvmsg(1)", 12),
+    "waitid": (CHILD + "    time.sleep(60)\n" + SAY + FREED + "os.waitid(os.P_PID, child, os.WEXITED)", 12),
+    **{
+        kind: (
+            "import fcntl, os, tempfile\nname = tempfile.mkstemp()[1]\n"
+            "files = [open(name, 'w'), open(name, 'w')]\nos.unlink(name)\n"
+            + CHILD + f"    fcntl.{kind}(files[0], fcntl.LOCK_EX)\n    os.write(w, b'x')\n    time.sleep(60)\n"
+            + "os.read(r, 1)\n" + SAY + FREED + f"fcntl.{kind}(files[1], fcntl.LOCK_EX)",
+            12,
+        )
+        for kind in ("flock", "lockf")
+    },
+    "readers": (  # the memory that is freed last belongs to one that comes too early
+        "import os, threading, time\nr, w = os.pipe()\n"
+        "def f():\n b = [bytes(5000) for i in range(4000)]\n del b\n os.read(r, 1)\n"
+        + SAY + "for i in range(20): threading.Thread(target=f, daemon=True).start()\ntime.sleep(60)",
+        20,
+    ),
     "burst": (
         "import time\n" + SAY + "for k in range(60):\n b = [bytes(1000) for i in range(30000)]\n time.sleep(.002)\n"
         " del b\n time.sleep(.001)\ntime.sleep(60)",

@@ -493,3 +493,12 @@ def test_the_repl_keeps_a_history_of_gnu_readline(target: BuiltTarget, tmp_path:
         terminal.close()
     lines = (tmp_path / ".python_history").read_text().splitlines()
     assert lines == ["first = 1", "second = 'a b'", "third = 3", "exit()"]
+
+
+def test_unknown_terminal(target: BuiltTarget) -> None:
+    """It is a dumb one, and nobody is told."""
+    run = subprocess.run(
+        [*target.emulator, str(target.binary), "-c", "import readline; print(input())"],
+        input="line\n", capture_output=True, text=True, env=clean_environment(TERM="unknown-to-all"),
+    )  # fmt: skip
+    assert (run.returncode, run.stdout, run.stderr) == (0, "line\n", "")

@@ -16,10 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -359,9 +361,137 @@ static void read_timeouts(void)
 	}
 }
 
+static void no_more_signals(void)
+{
+	CHECK(got>=1 && !setitimer(ITIMER_REAL, &(struct itimerval){0}, 0));
+}
+
+/* A signal ends a read, and so does what it reads, in each part. Some wait
+ * for nothing. */
+static void reads(void)
+{
+	static const int times[] = { 50, 900 };
+	pthread_t t;
+	char c;
+	set_up();
+	for (int i=0; i<2; i++) {
+		pending();
+		double start = seconds();
+		signal_in(times[i], 0);
+		CHECK(read(fds[0], &c, 1)==-1 && errno==EINTR);
+		no_more_signals();
+		CHECK(seconds()-start > times[i]/1000.-.002 && seconds()-start < times[i]/1000.+late);
+	}
+	pending();
+	CHECK(!pthread_create(&t, 0, post, 0));
+	CHECK(read(fds[0], &c, 1)==1 && c=='x' && !pthread_join(t, 0) && !sem_wait(&sem));
+
+	pending();
+	double start = seconds();
+	CHECK(!read(fds[0], &c, 0));
+	int master = posix_openpt(O_RDWR|O_NOCTTY), terminal = -1;
+	if (master>=0 && !grantpt(master) && !unlockpt(master)) terminal = open(ptsname(master), O_RDWR|O_NOCTTY);
+	if (terminal>=0) {
+		struct termios settings;
+		CHECK(!tcgetattr(terminal, &settings));
+		cfmakeraw(&settings);
+		settings.c_cc[VMIN] = settings.c_cc[VTIME] = 0;
+		CHECK(!tcsetattr(terminal, TCSANOW, &settings));
+		CHECK(!read(terminal, &c, 1));
+	}
+	CHECK(seconds()-start < .4);
+}
+
+static void *unlock(void *fd)
+{
+	usleep(1200000);
+	CHECK(!flock((long)fd, LOCK_UN));
+	return 0;
+}
+
+/* A lock that somebody else has is waited for; a signal ends that. */
+static void locks(void)
+{
+	char name[] = "lock-XXXXXX", c;
+	long first = mkstemp(name), second = open(name, O_RDWR);
+	CHECK(first>=0 && second>=0 && !unlink(name));
+	set_up();
+	pending();
+	CHECK(!flock(first, LOCK_EX));
+	pending();
+	CHECK(flock(second, LOCK_EX|LOCK_NB)==-1 && errno==EWOULDBLOCK);
+	pending();
+	CHECK(flock(-1, LOCK_EX)==-1 && errno==EBADF);
+	pending();
+	signal_in(50, 0);
+	CHECK(flock(second, LOCK_EX)==-1 && errno==EINTR);
+	no_more_signals();
+	pthread_t t;
+	pending();
+	double start = seconds();
+	CHECK(!pthread_create(&t, 0, unlock, (void *)first));
+	CHECK(!flock(second, LOCK_EX) && seconds()-start > 1 && !pthread_join(t, 0));
+	pending();
+	CHECK(!flock(second, LOCK_SH) && !flock(first, LOCK_SH));
+
+	struct flock write_lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	pid_t pid = fork();
+	if (!pid) {
+		CHECK(!fcntl(first, F_SETLKW, &write_lock) && write(fds[1], "x", 1)==1);
+		usleep(1500000);
+		_exit(0);
+	}
+	CHECK(pid>0 && read(fds[0], &c, 1)==1);
+	pending();
+	signal_in(50, 0);
+	CHECK(fcntl(second, F_SETLKW, &write_lock)==-1 && errno==EINTR);
+	no_more_signals();
+	pending();
+	start = seconds();
+	CHECK(!fcntl(second, F_SETLKW, &write_lock) && seconds()-start > .5);
+	CHECK(waitpid(pid, 0, 0)==pid);
+	pending();
+	CHECK(fcntl(-1, F_SETLKW, &write_lock)==-1 && errno==EBADF);
+}
+
+/* What waits for signals only. */
+static void pauses(void)
+{
+	static const int times[] = { 50, 900 };
+	sigset_t none, alarm_;
+	sigemptyset(&none);
+	sigemptyset(&alarm_);
+	sigaddset(&alarm_, SIGALRM);
+	set_up();
+	for (int i=0; i<2; i++) {
+		pending();
+		signal_in(times[i], 0);
+		CHECK(pause()==-1 && errno==EINTR);
+		no_more_signals();
+	}
+	CHECK(!sigprocmask(SIG_BLOCK, &alarm_, 0));
+	for (int i=0; i<2; i++) {
+		pending();
+		signal_in(times[i], 0);
+		if (i) usleep(1000000); /* it is there before the wait */
+		CHECK(sigsuspend(&none)==-1 && errno==EINTR);
+		no_more_signals();
+		pending();
+		signal_in(times[i], 0);
+		CHECK(sigtimedwait(&alarm_, 0, &(struct timespec){ 5, 0 })==SIGALRM && !got);
+		got = 1;
+		no_more_signals();
+	}
+	pending();
+	double start = seconds();
+	CHECK(sigtimedwait(&alarm_, 0, &(struct timespec){ 0, 100000000 })==-1 && errno==EAGAIN);
+	CHECK(seconds()-start > .098 && seconds()-start < .1+late);
+}
+
 static const struct { const char *name; void (*run)(void); } checks[] = {
 #define C(f) { #f, f }
 	C(timeouts), C(signals), C(restarts), C(events), C(cancellation), C(handlers), C(children), C(read_timeouts),
+	C(reads), C(locks), C(pauses),
 };
 
 #include "main.h"
