@@ -999,6 +999,11 @@ def test_only_what_was_traced(target: BuiltTarget, traced: Path, tmp_path: Path)
         for run in (start(target, program, name), start(target, program, "-c", f"import {name}", name="python3")):
             assert f"ImportError: {name} was left out of this application: it was bundled with" in run.stderr
             assert run.returncode == 1
+    # Unless there is another one.
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/tomllib.py").write_text("mine = 1")
+    code, variables = "import tomllib; print(tomllib.mine)", {"PYTHONPATH": str(tmp_path / "own")}
+    assert output_of(start(target, program, "-c", code, name="python3", env=variables)) == "1"
     # What nobody has is still that; data stays.
     assert "ModuleNotFoundError: No module named 'none'" in start(target, program, "none").stderr
     listed = output_of(start(target, program, env={"STATICPYTHON": "list"}))
