@@ -1002,6 +1002,11 @@ def test_only_what_was_traced(target: BuiltTarget, traced: Path, tmp_path: Path)
         for run in (start(target, program, name), start(target, program, "-c", f"import {name}", name="python3")):
             assert f"ImportError: {name} was left out of this application: it was bundled with" in run.stderr
             assert run.returncode == 1
+    # Unless there is another one.
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/tomllib.py").write_text("mine = 1")
+    code, variables = "import tomllib; print(tomllib.mine)", {"PYTHONPATH": str(tmp_path / "own")}
+    assert output_of(start(target, program, "-c", code, name="python3", env=variables)) == "1"
     # What nobody has is still that; data stays.
     assert "ModuleNotFoundError: No module named 'none'" in start(target, program, "none").stderr
     listed = output_of(start(target, program, env={"STATICPYTHON": "list"}))
@@ -1032,6 +1037,160 @@ def test_without_sources(target: BuiltTarget, packages: Path, tmp_path: Path) ->
     assert re.search(r" \d\d python/lib/\S+/tomllib/_parser.py\n", listed)
     whole = bundle(target, tmp_path / "whole", *words)
     assert program.stat().st_size < whole.stat().st_size - 1000000
+
+
+REAL = {
+    "real/__init__.py": "",
+    "real/main.py": """
+import os, subprocess, sys
+import real.sub.one
+from importlib.resources import files
+from _staticpython.extracted import NotExtractedError, real_path
+
+def main():
+    folder = os.path.dirname(__file__)
+    assert main.__code__.co_filename == __file__ and real.__path__ == [folder]
+    assert real.sub.one.__file__ == folder + "/sub/one.py" and real_path("/etc") == "/etc"
+    if sys.argv[1:]:
+        os.execv(sys.executable, [sys.executable, "-O", "-c", "import real.sub; print(real.sub.__file__)"])
+    print(folder)
+    texts = [folder + "/data.txt", str(files("real") / "data.txt")]
+    try:
+        texts.append(real_path(sys.prefix + "/share/model"))
+        real_path(os.__file__)
+    except NotExtractedError as error:
+        print(error)
+    print(subprocess.run(["/bin/cat", *texts], capture_output=True, text=True).stdout)
+    print(subprocess.run([folder + "/tool"], capture_output=True, text=True).stdout)
+""",
+    "real/data.txt": "text",
+    "real/tool": "#!/bin/sh\ncat ${0%/*}/data.txt\n",
+    "real/sub/__init__.py": "",
+    "real/sub/one.py": "",
+}
+
+
+@pytest.fixture(scope="module")
+def extracting(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An application that shows a package and a file to other programs. No test may change it."""
+    folder = tmp_path_factory.mktemp("extracting")
+    for name, text in REAL.items():
+        (folder / "packages" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "packages" / name).write_text(text)
+    (folder / "packages/real/tool").chmod(0o755)
+    (folder / "packages/real/link.txt").symlink_to("data.txt")
+    (folder / "model").write_text("model")
+    words: list[str | Path] = ["-e", "real.main:main", "--site-packages", folder / "packages", "--add"]
+    words += [f"{folder}/model:share/model", "--extract", "*/site-packages/real", "--extract", "python/share"]
+    return bundle(target, folder / "app", *words, "--compress", "small", "--no-sources")
+
+
+def place_of(run: subprocess.CompletedProcess[str]) -> Path:
+    """The folder of that application's files, if other programs have seen all of them."""
+    place, error, *seen = output_of(run).splitlines()
+    assert "os.py: it is not extracted: name it by --extract" in error
+    assert seen == ["texttextmodel", "text"] and not run.stderr
+    return Path(place)
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.usefixtures("programs")
+def test_extracted(target: BuiltTarget, extracting: Path, tmp_path: Path) -> None:
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "new/cache")}
+    place = place_of(start(target, extracting, env=cache, umask=0))
+    files = tmp_path / "new/cache/static-python/files"
+    assert place.is_relative_to(files)
+    (top,) = files.iterdir()
+    assert {path.stat().st_mode & 0o7777 for path in [tmp_path / "new", files, top, place]} == {0o700}
+    kinds = {"data.txt": 0o400, "link.txt": 0o400, "tool": 0o500, "sub/one.py": 0o400}
+    assert {name: (place / name).lstat().st_mode & 0o7777 for name in kinds} == kinds
+    assert (place / "main.py").read_text() == REAL["real/main.py"]
+    # As a Python, too, and where the code is made of the source.
+    assert output_of(start(target, extracting, "again", env=cache)) == f"{place}/sub/__init__.py"
+    info = output_of(start(target, extracting, env=cache | {"STATICPYTHON": "info"}))
+    assert re.search(rf"extracts: 8 files, .* MB, to static-python/files/{top.name} in", info)
+    # By HOME; and what is there is taken as it is.
+    home = {"HOME": str(tmp_path / "home")}
+    assert place_of(start(target, extracting, env=home)).is_relative_to(tmp_path / "home/.cache/static-python/files")
+    before = {path: path.stat().st_ctime_ns for path in top.rglob("*")}
+    place_of(start(target, extracting, env=cache))
+    assert {path: path.stat().st_ctime_ns for path in top.rglob("*")} == before
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.usefixtures("programs")
+def test_extracted_again(target: BuiltTarget, extracting: Path, tmp_path: Path) -> None:
+    """What is not whole, or not the user's alone, is replaced; what a killed process left goes."""
+    cache = {"XDG_CACHE_HOME": str(tmp_path)}
+    place = place_of(start(target, extracting, env=cache))
+    top = place.parents[4]
+    harm = [
+        "rm data.txt",
+        "chmod 600 data.txt; : > data.txt",
+        "chmod 666 data.txt",
+        "mv data.txt other; ln -s other data.txt",
+        "chmod 777 .",
+        f"rm -r {top}; echo > {top}",
+        f"rm -r {top}; ln -s none {top}",
+    ]
+    (top.parent / ".young").mkdir()
+    (top.parent / ".old").mkdir()
+    os.utime(top.parent / ".old", (1e9, 1e9))
+    for command in harm:
+        subprocess.run(["sh", "-c", command], cwd=place if place.is_dir() else top.parent, check=True)
+        assert place_of(start(target, extracting, env=cache)) == place
+        assert {path.name for path in top.parent.iterdir()} <= {top.name, ".young", ".old"}
+    assert not (top.parent / ".old").exists() and (top.parent / ".young").exists()
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.usefixtures("programs")
+def test_extracted_by_many_at_once(target: BuiltTarget, extracting: Path, tmp_path: Path) -> None:
+    command, options = [*target.emulator, str(extracting)], {"env": {"XDG_CACHE_HOME": str(tmp_path)}, "text": True}
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options) for _ in range(8)]  # type: ignore[call-overload]
+    outputs = {run.communicate(timeout=120)[0] for run in runs}
+    assert len(outputs) == 1 and outputs.pop().endswith("texttextmodel\ntext\n")
+    assert len([*(tmp_path / "static-python/files").iterdir()]) == 1
+
+
+@pytest.mark.any_cpu("Python code")
+@pytest.mark.parametrize("kind", ["no home", "relative", "file", "others", "other user", "set-user-ID"])
+def test_not_extracted(target: BuiltTarget, extracting: Path, tmp_path: Path, kind: str) -> None:
+    """The application runs with the files that it carries, and says what other programs lack."""
+    program, home = extracting, tmp_path / "home"
+    user: dict[str, object] = {}
+    variables = {"HOME": str(home)}
+    message = f"{home}/.cache/static-python/files: Not a directory: what other programs need is written there"
+    if kind in {"no home", "relative"}:
+        variables = {} if kind == "no home" else {"HOME": "x", "XDG_CACHE_HOME": "y"}
+        message = "there is no folder for what other programs need: set HOME, or XDG_CACHE_HOME to a folder of yours"
+    elif kind == "file":
+        home.touch()
+    elif kind == "others":
+        home.mkdir()
+        home.chmod(0o777)
+        message = f"{home}: others can write to it: chmod go-w, or set"
+    elif os.geteuid():
+        pytest.skip("only root can have files of another user")
+    elif kind == "other user":
+        home.mkdir()
+        os.chown(home, 65534, 65534)
+        message = f"{home}: it is another user's, who could change what is in it: set XDG_CACHE_HOME"
+    else:
+        folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
+        folder.chmod(0o755)
+        program = Path(shutil.copy(extracting, folder / "app"))
+        os.chown(program, 65534, 65534)
+        program.chmod(0o4755)
+        user = {"user": 65533, "group": 65533, "extra_groups": []}
+        variables = {"HOME": str(folder)}
+        message = "a set-user-ID program writes no files for other programs"
+    run = start(target, program, **{"env": variables, **user})  # type: ignore[arg-type]
+    if kind == "set-user-ID":
+        shutil.rmtree(folder)
+    place, error, *_ = output_of(run).splitlines()
+    assert place.startswith(f"{program}/python/lib/") and message in error
+    assert run.stderr.startswith(f"{program}: warning: {message}") and run.stderr.count("\n") == 1
 
 
 @pytest.mark.any_cpu("Python code")
@@ -1267,6 +1426,7 @@ UNTRACED = ["--trace", "{packages}/no.trace", "--only-traced"]
         (["-m", "this", "--add", "{packages}:"], "say at which place below sys.prefix"),
         (["-m", "this", "--add", "{packages}:../x"], "no name for a file"),
         (["-m", "this", "--exclude", "none"], "--exclude none: no file's path is like that"),
+        (["-m", "this", "--extract", "none"], "--extract none: no file's path is like that"),
         (["none.py"], "none.py: no such file"),
         (["-m", "app", "--site-packages", "none"], "none: no such folder"),
         (["-m", "app", "--site-packages", "{packages}/app/core.py"], "core.py: not a folder"),

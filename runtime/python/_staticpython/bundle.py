@@ -183,6 +183,7 @@ def _bundle_for(options: argparse.Namespace, pip: inputs.Installer, wanted: inpu
         sources=not options.no_sources,
         trace=Trace.read(options.trace),
         only_traced=options.only_traced,
+        extract=options.extract,
     )
     bundler = Bundler(pip.target, pip.cache, choice)
     for folder in folders:

@@ -8,6 +8,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from _staticpython.payload import AT_DIGEST, HEAD, PayloadError, Program, matches, umask
@@ -68,12 +69,23 @@ def info() -> int:
         key, _, value = line.partition("=")
         if key in {"entry", "module", "script", "argument", "variable"} or key.startswith("command "):
             print(f"{key}: {value!r}" if not value.isprintable() else f"{key}: {value}")
+    tell_of_extracted()
     import importlib.metadata
 
     found = {(d.metadata["Name"], d.version) for d in importlib.metadata.distributions()}
     print("packages: " + (", ".join(f"{name} {version}" for name, version in sorted(found)) or "none"))
     print(f"sha256 of what it carries: {head['sha256'].hex()}")  # type: ignore[attr-defined]
     return 0
+
+
+def tell_of_extracted() -> None:
+    """Say what it writes to the user's folder for caches."""
+    from _staticpython.extracted import LIST
+
+    with suppress(FileNotFoundError), open(f"{_program()}/{LIST}", encoding="utf-8") as file:
+        digest, *lines = file.read().splitlines()
+        size = sum(int(line.partition(" ")[0]) for line in lines)
+        print(f"extracts: {len(lines)} files, {size / 1e6:.1f} MB, to static-python/files/{digest} in ~/.cache")
 
 
 def show(patterns: list[str]) -> int:

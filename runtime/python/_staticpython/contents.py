@@ -17,9 +17,9 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import NamedTuple
 
-from _staticpython import freeze, inputs, leftout, modules
+from _staticpython import extracted, freeze, inputs, leftout, modules
 from _staticpython.cache import Cache, Kept
-from _staticpython.payload import Payload, PayloadError, deflated, is_mapped, matches
+from _staticpython.payload import PROGRAM, Payload, PayloadError, deflated, is_mapped, matches
 from _staticpython.traces import Trace
 
 # Folders of the standard library that no application needs to run.
@@ -47,6 +47,7 @@ class Choice:
     sources: bool = True
     trace: Trace | None = None
     only_traced: bool = False
+    extract: list[str] = field(default_factory=list)
 
 
 class _Source(NamedTuple):
@@ -156,6 +157,26 @@ class Bundler:
         self._left_out.add(module)
         return True
 
+    def _extracted(self) -> list[str]:
+        """A SHA-256 of what is to be extracted, and a line for each file."""
+        counts = dict.fromkeys(self._choice.extract, 0)
+        digest, lines = hashlib.sha256(), []
+        for path, kind, content in self.payload.files():
+            found = [pattern for pattern in counts if matches(path, pattern)]
+            for pattern in found:
+                counts[pattern] += 1
+            if not found:
+                continue
+            if "\n" in path:
+                raise PayloadError(f"--extract: {path!r}: a name with the end of a line in it cannot be extracted")
+            data = content if isinstance(content, bytes) else content.read_bytes()
+            lines.append(f"{len(data)} {'program' if kind == PROGRAM else 'file'} {path}")
+            digest.update(os.fsencode(f"{lines[-1]}\n") + hashlib.sha256(data).digest())
+        for pattern, count in counts.items():
+            if not count:
+                raise PayloadError(f"--extract {pattern}: no file's path is like that; STATICPYTHON=list shows all")
+        return [digest.hexdigest(), *lines]
+
     def check_is_there(self, module: str) -> None:
         """Refuse to leave out what is to be run."""
         if module in self._left_out:
@@ -235,7 +256,7 @@ class Bundler:
     def _drop_source(self, source: _Source) -> None:
         """Without sources: leave a file in the place of one whose code is carried, which is found and listed."""
         top = source.name.removeprefix(f"{self.library}/").partition("/")[0]
-        if not (self._choice.sources or top in _ALWAYS):
+        if not (self._choice.sources or top in _ALWAYS or any(matches(source.name, p) for p in self._choice.extract)):
             whose = self._whose(source.name)
             self.sizes[whose] -= self.payload.replace_file(source.name, _NO_SOURCE) - len(_NO_SOURCE)
 
@@ -318,6 +339,9 @@ class Bundler:
         for key, value in config:
             if "\0" in value:
                 raise PayloadError(f"{key}: {value!r} has a zero in it")
+        if self._choice.extract:
+            self.add_text(extracted.LIST, "\n".join(self._extracted()))
+            self.add_hook("import _staticpython.extracted as e; e.start()")
         if self._left_out:
             self.add_text(leftout.LIST, "\n".join(sorted(self._left_out)))
             self.add_hook("import _staticpython.leftout as l; l.start()")

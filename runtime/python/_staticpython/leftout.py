@@ -6,7 +6,8 @@ It is asked before all others, as what else is in a package's folder is carried,
 from __future__ import annotations
 
 import sys
-from importlib.machinery import ModuleSpec
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
 
 LIST = "python/left-out"
 
@@ -30,8 +31,12 @@ class _Finder:
     def __init__(self, names: frozenset[str]) -> None:
         self._names = names
 
-    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
-        return ModuleSpec(name, _Missing) if name in self._names else None  # type: ignore[arg-type]
+    def find_spec(self, name: str, path: Sequence[str] | None = None, *_: object) -> ModuleSpec | None:
+        if name not in self._names:
+            return None
+        # Somebody may have another one, in a folder of plugins.
+        found = PathFinder.find_spec(name, path)
+        return found if found and found.origin else ModuleSpec(name, _Missing)  # type: ignore[arg-type]
 
 
 def start() -> None:

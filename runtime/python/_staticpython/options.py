@@ -12,7 +12,7 @@ from _staticpython.payload import PayloadError
 
 DESCRIPTION = """\
 Write one executable file with this Python, its standard library, packages and what is to run. It needs nothing else on
-the machine, not even /proc, and writes nothing anywhere.
+the machine, not even /proc, and writes nothing anywhere, but by --extract.
 """
 EPILOG = """\
 What follows -- goes to pip. A project's pyproject.toml may have the long options in a table [tool.staticpython.bundle]:
@@ -85,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--exclude", action="append", default=[], metavar="GLOB",
         help="leave out files and folders whose path, as STATICPYTHON=list shows it, is like that; more than once",
+    )  # fmt: skip
+    add(
+        "--extract", action="append", default=[], metavar="GLOB",
+        help="files and folders with such a path are written to the user's folder for caches when they are needed, for"
+        " other programs to see; more than once",
     )  # fmt: skip
     add(
         "--compress", choices=("fast", "small", "none"), default="fast",

@@ -250,6 +250,26 @@ class Payload:
         entry.content, entry.packed = content, b""
         return before
 
+    def files(self) -> Iterator[tuple[str, int, bytes | Path]]:
+        """All files, sorted, with their kinds and contents; a link to one is as that."""
+        yield from self._files_in(self.root, b"")
+
+    def _files_in(self, folder: _Entry, at: bytes) -> Iterator[tuple[str, int, bytes | Path]]:
+        for name, child in sorted(folder.children.items()):
+            path = at + name
+            if child.kind == FOLDER:
+                yield from self._files_in(child, path + b"/")
+                continue
+            entry: _Entry | None = child
+            target = path
+            for _ in range(40):
+                if entry is None or entry.kind != LINK:
+                    break
+                target = os.path.normpath(os.path.dirname(target) + b"/" + bytes(entry.content))
+                entry = self._find(target)
+            if entry and entry.kind in {FILE, PROGRAM}:
+                yield os.fsdecode(path), entry.kind, entry.content
+
     def add_link(self, path: str | bytes, target: str | bytes) -> None:
         target = os.fsencode(target)
         if not target or target.startswith(b"/") or b"\0" in target or len(target) > 4095:
