@@ -1288,9 +1288,10 @@ def test_mask_of_permissions(target: BuiltTarget, tmp_path: Path) -> None:
 
 
 @pytest.mark.any_cpu("Python code")
-def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["fast", "small"])
+def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Path, kind: str) -> None:
     """Whatever is in the cache, and without one."""
-    words: list[str | Path] = ["-m", "app", "--site-packages", packages]
+    words: list[str | Path] = ["-m", "app", "--site-packages", packages, "--compress", kind]
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     first = bundle(target, tmp_path / "1", *words, **cache, PYTHONHASHSEED="1").read_bytes()
     assert bundle(target, tmp_path / "2", *words, **cache, PYTHONHASHSEED="2").read_bytes() == first
@@ -1301,6 +1302,44 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
     assert bundle(target, tmp_path / "3", *words, **cache).read_bytes() == first
     assert bundle(target, tmp_path / "4", *words, "--cache", "", HOME=str(tmp_path / "home")).read_bytes() == first
     assert not (tmp_path / "home").exists()
+
+
+MARKS = """if True:
+    import glob, marshal, os, types
+    from _staticpython.marks import settled
+
+    def parts(what):
+        yield what
+        if isinstance(what, types.CodeType):
+            for name in dir(what):
+                if name.startswith("co_") and name != "co_lnotab" and isinstance(getattr(what, name), (tuple, str, bytes)):
+                    yield from parts(getattr(what, name))
+        elif isinstance(what, (tuple, frozenset)):
+            for each in what:
+                yield from parts(each)
+
+    written_otherwise = 0
+    for path in sorted(glob.glob(os.path.dirname(os.__file__) + "/*.py")):
+        with open(path, "rb") as file:
+            code = compile(file.read(), "name", "exec", dont_inherit=True, optimize=0)
+        written = marshal.dumps(code)
+        one = settled(written)
+        assert marshal.loads(one) == code and len(one) == len(written), path
+        held = list(parts(code))
+        written_otherwise += marshal.dumps(code) != written
+        assert settled(marshal.dumps(code)) == settled(marshal.dumps(marshal.loads(written))) == one, path
+    print(written_otherwise > 50)
+    try:
+        settled(marshal.dumps({1: 2}))
+    except ValueError as error:
+        print(error)
+"""
+
+
+@pytest.mark.any_cpu("Python code")
+def test_code_is_written_in_one_form(target: BuiltTarget) -> None:
+    """Whatever else refers to a part of it."""
+    assert target.run("-c", MARKS) == "True\nmarshal wrote an object of an unknown type: '{'"
 
 
 NUMBERS = """if True:

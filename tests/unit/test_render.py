@@ -234,6 +234,7 @@ def test_makefile_regenerates_itself_with_every_option(tmp_path: Path, monkeypat
         "launcher": "ccache",
         "with_gpl": True,
         "plain": True,
+        "symbols": True,
         "speedups": False,
         "without": ["ssl"],
         "only": ["compression"],

@@ -1,0 +1,75 @@
+"""What marshal writes of code, in one form.
+
+marshal marks each object that something refers to, in case that it comes again. That may be anything in the process, so
+the same code is written in several ways. Here only those keep their mark that do come again.
+"""
+
+from __future__ import annotations
+
+MARK = 0x80
+# A tag, and how many bytes or objects follow it (the format: Python/marshal.c). With a size: of one byte, of four.
+BYTES = {tag: 0 for tag in "0NTF.S"} | {"i": 4, "I": 8, "g": 8, "y": 16}
+TEXTS = {"z": 1, "Z": 1, "a": 4, "A": 4, "u": 4, "t": 4, "s": 4}
+GROUPS = {")": 1, "(": 4, "[": 4, "<": 4, ">": 4}
+# A code object: numbers of four bytes (n) and objects (o).
+CODE = "nnnnnoooooooonoo"
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+        self.marks: list[int] = []  # where the tags of marked objects are
+        self.again: list[tuple[int, int]] = []  # where an object comes again, and which
+
+    def number(self, size: int) -> int:
+        self.at += size
+        return int.from_bytes(self.data[self.at - size : self.at], "little", signed=size > 1)
+
+    def read(self) -> None:
+        byte = self.data[self.at]
+        tag = chr(byte & ~MARK)
+        if byte & MARK:
+            self.marks.append(self.at)
+        self.at += 1
+        if tag == "r":
+            self.again.append((self.at, self.number(4)))
+        elif tag in TEXTS:
+            size = self.number(TEXTS[tag])
+            self.at += size
+        elif tag in GROUPS:
+            for _ in range(self.number(GROUPS[tag])):
+                self.read()
+        elif tag == ":":
+            for _ in range(3):
+                self.read()
+        elif tag == "l":
+            digits = abs(self.number(4))
+            self.at += 2 * digits
+        elif tag == "c":
+            for what in CODE:
+                if what == "n":
+                    self.at += 4
+                else:
+                    self.read()
+        elif tag in BYTES:
+            self.at += BYTES[tag]
+        else:
+            raise ValueError(f"marshal wrote an object of an unknown type: {tag!r}")
+
+
+def settled(data: bytes) -> bytes:
+    """Return what marshal.dumps() wrote of code, without marks that nothing needs: marshal.loads() gives the same.
+
+    Raises ValueError for types that no code has.
+    """
+    reader = _Reader(data)
+    reader.read()
+    places = {old: new for new, old in enumerate(sorted({index for _, index in reader.again}))}
+    result = bytearray(data)
+    for index, at in enumerate(reader.marks):
+        if index not in places:
+            result[at] &= ~MARK
+    for at, index in reader.again:
+        result[at : at + 4] = places[index].to_bytes(4, "little")
+    return bytes(result)
