@@ -1311,9 +1311,8 @@ MARKS = """if True:
     def parts(what):
         yield what
         if isinstance(what, types.CodeType):
-            for name in dir(what):
-                if name.startswith("co_") and name != "co_lnotab" and isinstance(getattr(what, name), (tuple, str, bytes)):
-                    yield from parts(getattr(what, name))
+            for name in ("consts", "names", "varnames", "linetable", "name", "qualname", "exceptiontable"):
+                yield from parts(getattr(what, f"co_{name}"))
         elif isinstance(what, (tuple, frozenset)):
             for each in what:
                 yield from parts(each)

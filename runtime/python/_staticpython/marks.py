@@ -8,7 +8,7 @@ from __future__ import annotations
 
 MARK = 0x80
 # A tag, and how many bytes or objects follow it (the format: Python/marshal.c). With a size: of one byte, of four.
-BYTES = {tag: 0 for tag in "0NTF.S"} | {"i": 4, "I": 8, "g": 8, "y": 16}
+BYTES = dict.fromkeys("0NTF.S", 0) | {"i": 4, "I": 8, "g": 8, "y": 16}
 TEXTS = {"z": 1, "Z": 1, "a": 4, "A": 4, "u": 4, "t": 4, "s": 4}
 GROUPS = {")": 1, "(": 4, "[": 4, "<": 4, ">": 4}
 # A code object: numbers of four bytes (n) and objects (o).
