@@ -1305,8 +1305,8 @@ def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Pa
 
 
 MARKS = """if True:
-    import glob, marshal, os, types
-    from _staticpython.marks import settled
+    import glob, marshal, os, sys, types
+    from _staticpython.marks import one_form, settled
 
     def parts(what):
         yield what
@@ -1327,7 +1327,17 @@ MARKS = """if True:
         held = list(parts(code))
         written_otherwise += marshal.dumps(code) != written
         assert settled(marshal.dumps(code)) == settled(marshal.dumps(marshal.loads(written))) == one, path
+        assert marshal.loads(one_form(code)) == code, path
     print(written_otherwise > 50)
+
+    def apart(what):
+        if isinstance(what, types.CodeType):
+            return what.replace(co_consts=tuple(map(apart, what.co_consts)))
+        return frozenset(list(what)) if isinstance(what, frozenset) else what
+
+    one = "return x in {'one', 'two'}"
+    code = compile(f"def f(x): {one}; {one}\\ndef g(x): {one}", "name", "exec")
+    print(settled(marshal.dumps(apart(code))) == settled(marshal.dumps(code)), one_form(apart(code)) == one_form(code))
     try:
         settled(marshal.dumps({1: 2}))
     except ValueError as error:
@@ -1338,7 +1348,7 @@ MARKS = """if True:
 @pytest.mark.any_cpu("Python code")
 def test_code_is_written_in_one_form(target: BuiltTarget) -> None:
     """Whatever else refers to a part of it."""
-    assert target.run("-c", MARKS) == "True\nmarshal wrote an object of an unknown type: '{'"
+    assert target.run("-c", MARKS) == "True\nFalse True\nmarshal wrote an object of an unknown type: '{'"
 
 
 NUMBERS = """if True:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from _staticpython import extracted, freeze, inputs, leftout, modules
 from _staticpython.cache import Cache, Kept
-from _staticpython.marks import settled
+from _staticpython.marks import one_form
 from _staticpython.payload import PROGRAM, Payload, PayloadError, deflated, is_mapped, matches
 from _staticpython.traces import Trace
 
@@ -387,7 +387,7 @@ def _bytecode(source: bytes, path: Path) -> bytes | None:
     code = _compiled(source, path)
     by_hash_unchecked = (1).to_bytes(4, "little")
     head = importlib.util.MAGIC_NUMBER + by_hash_unchecked + importlib.util.source_hash(source)
-    return head + settled(marshal.dumps(code)) if code else None
+    return head + one_form(code) if code else None
 
 
 def _compiled_before(source: bytes, path: Path) -> types.CodeType | None:

@@ -1,10 +1,17 @@
-"""What marshal writes of code, in one form.
+"""Code as marshal writes it, in one form, whatever else is in the process.
 
-marshal marks each object that something refers to, in case that it comes again. That may be anything in the process, so
-the same code is written in several ways. Here only those keep their mark that do come again.
+marshal marks each object that something refers to, in case that it comes again. That may be anything in the process.
+Here only those keep their mark that do come again.
+
+The compiler shares equal constants, but not always sets of strings: it depends on which of them were interned before
+(intern_constants of Objects/codeobject.c makes such a set anew). Here equal sets are one again.
 """
 
 from __future__ import annotations
+
+import marshal
+import types
+from typing import Any
 
 MARK = 0x80
 # A tag, and how many bytes or objects follow it (the format: Python/marshal.c). With a size: of one byte, of four.
@@ -56,6 +63,22 @@ class _Reader:
             self.at += BYTES[tag]
         else:
             raise ValueError(f"marshal wrote an object of an unknown type: {tag!r}")
+
+
+def one_form(code: types.CodeType) -> bytes:
+    """Return what marshal.loads() makes equal code of; it depends on the code only."""
+    return settled(marshal.dumps(_shared(code, {})))
+
+
+def _shared(what: Any, made: dict[bytes, Any]) -> Any:
+    """Return code or a constant with each of its sets, and tuples, being one object."""
+    if isinstance(what, types.CodeType):
+        return what.replace(co_consts=tuple(_shared(each, made) for each in what.co_consts))
+    if isinstance(what, frozenset):
+        return made.setdefault(settled(marshal.dumps(what)), what)
+    if isinstance(what, tuple):
+        return made.setdefault(settled(marshal.dumps(what)), tuple(_shared(each, made) for each in what))
+    return what
 
 
 def settled(data: bytes) -> bytes:
