@@ -42,8 +42,8 @@ class Server(SimpleHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self) -> None:
-        how, _, name = self.path.strip("/").rpartition("/")
-        if not how:
+        how, _, name = self.path.strip("/").partition("/")
+        if how not in {"interrupted", "stalled"}:
             super().do_GET()
             return
         content = (Path(self.directory) / unquote(name)).read_bytes()
