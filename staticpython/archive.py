@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from staticpython.errors import run_main
-from staticpython.published import FOLDER, Archive, read_plan, target_parser, write_archive
+from staticpython.published import FOLDER, Archive, pack, write_archive
 
 
 def write_archives(plan: dict[str, Any], tree: Path, into: Path) -> list[Path]:
@@ -26,16 +25,7 @@ def write_archives(plan: dict[str, Any], tree: Path, into: Path) -> list[Path]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the archives of each target; returns the exit code."""
-    options = target_parser("archive", __doc__).parse_args(arguments)
-
-    def body() -> int:
-        for path in options.plans:
-            plan = read_plan(path)
-            for archive in write_archives(plan, options.into / plan["tree"], options.into):
-                print(f"packed    {archive}  {archive.stat().st_size / 1e6:.1f} MB")
-        return 0
-
-    return run_main(body)
+    return pack("archive", __doc__, arguments, lambda plan, tree, _, into: write_archives(plan, tree, into))
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ import jsonschema
 import yaml
 
 from staticpython.config import ROOT
-from staticpython.errors import StaticPythonError, UsageError, run_main
+from staticpython.errors import StaticPythonError, UsageError
 from staticpython.licences import is_gpl
-from staticpython.published import FOLDER, Archive, build_options, read_plan, target_parser, write_archive
+from staticpython.published import FOLDER, Archive, build_options, pack, write_archive
 from staticpython.verify import emulator_of
 
 SCHEMA = ROOT / "staticpython/full.schema.yml"
@@ -248,16 +248,7 @@ def write_full(plan: dict[str, Any], tree: Path, folder: Path, into: Path) -> Pa
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the full archive of each target; returns the exit code."""
-    options = target_parser("full", __doc__).parse_args(arguments)
-
-    def body() -> int:
-        for path in options.plans:
-            plan = read_plan(path)
-            archive = write_full(plan, options.into / plan["tree"], path.resolve().parent, options.into)
-            print(f"packed    {archive}  {archive.stat().st_size / 1e6:.1f} MB")
-        return 0
-
-    return run_main(body)
+    return pack("full", __doc__, arguments, lambda *target: [write_full(*target)])
 
 
 if __name__ == "__main__":

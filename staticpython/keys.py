@@ -83,7 +83,7 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
 )
 
 REFERENCE = "docs/yaml-keys.md"
-# Which files have one: pattern -> its schema, the schema's title, the class. Of several that match, the last counts.
+# Which files have a JSON Schema: pattern -> its path, its title, the class.
 FILES: dict[str, tuple[str, str, type[Any]]] = {
     title.replace("`", "").replace("<arch>", "*").replace("<name>", "*").replace("<series>", "*"): (
         f"docs/schemas/{schema.__name__.lower()}.json", title, schema,

@@ -14,12 +14,12 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from staticpython.errors import StaticPythonError, UsageError
+from staticpython.errors import StaticPythonError, UsageError, run_main
 
 # What a target's archive has at its top, as python-build-standalone's has.
 FOLDER = "python"
@@ -100,6 +100,36 @@ def read_plan(path: Path) -> dict[str, Any]:
     return plan
 
 
+def pack(
+    name: str,
+    description: str | None,
+    arguments: list[str] | None,
+    write: Callable[[dict[str, Any], Path, Path, Path], list[Path]],
+) -> int:
+    """Run a step of make dist: write the files of each target and say so; return the exit code.
+
+    `write` takes a plan, its tree, the folder of its plan.json and the folder to write to, and returns the files.
+    """
+    options = target_parser(name, description).parse_args(arguments)
+
+    def body() -> int:
+        for path in options.plans:
+            plan = read_plan(path)
+            for file in write(plan, options.into / plan["tree"], path.resolve().parent, options.into):
+                print(f"packed    {file}  {file.stat().st_size / 1e6:.1f} MB")
+        return 0
+
+    return run_main(body)
+
+
+def program(name: str) -> str:
+    """Return the path of a program in PATH, which is its Debian package's name, too; raises UsageError without it."""
+    path = shutil.which(name)
+    if not path:
+        raise UsageError(f"no {name} in PATH: install it (Debian and Ubuntu: apt-get install {name})")
+    return path
+
+
 @contextlib.contextmanager
 def written_whole(result: Path) -> Iterator[Path]:
     """Give the path to write a file under: it gets its own name when the block ends, and a failure leaves nothing."""
@@ -151,9 +181,7 @@ def write_archive(result: Path, folders: Iterable[tuple[str, Path]], time: int) 
     Raises UsageError where the program that packs is missing, StaticPythonError when it fails.
     """
     name, *options = PACKERS[result.suffix]
-    packer = shutil.which(name)
-    if not packer:
-        raise UsageError(f"no {name} in PATH: install it (Debian and Ubuntu: apt-get install {name})")
+    packer = program(name)
     result.parent.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key not in PACKERS_READ}
     with written_whole(result) as part:

@@ -7,14 +7,13 @@ password, if it has one. docs/trust.md says how users verify.
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from staticpython.errors import ChecksumError, StaticPythonError, UsageError, run_main
 from staticpython.index import SIGNATURE, SUMS, hashes, sums_text
-from staticpython.published import Archive, written_whole
+from staticpython.published import Archive, program, written_whole
 
 
 def sign(folder: Path, key: str) -> Path:
@@ -25,9 +24,7 @@ def sign(folder: Path, key: str) -> Path:
     secret = Path(key).expanduser()
     if not key or not secret.is_file():
         raise UsageError(f"no key to sign by: {key!r} is no file: make sign SIGN_KEY=FILE, which minisign -G made")
-    minisign = shutil.which("minisign")
-    if not minisign:
-        raise UsageError("no minisign in PATH: install it (Debian and Ubuntu: apt-get install minisign)")
+    minisign = program("minisign")
     sums = folder / SUMS
     if not sums.is_file():
         raise UsageError(f"{sums}: no such file: run make dist first")

@@ -19,9 +19,9 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import NoteSection
 
-from staticpython.errors import UsageError, VerifyError, run_main
+from staticpython.errors import UsageError, VerifyError
 from staticpython.full import Build
-from staticpython.published import FOLDER, Archive, read_plan, target_parser, write_archive
+from staticpython.published import FOLDER, Archive, pack, write_archive
 
 # What the interpreter is linked with, and this is not.
 WITHOUT = ("-s", "-Wl,-Map=python.map")
@@ -52,11 +52,14 @@ def difference(first: Path, second: Path) -> str:
     return next(different, "" if len(ours) == len(theirs) else "(their number)")
 
 
-def link_with_symbols(build: Build, interpreter: Path, result: Path) -> None:
-    """Link what an interpreter is linked from, with its symbols; raises VerifyError when it is not the same program."""
+def link_with_symbols(build: Build, interpreter: Path, identity: str, result: Path) -> None:
+    """Link what an interpreter with that build id is linked from, with its symbols.
+
+    Raises VerifyError when it is not the same program.
+    """
     words = [word for word in shlex.split(build.link_command()) if word not in WITHOUT]
     words[words.index("-o") + 1] = str(result.resolve())
-    build.run(*words, f"-Wl,--build-id=0x{build_id(interpreter)},--compress-debug-sections=zlib")
+    build.run(*words, f"-Wl,--build-id=0x{identity},--compress-debug-sections=zlib")
     if name := difference(interpreter, result):
         raise VerifyError(f"{interpreter} is not what build/ has now, as to section {name}: run make")
 
@@ -71,10 +74,10 @@ def write_symbols(plan: dict[str, Any], tree: Path, folder: Path, into: Path) ->
         stage = Path(temporary)
         program = stage / "bin" / f"{interpreter.name}.debug"
         program.parent.mkdir()
-        link_with_symbols(build, interpreter, program)
+        identity = build_id(interpreter)
+        link_with_symbols(build, interpreter, identity, program)
         # gdb runs it when it reads the program, where the user allows that.
         shutil.copyfile(build.cpython / "python-gdb.py", program.with_name(f"{program.name}-gdb.py"))
-        identity = build_id(interpreter)
         by_id = stage / "lib/debug/.build-id" / identity[:2] / f"{identity[2:]}.debug"
         by_id.parent.mkdir(parents=True)
         by_id.symlink_to(f"../../../../bin/{program.name}")
@@ -83,16 +86,7 @@ def write_symbols(plan: dict[str, Any], tree: Path, folder: Path, into: Path) ->
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the debug information of each target; returns the exit code."""
-    options = target_parser("symbols", __doc__).parse_args(arguments)
-
-    def body() -> int:
-        for path in options.plans:
-            plan = read_plan(path)
-            archive = write_symbols(plan, options.into / plan["tree"], path.resolve().parent, options.into)
-            print(f"packed    {archive}  {archive.stat().st_size / 1e6:.1f} MB")
-        return 0
-
-    return run_main(body)
+    return pack("symbols", __doc__, arguments, lambda *target: [write_symbols(*target)])
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from staticpython.config import ROOT
-from staticpython.errors import StaticPythonError, run_main
-from staticpython.published import contents_of, mode_of, read_plan, target_parser, written_whole
+from staticpython.errors import StaticPythonError
+from staticpython.published import contents_of, mode_of, pack, written_whole
 
 SOURCE = ROOT / "runtime/wheel"
 PACKAGE, COMMAND = "static_python", "static-python"
@@ -130,16 +130,7 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes, mode: int, seconds: i
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the wheel of each target; returns the exit code."""
-    options = target_parser("wheel", __doc__).parse_args(arguments)
-
-    def body() -> int:
-        for path in options.plans:
-            plan = read_plan(path)
-            wheel = write_wheel(plan, options.into / plan["tree"], options.into)
-            print(f"packed    {wheel}  {wheel.stat().st_size / 1e6:.1f} MB")
-        return 0
-
-    return run_main(body)
+    return pack("wheel", __doc__, arguments, lambda plan, tree, _, into: [write_wheel(plan, tree, into)])
 
 
 if __name__ == "__main__":
