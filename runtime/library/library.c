@@ -226,6 +226,26 @@ is_unchanged(const struct _library_module *found, PyObject *path)
     return same;
 }
 
+/* Has nothing been put into the file's folder since the build? A package or
+   an extension module of the same name would come first. */
+static int
+is_alone(PyObject *path)
+{
+    PyObject *bytes = PyUnicode_EncodeFSDefault(path);
+    if (bytes == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    char *name = PyBytes_AS_STRING(bytes), *slash = strrchr(name, '/');
+    struct stat st;
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    int alone = slash != NULL && stat(name, &st) == 0 && st.st_mtime == _PyLibrary.time;
+    Py_DECREF(bytes);
+    return alone;
+}
+
 PyDoc_STRVAR(library_find_doc,
 "library_find(fullname) -> 1 for a package, plus 2 for what is in site-packages\n\
 None when it is not in the library");
@@ -245,7 +265,7 @@ library_find(PyObject *Py_UNUSED(module), PyObject *fullname)
 }
 
 PyDoc_STRVAR(library_check_doc,
-"library_check(fullname, path) -> can its code be used, as the file is now?");
+"library_check(fullname, path) -> can its code be used, as the file and its folder are now?");
 
 static PyObject *
 library_check(PyObject *Py_UNUSED(module), PyObject *args)
@@ -260,7 +280,8 @@ library_check(PyObject *Py_UNUSED(module), PyObject *args)
     }
     int same = is_unchanged(found, path);
     _PyLibrary.unchanged[found - _PyLibrary.modules] = same;
-    return PyBool_FromLong(same);
+    /* A package comes first in any case. */
+    return PyBool_FromLong(same && (found->is_package || is_alone(path)));
 }
 
 PyDoc_STRVAR(library_time_doc,

@@ -124,3 +124,25 @@ def test_no_source_is_read_where_nothing_was_changed(target: BuiltTarget, copy: 
     assert run(target, copy, "-c", code) == "[]"
     times = {path.stat().st_mtime for path in target.stdlib.rglob("*.py")}
     assert len(times) == 1
+
+
+# In the executable, and not; alone in their folder, and a package's.
+RIVALS = ["textwrap", "random", "colorsys", "json.tool"]
+
+
+@pytest.mark.parametrize("module", RIVALS)
+def test_what_comes_first_in_a_folder(target: BuiltTarget, copy: Path, module: str) -> None:
+    """A package's folder, then an extension module, then the file that was built: as in any folder."""
+    base = library_of(target, copy).joinpath(*module.split("."))
+    show = f"import {module} as m; print(getattr(m, 'IS', 'as built'))"
+    assert run(target, copy, "-c", show) == "as built"
+    extension = base.with_suffix(".so")
+    extension.write_text("no library\n")
+    attempt = f"try:\n import {module}\nexcept ImportError as error:\n print(error.path)"
+    assert run(target, copy, "-c", attempt) == str(extension)
+    base.mkdir()
+    (base / "__init__.py").write_text("IS = 'a package'\n")
+    assert run(target, copy, "-c", show) == "a package"
+    shutil.rmtree(base)
+    extension.unlink()
+    assert run(target, copy, "-c", show) == "as built"
