@@ -17,9 +17,8 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import NamedTuple
 
-from _staticpython import extracted, freeze, inputs, leftout, modules
+from _staticpython import extracted, freeze, inputs, leftout, marks, modules
 from _staticpython.cache import Cache, Kept
-from _staticpython.marks import one_form
 from _staticpython.payload import PROGRAM, Payload, PayloadError, deflated, is_mapped, matches
 from _staticpython.traces import Trace
 
@@ -355,8 +354,8 @@ class Bundler:
 def identity_of_code(build_id: bytes) -> str:
     """What code depends on besides its source: the interpreter that compiles it, and the form that it gets."""
     digest = hashlib.sha256(build_id + importlib.util.MAGIC_NUMBER + sys.version.encode())
-    for module in (freeze, modules):
-        digest.update(Path(str(module.__file__)).read_bytes())
+    for file in (__file__, freeze.__file__, marks.__file__, modules.__file__):
+        digest.update(Path(file).read_bytes())
     return digest.hexdigest()[:32]
 
 
@@ -387,7 +386,7 @@ def _bytecode(source: bytes, path: Path) -> bytes | None:
     code = _compiled(source, path)
     by_hash_unchecked = (1).to_bytes(4, "little")
     head = importlib.util.MAGIC_NUMBER + by_hash_unchecked + importlib.util.source_hash(source)
-    return head + one_form(code) if code else None
+    return head + marks.one_form(code) if code else None
 
 
 def _compiled_before(source: bytes, path: Path) -> types.CodeType | None:
