@@ -112,7 +112,7 @@ def test_system_calls_of_a_bundle(target: BuiltTarget, tmp_path: Path) -> None:
     target.run("-m", "_staticpython", "bundle", tmp_path / "hello.py", "-o", tmp_path / "hello")
     calls = system_calls(target, tmp_path / "log", tmp_path / "hello")
     # Seven of them look for the user's folder, since there is no HOME. A build with a profile puts the program's data
-    # on a huge page (docs/design.md).
+    # on a huge page (docs/interpreter.md).
     for_huge_page = 5 if calls["mremap"] else 0
     assert calls.total() <= 61 + for_huge_page, textwrap.fill(str(calls))
 
