@@ -93,32 +93,38 @@ def cut(package: Package, source: Path, tree: Path) -> None:
             shutil.copy2(source / item, target)
 
 
+def released(package: Package, release: Release | None, downloads: Path, into: Path, tree: Path) -> None:
+    """Make `tree`: the package's files as they were released, or cut out of another one's source in `into`."""
+    held = tree.with_name(f"{tree.name}.held")
+    for leftover in (tree, tree.with_name(f"{tree.name}.inner"), held):
+        shutil.rmtree(leftover, ignore_errors=True)
+    if release is None:
+        assert package.source_of
+        cut(package, into / package.source_of, tree)
+        return
+    archive = downloads / release.file
+    check(archive, release)
+    unpack(archive, tree)
+    if release.inner:
+        (tree / release.inner).replace(held)
+        shutil.rmtree(tree)
+        if held.is_dir():
+            held.rename(tree)
+        else:
+            unpack(held, tree)
+            held.unlink()
+    if package.subset:
+        tree.rename(held)
+        cut(package, held, tree)
+        shutil.rmtree(held)
+
+
 def prepare(package: Package, release: Release | None, downloads: Path, into: Path) -> None:
     """Make `into/<package>`: unpacked or cut out, patched, overlaid and with a configure script."""
     goal, temporary = into / package.name, into / f".{package.name}.new"
-    held = temporary.with_name(f"{temporary.name}.held")
-    for leftover in (goal, temporary, temporary.with_name(f"{temporary.name}.inner"), held):
-        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.rmtree(goal, ignore_errors=True)
+    released(package, release, downloads, into, temporary)
     version = release.version if release else ""
-    if release is None:
-        assert package.source_of
-        cut(package, into / package.source_of, temporary)
-    else:
-        archive = downloads / release.file
-        check(archive, release)
-        unpack(archive, temporary)
-        if release.inner:
-            (temporary / release.inner).replace(held)
-            shutil.rmtree(temporary)
-            if held.is_dir():
-                held.rename(temporary)
-            else:
-                unpack(held, temporary)
-                held.unlink()
-        if package.subset:
-            temporary.rename(held)
-            cut(package, held, temporary)
-            shutil.rmtree(held)
     for patch in patches(package, version):
         apply_patch(patch, temporary)
     for ours, theirs in package.overlay.items():
