@@ -1,5 +1,7 @@
 """What a patch says of itself before its first hunk: what it does, why, and what would notice if it were gone.
 
+`python -m staticpython.patch_headers` writes docs/patches.md, the list of all. The form of a header is
+
 Let this do that.
 
 Why, in as many paragraphs as it takes.
@@ -12,10 +14,14 @@ Kind: correctness
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from staticpython.errors import FactsError, nearest
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = "docs/patches.md"
 
 # Kind -> what it means.
 KINDS = {
@@ -124,3 +130,28 @@ def _first_fault(lines: list[str]) -> tuple[int, str]:
 def is_for_speed(patch: Path) -> bool:
     """Tell whether a patch is for speed only; raises FactsError for a header that does not say it."""
     return read_header(patch).kind == "speed"
+
+
+def render_table(root: Path = ROOT) -> str:
+    """Return the list of all patches as Markdown: by folder, what is needed before what is for speed only."""
+    lines = ["# Patches", "", "Made by `python -m staticpython.patch_headers`; do not edit.", ""]
+    lines += [f"* `{kind}`: {meaning}" for kind, meaning in KINDS.items()]
+    for folder in sorted(path for path in (root / "patches").iterdir() if path.is_dir()):
+        lines += ["", f"## {folder.name}", "", "| patch | kind | what it does | upstream |", "|---|---|---|---|"]
+        headers = [(patch.stem, read_header(patch)) for patch in sorted(folder.glob("*.patch"))]
+        lines += [_row(name, header) for name, header in sorted(headers, key=lambda item: item[1].kind == "speed")]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, header: Header) -> str:
+    return f"| {name} | {header.kind} | {header.summary} | {' '.join(header.upstream.split())} |".replace("\\", "\\\\")
+
+
+def main() -> int:
+    """Write the list."""
+    (ROOT / TABLE).write_text(render_table(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,7 +16,7 @@ import pytest
 
 from staticpython.config import Package, Release, load_facts, patches, without_speedups
 from staticpython.errors import FactsError
-from staticpython.patch_headers import read_header
+from staticpython.patch_headers import TABLE, read_header, render_table
 from staticpython.plan import Options, fitting_releases, make_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,6 +81,10 @@ def test_a_number_is_one_topic_in_every_series() -> None:
 def test_a_patch_of_a_series_is_another_than_that_of_every_series() -> None:
     texts = [p.read_text(encoding="utf-8") for p in PATCHES if p.parent.name.startswith("cpython")]
     assert len(set(texts)) == len(texts), "the same patch for two series belongs into patches/cpython"
+
+
+def test_the_list_is_up_to_date() -> None:
+    assert (ROOT / TABLE).read_text(encoding="utf-8") == render_table(), "run: python -m staticpython.patch_headers"
 
 
 GOOD = """\
