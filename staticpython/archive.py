@@ -16,7 +16,7 @@ from staticpython.published import FOLDER, Archive, pack, write_archive
 
 def write_archives(plan: dict[str, Any], tree: Path, into: Path) -> list[Path]:
     """Pack a target's tree into a folder; return both archives. The same tree gives the same bytes."""
-    first, second = (into / Archive.of(plan, flavour).name for flavour in ("install_only", "install_only_stripped"))
+    first, second = (into / Archive.of(plan, contents).name for contents in ("install_only", "install_only_stripped"))
     write_archive(first, [(FOLDER, tree)], plan["source_date_epoch"])
     second.unlink(missing_ok=True)
     os.link(first, second)

@@ -70,7 +70,8 @@ def parser() -> argparse.ArgumentParser:
         help="static-PIE, or a fixed address, which starts faster (default: `pie` in configs/ARCH.yml)",
     )
     add("--allocator", default="", metavar="NAME", help="malloc: mimalloc (default) or musl")
-    add("--profile", default="", metavar="NAME", help="another kind of interpreter: small, for tiny systems")
+    add("--flavour", default="", metavar="NAME", help="another flavour of interpreter: small, for tiny systems")
+    add("--profile", dest="flavour", default="", help=argparse.SUPPRESS)  # the old name, for one release
     add("--release", action="append", default=[], metavar="PACKAGE=VERSION", help="use this release of a package")
     add(
         "--output",
@@ -159,7 +160,7 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
         mirror=_mirror(options.mirror),
         pie=options.pie,
         allocator=options.allocator,
-        profile=options.profile,
+        flavour=options.flavour,
         releases=tuple(options.release),
         plain=options.plain,
         symbols=options.symbols,
@@ -209,7 +210,7 @@ def _replay(options: argparse.Namespace) -> list[str]:
     words += [] if options.pie is None else ["--pie" if options.pie else "--no-pie"]
     words += [f"--without={n}" for n in options.without] + [f"--only={n}" for n in options.only]
     words += [f"--allocator={options.allocator}"] if options.allocator else []
-    words += [f"--profile={options.profile}"] if options.profile else []
+    words += [f"--flavour={options.flavour}"] if options.flavour else []
     words += [f"--release={word}" for word in options.release]
     words += [f"--output={options.output.resolve()}"] if options.output else []
     words += [f"--mirror={_mirror(options.mirror)}"] if options.mirror else []
@@ -266,7 +267,7 @@ def _listing(facts: Facts, *, as_json: bool) -> str:
         "pythons": [r.version + s.abi_flags for s in facts.series.values() for r in s.releases],
         "toolchains": {t.name: t.summary for t in facts.toolchains.values()},
         "launchers": {launcher.name: launcher.summary for launcher in facts.launchers.values()},
-        "profiles": {profile.name: profile.summary for profile in facts.profiles.values()},
+        "flavours": {flavour.name: flavour.summary for flavour in facts.flavours.values()},
         "packages": {p.name: f"{_version(p)}  {p.licence.spdx}  {p.summary}" for p in facts.packages.values()},
         "features": {name: " ".join(modules) for name, modules in sorted(features.items())},
     }

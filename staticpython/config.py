@@ -294,8 +294,8 @@ class Launcher:
 
 
 @dataclass(frozen=True)
-class Profile:
-    """Another kind of interpreter than the fast one (--profile): `configs/profiles/<name>.yml`."""
+class Flavour:
+    """Another flavour of interpreter than the fast one (--flavour): `configs/flavours/<name>.yml`."""
 
     name: str
     summary: str = key("What it is and when to take it, in one line.")
@@ -384,7 +384,7 @@ class Facts:
     packages: dict[str, Package]
     toolchains: dict[str, Toolchain]
     launchers: dict[str, Launcher]
-    profiles: dict[str, Profile]
+    flavours: dict[str, Flavour]
     series: dict[str, Series]
     release: OwnRelease
     supported: list[Supported]
@@ -441,7 +441,7 @@ def load_facts(root: Path = ROOT) -> Facts:
         packages={p.stem: load(p, Package, name=p.stem) for p in sorted((configs / "packages").glob("*.yml"))},
         toolchains={p.stem: _load_toolchain(p, families) for p in sorted((configs / "toolchains").glob("*.yml"))},
         launchers={p.stem: load(p, Launcher, name=p.stem) for p in sorted((configs / "launchers").glob("*.yml"))},
-        profiles={p.stem: load(p, Profile, name=p.stem) for p in sorted((configs / "profiles").glob("*.yml"))},
+        flavours={p.stem: load(p, Flavour, name=p.stem) for p in sorted((configs / "flavours").glob("*.yml"))},
         series=_load_every_series(root),
         release=_load_release(configs / "common/release.yml"),
         supported=[],

@@ -34,7 +34,7 @@ def downloads(archives: dict[str, str], url: str) -> dict[str, Any]:
     for name in sorted(archives):  # by date, when everything before it is the same
         archive = Archive.parse(name)
         cpu = UV_CPUS.fullmatch(archive.cpu) if archive else None
-        if not archive or not cpu or archive.options not in UV_OPTIONS or archive.flavour != "install_only_stripped":
+        if not archive or not cpu or archive.options not in UV_OPTIONS or archive.contents != "install_only_stripped":
             continue
         variant = UV_OPTIONS[archive.options]
         major, minor, patch, prerelease = re.findall(r"^(\d+)\.(\d+)\.(\d+)(.*)$", archive.version)[0]

@@ -12,11 +12,11 @@ from staticpython.config import (
     Arch,
     Cpu,
     Facts,
+    Flavour,
     Launcher,
     Module,
     Optimisation,
     Package,
-    Profile,
     Release,
     Series,
     Toolchain,
@@ -48,7 +48,7 @@ class Options:
     mirror: str = ""
     pie: bool | None = None
     allocator: str = ""
-    profile: str = ""
+    flavour: str = ""
     releases: tuple[str, ...] = ()
     plain: bool = False
     symbols: bool = False
@@ -99,7 +99,7 @@ class Target:
     replaced: dict[str, str]
     malloc: str
     speedups: bool
-    kind: Profile
+    flavour: Flavour
     profile: str | None
     order: str | None
     cflags_core: tuple[str, ...]
@@ -148,7 +148,7 @@ class Plan:
     def variant(self) -> list[str]:
         """What makes this another interpreter than the usual one, in the words that names of archives have for it."""
         freethreaded = ["freethreaded"] if self.series.abi_flags else []
-        return [*freethreaded, *filter(None, [self.options.profile]), *(["gpl"] if self.options.with_gpl else [])]
+        return [*freethreaded, *filter(None, [self.options.flavour]), *(["gpl"] if self.options.with_gpl else [])]
 
 
 def host_machine() -> str:
@@ -177,14 +177,14 @@ def make_plan(facts: Facts, options: Options) -> Plan:
         pick("arch", arch, facts.arches)
     if options.cpu:
         pick("cpu", options.cpu, [cpu for arch in options.arches for cpu in facts.arches[arch].cpus])
-    kind = _choose_profile(facts, options)
+    flavour = _choose_flavour(facts, options)
     if not options.speedups:
         if options.allocator not in ("", "musl"):
             raise UsageError(f"--allocator {options.allocator} goes without --no-speedups: it is there for speed only")
         facts = dataclasses.replace(facts, packages={n: without_speedups(p) for n, p in facts.packages.items()})
-        kind = dataclasses.replace(kind, allocator="musl", library=False)
+        flavour = dataclasses.replace(flavour, allocator="musl", library=False)
     options = dataclasses.replace(
-        options, allocator=options.allocator or kind.allocator, without=(*options.without, *kind.without)
+        options, allocator=options.allocator or flavour.allocator, without=(*options.without, *flavour.without)
     )
     pick("allocator", options.allocator, list(ALLOCATORS))
     pick("toolchain", options.toolchain, list(facts.toolchains))
@@ -195,7 +195,7 @@ def make_plan(facts: Facts, options: Options) -> Plan:
         raise UsageError(f"--toolchain-prefix goes with --toolchain {' or '.join(ready)}, and that one needs it")
     series, facts = _choose_python(choose_releases(facts, options.releases), options.python)
     _check_modules(facts, series)
-    targets = tuple(_make_target(facts, options, kind, series, facts.arches[a]) for a in options.arches)
+    targets = tuple(_make_target(facts, options, flavour, series, facts.arches[a]) for a in options.arches)
     for target in targets:
         _check_licences(target, options)
     toolchain = facts.toolchains[options.toolchain]
@@ -236,12 +236,12 @@ def _check_licences(target: Target, options: Options) -> None:
             )
 
 
-def _choose_profile(facts: Facts, options: Options) -> Profile:
-    """Return the kind of interpreter that --profile names; without one, the fast one."""
-    if not options.profile:
-        return Profile(name="", summary="")
-    pick("profile", options.profile, list(facts.profiles))
-    return facts.profiles[options.profile]
+def _choose_flavour(facts: Facts, options: Options) -> Flavour:
+    """Return the flavour that --flavour names; without one, the fast one."""
+    if not options.flavour:
+        return Flavour(name="", summary="")
+    pick("flavour", options.flavour, list(facts.flavours))
+    return facts.flavours[options.flavour]
 
 
 def choose_releases(facts: Facts, wanted: tuple[str, ...]) -> Facts:
@@ -274,7 +274,7 @@ def _choose_python(facts: Facts, wanted: str) -> tuple[Series, Facts]:
     return series, dataclasses.replace(facts, packages=facts.packages | {cpython.name: only})
 
 
-def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, arch: Arch) -> Target:
+def _make_target(facts: Facts, options: Options, flavour: Flavour, series: Series, arch: Arch) -> Target:
     modules = _choose_modules(series, options)
     test_modules = {n: m for n, m in series.modules.items() if m.test}
     toolchain = facts.toolchains[options.toolchain]
@@ -316,7 +316,9 @@ def _make_target(facts: Facts, options: Options, kind: Profile, series: Series, 
         malloc=ALLOCATORS[options.allocator],
         speedups=options.speedups,
         # The library's code is written for processors that have the low byte first (_staticpython/freeze.py).
-        kind=kind if arch.byte_order == "little" and series.library else dataclasses.replace(kind, library=False),
+        flavour=flavour
+        if arch.byte_order == "little" and series.library
+        else dataclasses.replace(flavour, library=False),
         profile=profile,
         order=order,
         cflags_core=(*_with_trained(fast.profile_use, "profile", profile), *fast.lto_cflags),

@@ -16,7 +16,7 @@ from typing import Any
 from staticpython.config import ROOT
 from staticpython.errors import UsageError, run_main
 from staticpython.fetch import sha256_of
-from staticpython.published import FLAVOURS, Archive, read_plan, target_parser
+from staticpython.published import CONTENTS, Archive, read_plan, target_parser
 from staticpython.sbom import read_manifest, sbom_name
 from staticpython.wheel import wheel_name
 
@@ -30,7 +30,7 @@ def files_of(plan: dict[str, Any], dist: Path) -> list[Path]:
 
     An image has more than one; its layers are the archives.
     """
-    archives = [Archive.of(plan, flavour).name for flavour in FLAVOURS if flavour != "symbols" or plan["symbols"]]
+    archives = [Archive.of(plan, contents).name for contents in CONTENTS if contents != "symbols" or plan["symbols"]]
     files = [dist / name for name in [*archives, wheel_name(plan), sbom_name(plan)]]
     for file in files:
         if not file.is_file():

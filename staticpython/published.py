@@ -1,7 +1,7 @@
 """What is handed to users: the names of archives, and archives whose bytes depend on nothing but what is in them.
 
 The names are python-build-standalone's, since uv, mise, hatch, PyApp and Bazel's rules_python take them apart:
-`cpython-<version>+<date>-<arch>-unknown-linux-musl[-<options>]-<flavour>.tar.gz`, `full.tar.zst`.
+`cpython-<version>+<date>-<arch>-unknown-linux-musl[-<options>]-<contents>.tar.gz`, `full.tar.zst`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from staticpython.errors import StaticPythonError, UsageError, run_main
 
 # What a target's archive has at its top, as python-build-standalone's has.
 FOLDER = "python"
-# What there is of each target, and how it is packed. The first two are the same bytes: the interpreter is stripped
-# while it is linked. `full` has its parts, too; `symbols` is unpacked beside one of them.
-FLAVOURS = {"install_only": "gz", "install_only_stripped": "gz", "full": "zst", "symbols": "zst"}
+# What an archive of a target may hold, and how it is packed. The first two are the same bytes: the interpreter is
+# stripped while it is linked. `full` has its parts, too; `symbols` is unpacked beside one of them.
+CONTENTS = {"install_only": "gz", "install_only_stripped": "gz", "full": "zst", "symbols": "zst"}
 # What packs, by the end of the name, and the variables that would change how. gzip(1) has a deflate of its own, but
 # Python's zlib differs between machines. `gzip -9` saves 0.8% in 3 times as long, `zstd -19` 11% in 17 times.
 PACKERS = {".gz": ["gzip", "-n", "-6"], ".zst": ["zstd", "-q", "-9", "--single-thread"]}
@@ -33,7 +33,7 @@ PACKERS_READ = ("GZIP", "ZSTD_CLEVEL", "ZSTD_NBTHREADS")
 
 _NAME = re.compile(
     r"cpython-(?P<version>\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?)\+(?P<date>\d{8})-(?P<cpu>[a-z0-9_]+)-unknown-linux-musl-"
-    rf"(?:(?P<options>[a-z0-9+]+)-)?(?P<flavour>{'|'.join(FLAVOURS)})\.tar\.(?:gz|zst)"
+    rf"(?:(?P<options>[a-z0-9+]+)-)?(?P<contents>{'|'.join(CONTENTS)})\.tar\.(?:gz|zst)"
 )
 
 
@@ -45,13 +45,13 @@ class Archive:
     date: str
     cpu: str
     options: tuple[str, ...]
-    flavour: str
+    contents: str
 
     @classmethod
-    def of(cls, plan: dict[str, Any], flavour: str) -> Archive:
-        """Return the archive of a target (its plan.json) in one of the flavours, such as `install_only`."""
-        options = (*plan["variant"], *(build_options(plan) if flavour == "full" else ()))
-        return cls(plan["version"], plan["release"], plan["cpu"]["download"], options, flavour)
+    def of(cls, plan: dict[str, Any], contents: str) -> Archive:
+        """Return the archive of a target (its plan.json) with one of the CONTENTS, such as `install_only`."""
+        options = (*plan["variant"], *(build_options(plan) if contents == "full" else ()))
+        return cls(plan["version"], plan["release"], plan["cpu"]["download"], options, contents)
 
     @classmethod
     def parse(cls, name: str) -> Archive | None:
@@ -65,7 +65,7 @@ class Archive:
             parts["date"],
             parts["cpu"],
             tuple((parts["options"] or "").split("+")) if parts["options"] else (),
-            parts["flavour"],
+            parts["contents"],
         )
 
     @property
@@ -77,7 +77,7 @@ class Archive:
     @property
     def name(self) -> str:
         """The file's name."""
-        return f"{self.stem}-{self.flavour}.tar.{FLAVOURS[self.flavour]}"
+        return f"{self.stem}-{self.contents}.tar.{CONTENTS[self.contents]}"
 
 
 def build_options(plan: dict[str, Any]) -> list[str]:

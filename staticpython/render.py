@@ -253,7 +253,7 @@ def _wrappers(target: Target, folder: Path, environment: jinja2.Environment, gen
             triple=arch.triple,
             cflags=flags([*toolchain.cflags, *arch.cflags]),
             pie=target.pie,
-            last=flags(target.kind.cflags),
+            last=flags(target.flavour.cflags),
             ldflags=flags(toolchain.ldflags),
             stack=arch.thread_stack_mib << 20,
         )
@@ -295,7 +295,7 @@ def _plan_facts(plan: Plan, target: Target) -> dict[str, Any]:
         "toolchain": target.toolchain.name,
         "profile": target.profile,
         "order": target.order,
-        "library": target.kind.library,
+        "library": target.flavour.library,
         "speedups": target.speedups,
         "symbols": plan.options.symbols,
         "malloc": target.malloc,

@@ -27,7 +27,7 @@ MOST_BYTES = 100_000_000
 
 
 def distribution(plan: dict[str, Any]) -> str:
-    """Return the project's name: an interpreter of another kind, or for newer CPUs, is another project.
+    """Return the project's name: an interpreter of another flavour, or for newer CPUs, is another project.
 
     A wheel's tags know neither.
     """

@@ -63,7 +63,7 @@ def test_a_whole_copy_has_all_that_follows_from_it(
     facts = load_facts(project)
     assert facts.arches["foo"].configure_answers == facts.arches["aarch64"].configure_answers
     made = make_plan(facts, Options(arches=("foo", "aarch64")))
-    assert [t.kind.library for t in made.targets] == [False, True], "freeze.py writes little-endian code"
+    assert [t.flavour.library for t in made.targets] == [False, True], "freeze.py writes little-endian code"
     files = render(made, tmp_path, [])
     assert "ELF_MACHINE = 22\n" in files[Path("build/foo/facts.py")], "find_library compares with it"
     magic = rule_of(dataclasses.asdict(facts.arches["foo"]), "/emulator").split(":")[4]

@@ -316,7 +316,7 @@ def test_a_variant_is_its_series_and_something_more(variant: str) -> None:
     for version in (variant, base.releases[0].version + own.abi_flags):
         made = make_plan(facts, Options(arches=("x86_64",), python=version))
         assert (made.series.name, made.version) == (variant, base.releases[0].version)
-    assert made.targets[0].kind.library == (own.library and base.library)
+    assert made.targets[0].flavour.library == (own.library and base.library)
     trees = {view.name for view in (made, make_plan(facts, Options(arches=("x86_64",), python=base.name)))}
     assert trees == {made.version, made.version + own.abi_flags}, "two trees in dist/"
 
@@ -419,7 +419,7 @@ def test_every_key_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     plans = [Options(arches=tuple(facts.arches), with_gpl=gpl) for gpl in (False, True)]
     plans += [Options(arches=("x86_64",), toolchain=name) for name in facts.toolchains if name != "gcc"]
     plans += [Options(arches=("x86_64",), launcher=name) for name in facts.launchers]
-    plans += [Options(arches=("x86_64",), profile=name) for name in facts.profiles]
+    plans += [Options(arches=("x86_64",), flavour=name) for name in facts.flavours]
     plans += [Options(arches=("x86_64",), python=name) for name in facts.series]
     documentation = {"Expectation.reason", "Difference.handled"}
     assert unread(facts, plans, monkeypatch) <= documentation

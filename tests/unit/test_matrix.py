@@ -31,9 +31,9 @@ def test_same_as_names_a_variant_that_is_built_before(tmp_path: Path) -> None:
 
 
 def test_commands(tmp_path: Path) -> None:
-    made = commands(Variant(["--profile", "small"], stdlib=["@selection"]), tmp_path, "i386", 3, plain=True)
+    made = commands(Variant(["--flavour", "small"], stdlib=["@selection"]), tmp_path, "i386", 3, plain=True)
     assert made[0][2:5] == ["--arch=i386", f"--output={tmp_path}", "--quiet"] and "--plain" in made[0]
-    assert made[0][-2:] == ["--profile", "small"]
+    assert made[0][-2:] == ["--flavour", "small"]
     make = ["make", "-C", str(tmp_path)]
     assert made[1:] == [[*make, "-j3"], [*make, "test"], [*make, "test-stdlib", "TESTS=@selection"]]
     assert "--plain" not in commands(Variant([]), tmp_path, "i386", 3, plain=False)[0]

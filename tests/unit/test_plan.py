@@ -47,14 +47,14 @@ def test_without_a_feature_leaves_its_packages_out() -> None:
     assert {"_ssl", "_hashlib", "_bz2"} <= set(made.targets[0].disabled)
 
 
-def test_profile_small() -> None:
-    small = make_plan(load_facts(), Options(arches=("x86_64",), profile="small"))
+def test_flavour_small() -> None:
+    small = make_plan(load_facts(), Options(arches=("x86_64",), flavour="small"))
     assert not {"ncurses", "libedit", "libuuid"} & names(small)
-    assert (small.targets[0].malloc, small.targets[0].kind.library) == ("mallocng", False)
-    other = make_plan(load_facts(), Options(arches=("x86_64",), profile="small", allocator="mimalloc"))
+    assert (small.targets[0].malloc, small.targets[0].flavour.library) == ("mallocng", False)
+    other = make_plan(load_facts(), Options(arches=("x86_64",), flavour="small", allocator="mimalloc"))
     assert other.targets[0].malloc == "mimalloc"
     fast = plan().targets[0]
-    assert (fast.malloc, fast.kind.library, fast.kind.cflags) == ("mimalloc", True, [])
+    assert (fast.malloc, fast.flavour.library, fast.flavour.cflags) == ("mimalloc", True, [])
 
 
 @pytest.mark.parametrize("toolchain", ["zig", "llvm"])
@@ -64,7 +64,7 @@ def test_no_speedups(toolchain: str, plain: bool) -> None:
     options = Options(arches=("x86_64",), toolchain=toolchain, plain=plain, speedups=False)
     made, fast = make_plan(load_facts(), options), make_plan(load_facts(), dataclasses.replace(options, speedups=True))
     (target,) = made.targets
-    assert (target.malloc, target.kind.library, target.profile, target.order) == ("mallocng", False, None, None)
+    assert (target.malloc, target.flavour.library, target.profile, target.order) == ("mallocng", False, None, None)
     for flag in ("data.ld", "profile", "order"):
         assert flag not in " ".join([*target.cflags_core, *target.cflags_library, *target.ldflags_core])
     assert bool(target.cflags_core) != plain, "link-time optimisation is no patch"
@@ -123,7 +123,7 @@ def test_packages_come_after_what_they_need() -> None:
         ({"arches": ("x86_64",), "toolchain": "zigg"}, "unknown toolchain 'zigg', did you mean 'zig'"),
         ({"arches": ("x86_64",), "allocator": "mimaloc"}, "unknown allocator 'mimaloc', did you mean 'mimalloc'"),
         ({"arches": ("x86_64",), "launcher": "cache"}, "unknown launcher 'cache', did you mean 'ccache'"),
-        ({"arches": ("x86_64",), "profile": "smal"}, "unknown profile 'smal', did you mean 'small'"),
+        ({"arches": ("x86_64",), "flavour": "smal"}, "unknown flavour 'smal', did you mean 'small'"),
         ({"arches": ("x86_64",), "releases": ("zlip=2",)}, "unknown package 'zlip', did you mean 'zlib'"),
         ({"arches": ("x86_64",), "releases": ("xz=5.8.2",)}, "unknown release of xz '5.8.2', did you mean '5.8"),
         ({"arches": ("x86_64",), "without": ("sqlit",)}, "unknown module or feature 'sqlit', did you mean 'sqlite'"),

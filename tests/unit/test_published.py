@@ -73,7 +73,7 @@ def test_name() -> None:
     [
         ({"cpu": "x86-64-v3"}, "x86_64_v3-unknown-linux-musl"),
         ({"python": "3.14t"}, "x86_64-unknown-linux-musl-freethreaded"),
-        ({"profile": "small"}, "x86_64-unknown-linux-musl-small"),
+        ({"flavour": "small"}, "x86_64-unknown-linux-musl-small"),
         ({"python": "3.14t", "with_gpl": True}, "x86_64-unknown-linux-musl-freethreaded+gpl"),
         ({"arches": ("i386",)}, "i686-unknown-linux-musl"),
         ({"arches": ("aarch64",)}, "aarch64-unknown-linux-musl"),

@@ -113,14 +113,14 @@ def test_generator_is_quick(tmp_path: Path) -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2, "half a second on an idle machine"
 
 
-def test_profile_has_the_last_word(tmp_path: Path) -> None:
+def test_flavour_has_the_last_word(tmp_path: Path) -> None:
     facts = load_facts()
-    for profile, last in (("small", ' "$@" "-Os"\n'), ("", ' "$@"\n')):
-        plan = make_plan(facts, Options(arches=("x86_64",), profile=profile))
+    for flavour, last in (("small", ' "$@" "-Os"\n'), ("", ' "$@"\n')):
+        plan = make_plan(facts, Options(arches=("x86_64",), flavour=flavour))
         files = render(plan, tmp_path, [])
         wrapper = next(text for path, text in files.items() if path.name == "x86_64-linux-musl-cc")
         assert f'-ffile-prefix-map="$root"={last}' in wrapper
-        assert ("LIBRARY_MODULES=/dev/null" in files[Path("Makefile")]) == bool(profile)
+        assert ("LIBRARY_MODULES=/dev/null" in files[Path("Makefile")]) == bool(flavour)
 
 
 def test_quote() -> None:
@@ -241,7 +241,7 @@ def test_makefile_regenerates_itself_with_every_option(tmp_path: Path, monkeypat
         "prefix": "/opt",
         "pie": True,
         "allocator": "musl",
-        "profile": "small",
+        "flavour": "small",
         "release": ["xz=5.8.1"],
         "output": tmp_path,
         "mirror": "mirror",
@@ -255,5 +255,8 @@ def test_makefile_regenerates_itself_with_every_option(tmp_path: Path, monkeypat
     vars(options).update(given)
     again = vars(cli.parser().parse_args(cli._replay(options)))
     assert {name: again[name] for name in given} == given | {"mirror": f"{tmp_path}/mirror"}
+    assert vars(cli.parser().parse_args(["--profile", "small"])) == vars(
+        cli.parser().parse_args(["--flavour", "small"])
+    )
     vars(options)["pie"] = False
     assert cli.parser().parse_args(cli._replay(options)).pie is False
