@@ -1,27 +1,27 @@
 /* The main program of an interpreter that carries an application (runtime/musl/payload.h): a part of Programs/python.c.
  *
- * The configuration is a row of strings, each ended by a zero, "key=value":
+ * The configuration is a sequence of strings, each ended by a zero, "key=value":
  *
- *	module=NAME	what to run: a module, as -m does
- *	script=PATH	a file that is carried, by its path below the program
- *	command NAME=PATH	such a file, run where the program is called by that name, or NAME is its first argument and nothing
- *			else is to run
- *	argument=WORD	stands before the arguments that are given; more than once
- *	variable=NAME=VALUE	of the environment, unless it is there; more than once
+ *	module=NAME	the module to run, as with -m
+ *	script=PATH	the carried file to run, by its path below the program
+ *	command NAME=PATH	a carried file, run if the program has that name, or if NAME is its first argument and nothing
+ *			else is configured to run
+ *	argument=WORD	comes before the given arguments; may be repeated
+ *	variable=NAME=VALUE	of the environment, unless it is set already; may be repeated
  *
- * All files are below python/, as in an installed tree. The application is isolated: no variable of the environment and
- * no folder of the user's counts. sys.executable is the program's path with one more slash before it, which is the same
- * file to the kernel; called by that name, or as python, python3 and so on, the program is a Python with everything that
- * it carries, so that multiprocessing and subprocess.run([sys.executable, ...]) work. There, a first argument that is
- * the program itself means the application again, [sys.executable, *sys.argv], and one that is a command's file means
- * that command. A set-user-ID program is no Python, by whatever name, and sys.executable is empty. A program with nothing
- * to run is a Python by every name, with the sys.executable that a Python has, and a base for virtual environments. */
+ * All files are below python/, as in an installed tree. The application is isolated: it uses no environment variable
+ * and no folder of the user. sys.executable is the program's path with one more slash at its start, which is the same
+ * file to the kernel. Called by that name, or as python, python3 and so on, the program is a Python with everything
+ * that it carries, so multiprocessing and subprocess.run([sys.executable, ...]) work. If the first argument then is the
+ * program itself, as in [sys.executable, *sys.argv], it runs the application again; if it is a command's file, that
+ * command. A set-user-ID program is a Python by no name, and sys.executable is empty. A program with nothing to run is
+ * a Python by every name, with the sys.executable that a Python has, and can be the base of virtual environments. */
 
 #include "pycore_fileutils.h"
 #include "pycore_initconfig.h"
 #include <sys/auxv.h>
 
-/* The Python that builds others has another C library, and carries nothing. */
+/* A Python for the build machine has another C library, and carries nothing. */
 extern const void *__payload_config(size_t *, const char **) __attribute__((__weak__));
 
 struct bundle {
@@ -29,7 +29,7 @@ struct bundle {
     const char *program;
 };
 
-/* The string behind one, or the first; NULL at the end. A last string without an end is none. */
+/* The string after this one, or the first; NULL at the end. A last string without a final zero does not count. */
 static const char *
 bundle_next(const struct bundle *bundle, const char *string)
 {
@@ -56,7 +56,7 @@ bundle_get(const struct bundle *bundle, const char *key)
     return value;
 }
 
-/* The command behind a string, NAME=PATH, or the first; NULL at the end. */
+/* The command after this string, NAME=PATH, or the first; NULL at the end. */
 static const char *
 next_command(const struct bundle *bundle, const char *string)
 {
@@ -87,7 +87,7 @@ last_part(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
-/* Is it a name that a Python has? */
+/* Is it a usual name of a Python? */
 static int
 is_python_name(const char *name)
 {
@@ -115,7 +115,7 @@ bundle_check(PyStatus status)
     }
 }
 
-/* Sets a string of the configuration to three together. */
+/* Sets a string of the configuration to three strings joined. */
 static void
 bundle_set(PyConfig *config, wchar_t **field, const char *first, const char *second, const char *third)
 {
@@ -147,7 +147,7 @@ bundle_append(PyConfig *config, const char *program, const char *below)
 #define BUNDLE_STDLIB \
     "/python/lib/python" Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION) BUNDLE_ABI_FLAGS
 
-/* Whether there is no application: it is a Python by each name, and may be the base of virtual environments. */
+/* Whether there is no application. Then it is a Python by every name, and may be the base of virtual environments. */
 static int
 is_only_a_python(const struct bundle *bundle)
 {
@@ -160,7 +160,7 @@ bundle_set_paths(PyConfig *config, const struct bundle *bundle)
 {
     const char *program = bundle->program;
     if (is_only_a_python(bundle)) {
-        /* What it was called by is found as by every Python, and so is an environment that this is in. */
+        /* sys.executable and a virtual environment are found as in every Python. */
         bundle_set(config, &config->base_executable, "", program, "");
     }
     else {
@@ -176,7 +176,7 @@ bundle_set_paths(PyConfig *config, const struct bundle *bundle)
     config->write_bytecode = 0;
 }
 
-/* All of sys.path: nobody adds to it. */
+/* All of sys.path: nothing is added to it. */
 static void
 bundle_set_search_paths(PyConfig *config, const char *program)
 {
@@ -186,14 +186,14 @@ bundle_set_search_paths(PyConfig *config, const char *program)
     bundle_append(config, program, BUNDLE_STDLIB "/site-packages");
 }
 
-/* What this start is to do. */
+/* What this start has to do. */
 struct start {
     enum { APPLICATION, ABOUT_ITSELF, PYTHON, UNKNOWN } kind;
     int argc;
     char **argv;
     const char *module, *script;            /* at most one */
-    const char *command;                    /* the script, if that is a command's */
-    const char *wish;                       /* the value of STATICPYTHON, if that decided */
+    const char *command;                    /* the script, if it is a command's */
+    const char *wish;                       /* the value of STATICPYTHON, if it decided */
 };
 
 static void
@@ -204,7 +204,7 @@ run_command(struct start *start, const char *script)
     start->script = start->command = script;
 }
 
-/* The program itself, or a command's file, as the first argument of a Python. */
+/* Whether a Python's first argument is the program itself, or a command's file. */
 static int
 is_the_application_again(const struct bundle *bundle, struct start *start)
 {
@@ -224,7 +224,7 @@ is_the_application_again(const struct bundle *bundle, struct start *start)
     return is_the_program(bundle, path);
 }
 
-/* By the name of the program; if nothing else is to run, by the first argument. */
+/* By the name of the program; if nothing else is configured to run, by the first argument. */
 static void
 choose_command(const struct bundle *bundle, struct start *start)
 {
@@ -251,7 +251,7 @@ choose_start(const struct bundle *bundle, int argc, char **argv, int secure)
         APPLICATION, argc, argv,
         bundle_get(bundle, "module"), bundle_get(bundle, "script"), NULL, NULL
     };
-    /* Whoever calls a set-user-ID program chooses its name and its environment, and may not choose what it does. */
+    /* The caller of a set-user-ID program chooses its name and environment, but must not choose what it does. */
     const char *wish = secure ? NULL : getenv("STATICPYTHON");
     if (is_only_a_python(bundle)) {
         start.kind = PYTHON;
@@ -314,7 +314,7 @@ set_orig_arguments(PyConfig *config, const struct bundle *bundle, const struct s
     }
 }
 
-/* The name that the program was called by. One that was found in the PATH is made a path, as that of a script is. */
+/* The name that the program was called by. A name found in the PATH becomes a path, as it does for a script. */
 static void
 append_own_name(PyConfig *config, const struct bundle *bundle, const struct start *start)
 {
@@ -351,7 +351,7 @@ set_arguments(PyConfig *config, const struct bundle *bundle, const struct start 
     }
 }
 
-/* Variables of the environment that the application is given. A set-user-ID program's are not its caller's. */
+/* Sets the application's environment variables. In a set-user-ID program, the caller's values do not count. */
 static void
 set_variables(const struct bundle *bundle, int secure)
 {
@@ -393,7 +393,7 @@ set_up_python(const struct bundle *bundle, const struct start *start)
     PyConfig_Clear(&config);
 }
 
-/* No variable of the environment and no folder of the user's counts. */
+/* Uses no environment variable and no folder of the user. */
 static void
 set_up_application(const struct bundle *bundle, const struct start *start)
 {
@@ -431,7 +431,7 @@ bundle_main(const struct bundle *bundle, int argc, char **argv)
     int secure = getauxval(AT_SECURE) != 0;
     struct start start = choose_start(bundle, argc, argv, secure);
     if (start.wish != NULL) {
-        /* Nothing that is started sees it. start.wish is the kernel's copy, which stays. */
+        /* Child processes must not see it. start.wish is the kernel's copy, which stays. */
         unsetenv("STATICPYTHON");
     }
     if (start.kind == UNKNOWN) {
@@ -448,7 +448,7 @@ bundle_main(const struct bundle *bundle, int argc, char **argv)
         set_up_application(bundle, &start);
     }
     if (secure) {
-        /* There is no Python to be called: whoever tries is told so, and does not start the application again. */
+        /* It cannot be called as a Python. A caller that tries gets an error, instead of the application again. */
         PyObject *none = PyUnicode_FromString("");
         if (none == NULL || PySys_SetObject("executable", none) < 0
             || PySys_SetObject("_base_executable", none) < 0)

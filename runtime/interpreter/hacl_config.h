@@ -1,6 +1,6 @@
-/* Which vectors HACL's files may count on: CPython's configure knows. Each file that is compiled for a CPU with them is
- * told by its command; Hacl_Streaming_HMAC.c, which chooses between those files, reads this, as libintvector-shim.h says.
- * Without it _hmac took the vectors where there are any and was refused them. */
+/* Which vectors HACL's files may use, as CPython's configure found out. The files that use them get this on the command
+ * line. Hacl_Streaming_HMAC.c, which chooses between those files, reads this file, as libintvector-shim.h says. Without
+ * it, _hmac chose the vectors on CPUs that have them, and failed. */
 #include "pyconfig.h"
 
 #if defined(_Py_HACL_CAN_COMPILE_VEC128) && !defined(HACL_CAN_COMPILE_VEC128)

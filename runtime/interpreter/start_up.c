@@ -1,19 +1,19 @@
 /* Start-up makes 5000 objects and keeps them; a part of Python/gc.c.
  *
- * There is no collection before the program's first line can run, and what was made by then is in a list of its own. It
- * is a part of the oldest generation: whoever looks at that (a collection, gc.get_objects(), gc.get_referrers(),
- * gc.freeze(), PyUnstable_GC_VisitObjects()) finds it there. Only the collections of the process's end may leave it out,
- * and only if nothing that the program made can tell: it has no finalizer, no callback of a weak reference (but those of
- * the library's own registries) or of gc, no debug flag, and what is left of it in the end does not hang on what start-up
- * made. */
+ * Before the program's first line, no collection runs, and all objects made so far are put into a list of their own. It
+ * is a part of the oldest generation: everything that looks at that generation (a collection, gc.get_objects(),
+ * gc.get_referrers(), gc.freeze(), PyUnstable_GC_VisitObjects()) finds them there. Only the collections at exit may
+ * skip the list, and only if the program cannot tell: its objects have no finalizer and no weak reference callback
+ * (except the library's own registries'), gc has no callback and no debug flag, and no start-up object holds one of
+ * the program's objects that is left at the end. */
 
 static struct {
     PyGC_Head objects;
-    /* The collections of the process's end leave them out. */
+    /* The collections at exit skip them. */
     int are_kept;
 } start_up;
 
-/* What start-up makes, it keeps: no collection by count until its end. */
+/* Start-up keeps what it makes: no collection by count until its end. */
 void
 _PyGC_BeginOfStartUp(PyInterpreterState *interp)
 {
@@ -62,9 +62,9 @@ is_named(PyFunctionObject *function, const char *module, const char *name)
            && PyUnicode_EqualToUTF8(function->func_name, name);
 }
 
-/* Callbacks of weak references by which registries of the library forget what is gone, which nobody sees: those of
-   abstract base classes (_abc's are bound to a weak reference, as no other function is), thread-local data, weak
-   collections and logging's list of handlers. */
+/* Weak reference callbacks by which the library's registries forget dead objects. No program can see these: those of
+   abstract base classes (only _abc's callbacks are bound to a weak reference), thread-local data, weak collections and
+   logging's list of handlers. */
 static int
 is_of_registry(PyObject *callback)
 {
@@ -90,8 +90,8 @@ has_finalizer(PyTypeObject *type)
     return type->tp_finalize != NULL || type->tp_del != NULL;
 }
 
-/* Would somebody see when it is collected? A class answers for its instances where these are in no list of the
-   collector. */
+/* Can the program see when it is collected? A class answers for its instances if the collector does not track
+   them. */
 static int
 is_observed(PyObject *op)
 {
@@ -106,8 +106,8 @@ is_observed(PyObject *op)
     return callback != NULL && !is_of_registry(callback);
 }
 
-/* The three collections of the process's end need not look at what start-up made when nothing that the program made can
-   tell: it may hang on that. */
+/* The three collections at exit skip the objects from start-up if none of the program's objects, which they may
+   keep alive, is observed. */
 void
 _PyGC_BeginOfEnd(PyInterpreterState *interp)
 {
@@ -128,8 +128,8 @@ _PyGC_BeginOfEnd(PyInterpreterState *interp)
     start_up.are_kept = 1;
 }
 
-/* A weak reference keeps nothing alive, and a module of Python code was emptied (encodings holds its aliases, and the
-   codecs hold encodings). */
+/* A weak reference keeps nothing alive, and a module of Python code has been cleared (encodings holds its aliases, and
+   the codecs hold encodings). */
 static int
 is_left(PyObject *op, void *Py_UNUSED(arg))
 {
@@ -137,7 +137,7 @@ is_left(PyObject *op, void *Py_UNUSED(arg))
            && !(PyModule_CheckExact(op) && _PyModule_GetDef(op) == NULL);
 }
 
-/* Does something that start-up made hold one of the objects of a list? */
+/* Does an object from start-up hold one of the objects of a list? */
 static int
 start_up_holds(PyGC_Head *list)
 {
@@ -153,7 +153,7 @@ start_up_holds(PyGC_Head *list)
     return holds;
 }
 
-/* What is left of the program's objects may hang on what start-up made. */
+/* Objects from start-up may hold those of the program that are left. */
 void
 _PyGC_CollectLast(PyThreadState *tstate)
 {

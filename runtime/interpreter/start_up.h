@@ -1,4 +1,4 @@
-/* What start-up made, put aside: see start_up.c. Of the main interpreter only. */
+/* Objects from start-up, set aside: see start_up.c. In the main interpreter only. */
 
 #ifndef Py_INTERNAL_START_UP_H
 #define Py_INTERNAL_START_UP_H
@@ -10,11 +10,11 @@
 #  define _PyGC_BeginOfEnd(interp) ((void)(interp))
 #  define _PyGC_CollectLast(tstate) _PyGC_CollectNoFail(tstate)
 #else
-/* The collector is ready, and nothing was made yet. */
+/* The collector is ready, and no object was made yet. */
 extern void _PyGC_BeginOfStartUp(PyInterpreterState *interp);
 /* No code of the program has run yet. */
 extern void _PyGC_EndOfStartUp(PyInterpreterState *interp);
-/* Someone looks at the oldest generation: what was put aside joins it. */
+/* Something looks at the oldest generation: the objects set aside join it. */
 extern void _PyGC_ThawStartUp(PyInterpreterState *interp);
 /* The process ends, and all its modules are still there. */
 extern void _PyGC_BeginOfEnd(PyInterpreterState *interp);

@@ -1,14 +1,14 @@
-/* Each instruction of the interpreter as a function that ends by calling the next one's.
+/* Each instruction of the interpreter as a function that ends by calling the next instruction's function.
  *
- * A function of 20,000 lines has one allocation of registers, good for none of its instructions. As functions they each
- * have their own; what the interpreter always needs stays in registers that no instruction saves (preserve_none), and
- * the call is a jump (musttail). The source stays that of one function: `goto LABEL` calls the label's function.
+ * A function of 20,000 lines has one register allocation, which is good for none of its instructions. As functions each
+ * has its own. Values that are always needed stay in registers that no instruction saves (preserve_none), and the call
+ * is a jump (musttail). The source stays that of one function: `goto LABEL` calls the label's function.
  *
  * Included by Python/ceval.c, after ceval_macros.h, whose definitions these replace.
  */
 
-/* Clang has the attribute for every CPU, and ignores it where it has no such calls: what is passed in memory or saved
-   by each instruction is slower than the one function. */
+/* Clang accepts the attribute for every CPU, and ignores it on CPUs without such calls. There, passing values in memory
+   or saving them in each instruction would be slower than the one function. */
 #if !defined(USE_TAIL_CALLS) && defined(__has_attribute) && (defined(__x86_64__) || defined(__aarch64__))
 #  if __has_attribute(musttail) && __has_attribute(preserve_none)
 #    define USE_TAIL_CALLS 1
@@ -55,7 +55,7 @@ static instruction label_start_frame, label_resume_frame, label_pop_4_error, lab
 #  define exit_unwind CALL_LABEL(exit_unwind)
 #  define resume_with_error CALL_LABEL(resume_with_error)
 
-/* What stands before a label goes on there. */
+/* Code before a label continues there. */
 #  define LABEL(name) \
     goto name; \
     } \
@@ -68,7 +68,7 @@ static instruction label_start_frame, label_resume_frame, label_pop_4_error, lab
 #  undef DISPATCH_GOTO
 #  define DISPATCH_GOTO() goto opcode_targets[opcode](frame, stack_pointer, tstate, next_instr, oparg, opcode)
 
-/* To the general instruction, from a specialised one: both have as many cache entries. */
+/* From a specialised instruction to the general one: both have the same number of cache entries. */
 #  define CALL_GENERAL(function, op) \
     function(frame, stack_pointer, tstate, next_instr - 1 - _PyOpcode_Caches[op], oparg, opcode)
 #  undef PREDICTED

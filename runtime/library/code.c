@@ -1,10 +1,10 @@
-/* Code of modules, from what freeze_library.py made of it: a list of objects,
- * each of which refers to others before it by their place. The last one is
+/* Reads the code of modules, in the form that freeze.py writes: a list of
+ * objects, which refer to earlier ones by their position. The last one is
  * the code. Numbers are LEB128. A part of library.c.
  *
- * What it gives is what marshal gives, but for what need not be done again:
+ * The result is the same as marshal's, without work that is done already:
  * nothing is validated, a string is interned once for all modules, counters
- * in the bytecode are set, tuples need not be tracked for garbage collection
+ * in the bytecode are set, and tuples are not tracked for garbage collection
  * (none of their items can be part of a cycle).
  */
 
@@ -54,7 +54,7 @@ read_string(struct library_reader *r)
     if (place >= library->strings_count) {
         return library_is_damaged();
     }
-    /* Another interpreter may have a dict of interned strings of its own. */
+    /* Another interpreter may have its own dict of interned strings. */
     PyObject **interned = _Py_IsMainInterpreter(r->interp)
         ? &library->interned[place] : NULL;
     if (interned != NULL && *interned != NULL) {
@@ -124,7 +124,7 @@ read_double(struct library_reader *r)
     return PyFloat_Unpack8((const char *)r->at - 8, 1);
 }
 
-/* What init_code() in codeobject.c does. */
+/* Does what init_code() in codeobject.c does. */
 static PyObject *
 read_code(struct library_reader *r)
 {
@@ -212,7 +212,7 @@ read_library_object(struct library_reader *r)
     Py_UNREACHABLE();
 }
 
-/* A new reference to the code of a module, with that file name. */
+/* Returns a new reference to the code of a module, with that file name. */
 static PyObject *
 read_module_code(PyInterpreterState *interp,
                  struct _library_code from, PyObject *filename)

@@ -1,16 +1,16 @@
-/* The code of modules of the standard library, out of the executable, by a few
- * functions of _imp and for what is frozen anyway. To import such a module
- * takes no look into its folder and reads no file; otherwise all is as if it
- * had come out of its .pyc: found where its folder is in sys.path, with the
- * same loader, file name and attributes (patch 0014). A part of
+/* Gives the code of standard library modules in the executable, through a few
+ * functions of _imp, and for modules that are frozen anyway. Importing such a
+ * module searches no folder and reads no file. Otherwise all is as if it came
+ * from its .pyc: it is found where its folder is in sys.path, with the same
+ * loader, file name and attributes (patch 0014). A part of
  * Python/import.c.
  *
- * A file that was changed is read: one whose size and time are those of the
- * tree as built is not opened, what another one holds is compared (cp -r gives
- * files another time). The .pyc of this tree are checked in the same way.
+ * A changed file is read. A file with the size and time of the tree as built
+ * is not opened; otherwise its content is compared (cp -r gives files another
+ * time). This tree's .pyc files are checked in the same way.
  *
  * An executable that carries files (runtime/musl/payload.h) may have the code
- * of any of their modules in them, in the same form. Nobody changes those.
+ * of their modules among them, in the same form. These cannot change.
  */
 
 #include "pycore_library.h"
@@ -22,10 +22,10 @@ compare_with_module(const void *name, const void *module)
     return strcmp(name, ((const struct _library_module *)module)->name);
 }
 
-/* The name of a module to look for. None where another library, other code or
-   the files themselves are asked for: PYTHONHOME, -O, -X frozen_modules=off,
-   -X no_debug_ranges, --check-hash-based-pycs always; or where somebody watches
-   code being made. */
+/* The name of a module to look for. NULL if the user wants another library,
+   other code or the files themselves: PYTHONHOME, -O, -X frozen_modules=off,
+   -X no_debug_ranges, --check-hash-based-pycs always; or if a watcher of new code
+   objects is registered. */
 static const char *
 name_for_library(PyObject *fullname)
 {
@@ -55,8 +55,8 @@ find_in_library(PyObject *fullname)
                   sizeof(*_PyLibrary.modules), compare_with_module);
 }
 
-/* What is carried. The C library's; the programs that CPython is built with
-   may have another one. */
+/* Functions for carried files, in our C library. Programs that CPython's build
+   runs may have another C library. */
 extern const void *__payload_config(size_t *, const char **) __attribute__((__weak__));
 extern const void *__payload_file(const char *, size_t *, size_t *) __attribute__((__weak__));
 extern int __payload_inflate(void *, size_t, const void *, size_t) __attribute__((__weak__));
@@ -66,7 +66,7 @@ static struct {
     const struct _carried_head *head;
     const struct _carried_module *modules;
     const char *names;
-    const char *folder;         /* the program's path, and a slash */
+    const char *folder;         /* the program's path and a slash */
     struct _library library;
 } carried;
 
@@ -77,7 +77,7 @@ carries_files(const char **program)
     return __payload_config != NULL && __payload_config(&size, program) != NULL;
 }
 
-/* Is there an array of so many items at that place? */
+/* Is an array of so many items at that place within the size? */
 static int
 is_within(uint64_t at, uint64_t count, size_t item, size_t size)
 {
@@ -90,7 +90,7 @@ look_for_carried(void)
     static const char place[] = "/python/modules";
     const char *program;
 #ifdef Py_GIL_DISABLED
-    return NOT_THERE;       /* read_code() does not make what that wants */
+    return NOT_THERE;       /* read_code() does not make what such builds need */
 #endif
     if (&_PyLibrary == NULL || !carries_files(&program)) {
         return NOT_THERE;
@@ -199,7 +199,7 @@ read_library_code(const struct _library_module *found, PyObject *filename)
     return read_module_code(_PyInterpreterState_GET(), from, filename);
 }
 
-/* Does the file hold what the code was made of? */
+/* Does the file hold the source that the code was made from? */
 static int
 is_unchanged(const struct _library_module *found, PyObject *path)
 {
@@ -226,7 +226,7 @@ is_unchanged(const struct _library_module *found, PyObject *path)
     return same;
 }
 
-/* Has nothing been put into the file's folder since the build? A package or
+/* Has nothing been added to the file's folder since the build? A package or
    an extension module of the same name would come first. */
 static int
 is_alone(PyObject *path)
@@ -293,8 +293,8 @@ library_time(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     return PyLong_FromLongLong(&_PyLibrary == NULL ? -1 : _PyLibrary.time);
 }
 
-/* What modules make, they keep. Some more of it than usual is made before
-   a collection looks at it in vain. */
+/* Modules keep the objects that they make. So let them make some more before
+   a collection traverses these in vain. */
 static void
 put_off_a_collection(void)
 {
@@ -323,7 +323,7 @@ library_code(PyObject *Py_UNUSED(module), PyObject *args)
         PyErr_SetImportError(fullname, fullname, path);
         return NULL;
     }
-    /* Whoever found the module has just looked at its file. */
+    /* The finder has just checked the module's file. */
     unsigned char *unchanged = &_PyLibrary.unchanged[found - _PyLibrary.modules];
     if (!*unchanged && !is_unchanged(found, path)) {
         Py_RETURN_NONE;
@@ -333,8 +333,8 @@ library_code(PyObject *Py_UNUSED(module), PyObject *args)
     return read_library_code(found, path);
 }
 
-/* The code of a frozen module. One that has origname was found by its name,
-   among CPython's own if nobody has set others. */
+/* The code of a frozen module. A module with origname was found by its name,
+   among CPython's own unless PyImport_FrozenModules is set. */
 static PyObject *
 library_frozen_code(PyInterpreterState *Py_UNUSED(interp), struct frozen_info *info)
 {
@@ -357,7 +357,7 @@ library_frozen_code(PyInterpreterState *Py_UNUSED(interp), struct frozen_info *i
 PyDoc_STRVAR(library_data_doc,
 "library_data(path) -> what a file that is carried holds; None for others");
 
-/* As what opens and reads it, but there is no descriptor. */
+/* As opening and reading it, but without a descriptor. */
 static PyObject *
 library_data(PyObject *Py_UNUSED(module), PyObject *path)
 {
@@ -393,7 +393,7 @@ library_data(PyObject *Py_UNUSED(module), PyObject *path)
     return bytes;
 }
 
-/* The next interpreter interns its own strings. */
+/* The next interpreter interns strings of its own. */
 static void
 library_fini(void)
 {

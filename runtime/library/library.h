@@ -20,15 +20,15 @@ struct _library_code {
 struct _library {
     int count;
     const struct _library_module *modules;  /* sorted by name */
-    const unsigned char *objects;   /* see library_code.c */
+    const unsigned char *objects;   /* see code.c */
     const char *text;           /* all modules' strings, one after the other */
     const uint32_t *strings;    /* where each begins, and LIBRARY_... */
     size_t strings_count;
     size_t text_size;
-    PyObject **interned;        /* those that have been made by the main interpreter */
+    PyObject **interned;        /* those made so far, by the main interpreter */
     size_t interned_size;
     int64_t time;               /* of the files' last change, in the tree as built */
-    unsigned char *unchanged;   /* modules whose file was looked at when they were found */
+    unsigned char *unchanged;   /* modules whose file was checked when they were found */
 };
 
 #define LIBRARY_INTERNED    1
@@ -38,8 +38,8 @@ struct _library {
 /* Not in the programs that CPython is built with. */
 extern const struct _library _PyLibrary __attribute__((__weak__));
 
-/* What a program carries (runtime/musl/payload.h) may have the code of modules in it, in the file python/modules. It
-   begins with this; freeze.py writes it. Numbers are little-endian, and places count from the first byte. */
+/* Carried files (runtime/musl/payload.h) may include the code of modules: the file python/modules, which begins with
+   this. freeze.py writes it. Numbers are little-endian, and places count from the first byte. */
 #define CARRIED_MAGIC "PYMODS\0\1"   /* the last byte is the format's version */
 
 struct _carried_head {

@@ -1,10 +1,10 @@
-/* Run a script that is carried, by its code: nothing is opened or compiled, and
- * else all is as _PyRun_SimpleFile() has it. A part of Python/pythonrun.c.
+/* Runs a carried script from its code: nothing is opened or compiled. All else
+ * is as in _PyRun_SimpleFile(). A part of Python/pythonrun.c.
  */
 
 #include "pycore_library.h"
 
-/* Is there code of a script that is carried? */
+/* Is the code of this script carried? */
 int
 _PyRun_IsCarried(const wchar_t *filename)
 {

@@ -1,5 +1,5 @@
-/* Lines of /etc/hosts, hosts(5): blanks may stand before the address, names are compared without case, and those after
- * the first are aliases. */
+/* Lines of /etc/hosts, hosts(5): blanks may come before the address, names are compared without case, and all names
+ * after the first are aliases. */
 
 #include <ctype.h>
 #include <netinet/in.h>
@@ -11,8 +11,8 @@
 
 static const char blanks[] = " \t\r\n\f\v";
 
-/* Cut comment and leading blanks off a line; tell whether it has a name, or,
- * without one, anything but an address. */
+/* Cut the comment and leading blanks off a line. Return whether it has that
+ * name or, if none is given, anything but an address. */
 int __hosts_line(char *line, const char *name)
 {
 	char *p, *z;
@@ -28,8 +28,8 @@ int __hosts_line(char *line, const char *name)
 	return 0;
 }
 
-/* Copy the aliases of the first line with a name, or without one with an
- * address, each with a zero after it, and as many as there is room for.
+/* Copy the aliases of the first line with a name or, if none is given, with
+ * an address, each with a final zero, as many as there is room for.
  * Return their number, or -1 if there is no such line. */
 int __hosts_aliases(const char *name, int family, const void *addr, char *out, size_t size)
 {
@@ -46,7 +46,7 @@ int __hosts_aliases(const char *name, int family, const void *addr, char *out, s
 		if (__lookup_ipliteral(&a, line, family) <= 0) continue;
 		if (addr && memcmp(a.addr, addr, family==AF_INET6 ? 16 : 4)) continue;
 		p += strspn(p, blanks);
-		p += strcspn(p, blanks); /* the name that is none of the aliases */
+		p += strcspn(p, blanks); /* the first name is no alias */
 		for (cnt=0; *(p += strspn(p, blanks)); p = z, cnt++) {
 			z = p + strcspn(p, blanks);
 			if (z-p >= size) break;

@@ -1,10 +1,10 @@
 /* The program's data on a huge page, before it is relocated (patches/musl/0016).
  *
  * The interpreter writes to nearly all of its data while it starts: 66,000 relocations, then its types. Each page of
- * 4 KiB costs a fault and a copy, 350 of them a tenth of what `python3 -c pass` takes. Here 2 MiB are copied at once,
- * to a huge page that then takes their place. For this the data must begin at a multiple of 2 MiB: the linker's part
- * of it is runtime/interpreter/data.ld, the kernel's that it maps files so where the file system knows huge pages
- * (ext4, XFS, Btrfs). Where anything is otherwise, nothing is changed.
+ * 4 KiB costs a fault and a copy; 350 of them are a tenth of the time of `python3 -c pass`. Here 2 MiB are copied at
+ * once, to a huge page that replaces them. For this the data must begin at a multiple of 2 MiB: in the file's addresses
+ * by runtime/interpreter/data.ld, and in memory because the kernel maps files so on file systems that know huge pages
+ * (ext4, XFS, Btrfs). If any condition does not hold, nothing is changed.
  *
  * Before relocation: no address may come from the data, and no call may leave this file. */
 #define SYSCALL_NO_TLS 1
@@ -13,7 +13,7 @@
 
 #define HUGE_PAGE 0x200000UL
 
-/* Copies what the file holds of a segment, as far as it belongs on the page. The rest is zero, there and here. */
+/* Copies the part of a segment that is in the file and belongs on the page. The rest is zero in both places. */
 static void copy_segment(size_t page, size_t data, size_t start, size_t size)
 {
 	size_t end = start + size < data + HUGE_PAGE ? start + size : data + HUGE_PAGE;
@@ -33,7 +33,7 @@ static void data_on_huge_page(size_t base, const size_t *aux)
 		writable[n++] = p;
 	}
 	if (!n) return;
-	/* Segments stand in the order of their addresses. What lies behind less data may be somebody else's. */
+	/* Segments are in the order of their addresses. If there is less data, the memory after it may be another's. */
 	size_t data = base + writable[0]->p_vaddr;
 	size_t end = base + writable[n-1]->p_vaddr + writable[n-1]->p_memsz;
 	if (sizeof(size_t) < 8 || data & HUGE_PAGE-1 || end - data < HUGE_PAGE) return;
@@ -43,7 +43,7 @@ static void data_on_huge_page(size_t base, const size_t *aux)
 	size_t page = map + HUGE_PAGE-1 & -HUGE_PAGE;
 	__syscall(SYS_madvise, page, HUGE_PAGE, MADV_HUGEPAGE);
 
-	/* If writing to its beginning also brings its end, it is one huge page, and not 512. */
+	/* If writing to its first byte also makes its last page resident, it is one huge page, not 512 small ones. */
 	size_t small = aux[AT_PAGESZ];
 	unsigned char there = 0;
 	*(volatile size_t *)page = 0;
@@ -52,6 +52,6 @@ static void data_on_huge_page(size_t base, const size_t *aux)
 			copy_segment(page, data, base + writable[i]->p_vaddr, writable[i]->p_filesz);
 		__syscall(SYS_mremap, page, HUGE_PAGE, HUGE_PAGE, MREMAP_MAYMOVE|MREMAP_FIXED, data);
 	}
-	/* All of it, or what the page has left. */
+	/* All of it, or the room left on the page. */
 	__syscall(SYS_munmap, map, 2*HUGE_PAGE);
 }

@@ -1,29 +1,29 @@
-/* DEFLATE (RFC 1951): a file of the payload that is compressed (payload.h), into memory of the size that the file has.
+/* DEFLATE (RFC 1951): unpacks a compressed file of the payload (payload.h) into memory of the unpacked size.
  *
- * What was written is its own window; so there is no state beyond a call and nothing is allocated, and this may be called
- * wherever open may. 3 KiB of stack are used. What is read may be damaged: an error is all that comes of it. */
+ * The output is its own window. So no state outlives a call and nothing is allocated, and this may be called wherever
+ * open may. It uses 3 KiB of stack. The input may be damaged: that gives an error, and nothing worse. */
 
 #include <string.h>
 #include <errno.h>
 #include "payload.h"
 
 #define MAX_LENGTH 15		/* of a code, in bits */
-#define QUICK 9			/* codes of at most so many bits are looked up, and they are nearly all */
+#define QUICK 9			/* codes of at most so many bits, which are nearly all, are looked up */
 
-/* The next bits, the lowest first. Above count there may be more of them, of the byte at `at`. */
+/* The next bits, the lowest first. Above count there may be more bits, from the byte at `at`. */
 struct input {
 	const unsigned char *at, *end;
 	uint64_t bits;
 	unsigned count;
 };
 
-/* A canonical code (3.2.2): how many are of each length, their symbols in order; and by the next bits of the input, a
- * symbol and its length, 0 for none. */
+/* A canonical code (3.2.2): the number of codes of each length, and their symbols in order. A table has, for the next
+ * bits of the input, a symbol and its length, or 0. */
 struct code {
 	uint16_t count[MAX_LENGTH + 1], symbol[288], quick[1 << QUICK];
 };
 
-/* To have at least 56 bits, if there are so many. */
+/* Fills up to at least 56 bits, if there are so many. */
 static void fill(struct input *in)
 {
 	if (in->end - in->at >= 8) {
@@ -44,7 +44,7 @@ static void drop(struct input *in, unsigned n)
 	in->count -= n;
 }
 
-/* So many bits, at most 16, or -1. */
+/* Takes so many bits, at most 16; or -1. */
 static int take(struct input *in, unsigned n)
 {
 	if (in->count < n) fill(in);
@@ -54,7 +54,7 @@ static int take(struct input *in, unsigned n)
 	return r;
 }
 
-/* Of lengths by symbol. A code may have fewer words than there is room for, not more. */
+/* Makes a code from the lengths by symbol. It may have fewer words than there is room for, but not more. */
 static int make(struct code *c, const unsigned char *lengths, int n)
 {
 	uint16_t place[MAX_LENGTH + 2] = { 0 }, word[MAX_LENGTH + 2] = { 0 };
@@ -80,7 +80,7 @@ static int make(struct code *c, const unsigned char *lengths, int n)
 	return 0;
 }
 
-/* The next symbol, or -1; of bits that are there. */
+/* The next symbol, or -1, from the bits that are available. */
 static int decode(struct input *in, const struct code *c)
 {
 	int quick = c->quick[in->bits & ((1 << QUICK) - 1)];
@@ -104,7 +104,7 @@ static int decode(struct input *in, const struct code *c)
 	return -1;
 }
 
-/* The codes of a block that has its own (3.2.7). */
+/* The codes of a block with dynamic codes (3.2.7). */
 static int read_codes(struct input *in, struct code *literals, struct code *distances)
 {
 	static const unsigned char order[19] = { 16,17,18,0,8,7,9,6,10,5,11,4,12,3,13,2,14,1,15 };
@@ -143,7 +143,7 @@ static int read_codes(struct input *in, struct code *literals, struct code *dist
 	return make(literals, lengths, nl) || make(distances, lengths + nl, nd) ? -EIO : 0;
 }
 
-/* The codes that are known (3.2.6). */
+/* The fixed codes (3.2.6). */
 static void set_codes(struct code *literals, struct code *distances)
 {
 	unsigned char lengths[288];
@@ -158,7 +158,7 @@ static unsigned char *copy(unsigned char *out, unsigned char *end, size_t distan
 	const unsigned char *from = out - distance;
 	unsigned char *stop = out + length;
 	if (distance >= 8 && end - stop >= 8) {
-		/* Up to 7 bytes more, which what follows overwrites. */
+		/* Copies up to 7 bytes more, which later output overwrites. */
 		for (; out < stop; out += 8, from += 8) memcpy(out, from, 8);
 		return stop;
 	}
@@ -166,7 +166,7 @@ static unsigned char *copy(unsigned char *out, unsigned char *end, size_t distan
 	return stop;
 }
 
-/* Literals and what is repeated, to the end of a block; how far it got, or null. */
+/* Literals and repetitions, to the end of a block. Returns the end of the output, or null. */
 static unsigned char *inflate_block(struct input *in, const struct code *literals, const struct code *distances,
 	unsigned char *start, unsigned char *out, unsigned char *end)
 {
@@ -174,7 +174,7 @@ static unsigned char *inflate_block(struct input *in, const struct code *literal
 		3,4,5,6,7,8,9,10,11,13,15,17,19,23,27,31,35,43,51,59,67,83,99,115,131,163,195,227,258 };
 	static const unsigned char more[] = { 0,0,0,0,0,0,0,0,1,1,1,1,2,2,2,2,3,3,3,3,4,4,4,4,5,5,5,5,0 };
 	for (;;) {
-		/* Of a length and a distance there are at most 48 bits. */
+		/* A length and a distance have at most 48 bits. */
 		fill(in);
 		int symbol = decode(in, literals);
 		if (symbol < 0) return 0;
@@ -201,7 +201,7 @@ static unsigned char *inflate_block(struct input *in, const struct code *literal
 /* A block that is not compressed (3.2.4). */
 static unsigned char *copy_block(struct input *in, unsigned char *out, unsigned char *end)
 {
-	/* What was read too early is read again. */
+	/* Bytes that were read too early are read again. */
 	drop(in, in->count & 7);
 	in->at -= in->count / 8;
 	in->bits = in->count = 0;
@@ -215,7 +215,7 @@ static unsigned char *copy_block(struct input *in, unsigned char *out, unsigned 
 	return out + length;
 }
 
-/* 0 if that is what it says: exactly so many bytes. Else -EIO; what is in the memory then is of no use. */
+/* Returns 0 if the input unpacks to exactly so many bytes. Otherwise -EIO, and the memory's content is of no use. */
 int __payload_inflate(void *memory, size_t size, const void *packed, size_t packed_size)
 {
 	struct input in = { .at = packed, .end = (const unsigned char *)packed + packed_size };

@@ -1,15 +1,15 @@
 /* dlopen for a static program.
  *
- * This is the dynamic linker of this very musl (ldso/dynlink.c, compiled
- * here with DL_STATIC), with its start-up half left out. The kernel and
- * rcrt1.o have already loaded and relocated the program when it runs, so
- * all that is needed is to describe the program to it as one loaded
- * object, which stands for program, C library and loader alike. That is
- * done at the first use, and costs nothing before.
+ * This is musl's own dynamic linker (ldso/dynlink.c, compiled here with
+ * DL_STATIC) without its start-up half. When it runs, the kernel and
+ * rcrt1.o have already loaded and relocated the program. So the program
+ * only has to be described to it as one loaded object, which stands for
+ * the program, the C library and the loader. That is done at the first
+ * use, and costs nothing before.
  *
- * The second half of this file checks a library before dynlink.c, which
- * trusts what it maps, reads it: a foreign or damaged file is refused
- * with a message that says why.
+ * The second half of this file checks a library before dynlink.c reads
+ * it, because dynlink.c trusts what it maps. A foreign or damaged file
+ * is refused with a message that says why.
  */
 
 #define _GNU_SOURCE
@@ -31,8 +31,8 @@ static int program_stands_for(const char *);
 static int is_of_glibc(const char *);
 static struct symdef next_in_libc(struct dso *, const char *);
 
-/* Where in its file the library just opened begins: one that the program
- * carries (vfs.c) is mapped out of the program's file. Guarded as well. */
+/* The offset of the library just opened in its file: a carried library
+ * (vfs.c) is mapped from the program's file. Guarded as well. */
 static off_t library_at;
 static int open_library(const char *);
 static int stat_library(int, struct stat *);
@@ -43,7 +43,7 @@ static int check_image(struct dso *, unsigned char *, const Phdr *, size_t, size
 static int check_origin(struct dso *);
 static void check_ctors(struct dso *);
 
-/* Why the file just tried was refused; empty when errno says it all.
+/* Why the file just tried was refused; empty if errno says it all.
  * Guarded, like everything here, by dynlink.c's lock. */
 static char reason[512];
 static void explain(const char *, const char *);
@@ -52,12 +52,12 @@ static const char *why(void);
 static const char *remedy(const char *);
 static const char *hint(const char *);
 
-/* For libraries built for glibc (glibc.h). What they were given, a load
- * that fails gives back. */
+/* For libraries built for glibc (glibc.h): what they were given. A failed
+ * load gives it back. */
 static struct given {
 	size_t static_tls, stubs;
 } given;
-/* Where the systems of glibc keep libraries. */
+/* Where systems with glibc keep libraries. */
 #define GLIBC_PATH "/lib/" LDSO_ARCH "-linux-gnu:/usr/lib/" LDSO_ARCH \
 	"-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib"
 static struct symdef find_for_caller(void *, const char *, struct symdef);
@@ -68,7 +68,7 @@ static int take_static_tls(struct dso *);
 static unsigned char *static_tls(void *, const struct tls_module *);
 static int is_code(const struct dso *, const void *);
 
-/* The program's memory has no gaps to give away: malloc may be any. */
+/* No gaps of the program's memory are donated: malloc may be another one. */
 #define __malloc_replaced 0
 
 #include "../../ldso/dynlink.c"
@@ -128,7 +128,7 @@ static void describe_program(void)
 	tls_align = MAXP2(tls_align, libc.tls_align);
 	tls_cnt = static_tls_cnt = libc.tls_cnt;
 
-	/* A copy, since setenv may free the original. */
+	/* A copy, because setenv may free the original. */
 	if (!libc.secure && (env_path = getenv("LD_LIBRARY_PATH")))
 		env_path = strdup(env_path);
 
@@ -150,7 +150,7 @@ static void describe_program(void)
 	}
 }
 
-/* For the interpreter, which finds more names of extensions then. */
+/* For the interpreter, which then accepts more file names of extensions. */
 hidden int __loads_glibc(void)
 {
 	return libc.loads_glibc;
@@ -175,7 +175,7 @@ static void self_init(void)
 weak void _fini(void);
 extern weak hidden void (*const __fini_array_start)(void), (*const __fini_array_end)(void);
 
-/* What exit.c does when there is no loader. */
+/* As exit.c without a loader. */
 static void program_fini(void)
 {
 	uintptr_t a = (uintptr_t)&__fini_array_end;
@@ -184,8 +184,8 @@ static void program_fini(void)
 	if (_fini) _fini();
 }
 
-/* Libraries other than libc's own that the program may contain, each with
- * a symbol which tells whether it does. */
+/* Libraries other than libc's own that the program may contain. If it has
+ * the symbol, it contains the library. */
 static int program_stands_for(const char *name)
 {
 	static const struct { char name[12], witness[16]; } inside[] = {
@@ -201,8 +201,8 @@ static int program_stands_for(const char *name)
 	return 0;
 }
 
-/* With a shared libc, RTLD_NEXT in a library goes on to libc at the end.
- * Here libc is in the program, which is first. */
+/* With a shared libc, RTLD_NEXT in a library reaches libc at the end of
+ * the list. Here libc is in the program, which is first. */
 static struct symdef next_in_libc(struct dso *from, const char *s)
 {
 	if (!from || from == head) return (struct symdef){ 0 };
@@ -248,7 +248,7 @@ static int refuse(const char *fmt, ...)
 	return 0;
 }
 
-/* The file found, unless it is the one that was asked for. */
+/* The file found, if it is not the one that was asked for. */
 static void explain(const char *name, const char *pathname)
 {
 	char text[sizeof reason];
@@ -257,7 +257,7 @@ static void explain(const char *name, const char *pathname)
 	snprintf(reason, sizeof reason, "%.*s: %s", 200, pathname, text);
 }
 
-/* The mount a file is reached by: its number from fdinfo, as devices may be
+/* The mount of a file: its number from fdinfo, because devices may be
  * mounted more than once; then its line in mountinfo. */
 static int mount_of(int fd, char *dir, size_t size)
 {
@@ -277,7 +277,7 @@ static int mount_of(int fd, char *dir, size_t size)
 			found = 0;
 			continue;
 		}
-		/* Spaces and the like are octal. */
+		/* Spaces and similar characters are octal. */
 		for (s=line+found, d=dir; *s && *s!=' ' && d-dir<size-1; d++) {
 			if (*s=='\\' && s[1] && s[2] && s[3]) {
 				*d = (s[1]-'0')*64 + (s[2]-'0')*8 + s[3]-'0';
@@ -291,7 +291,7 @@ static int mount_of(int fd, char *dir, size_t size)
 	return found;
 }
 
-/* Why a file that can be read may not be mapped to be executed. */
+/* Why a readable file may not be mapped for execution. */
 static void explain_mount(int fd)
 {
 	struct statvfs st;
@@ -325,7 +325,7 @@ static const char *remedy(const char *name)
 		" of what needs it, and in the system's library path";
 }
 
-/* For a symbol that is nowhere. */
+/* Explains a missing symbol. */
 static const char *hint(const char *name)
 {
 	size_t l = strlen(name);
@@ -413,7 +413,7 @@ static int check_phdrs(int fd, Phdr *ph, size_t n)
 	for (p=ph; p<end; p++) {
 		size_t file_end = p->p_offset + p->p_filesz;
 		if (p->p_type != PT_LOAD) continue;
-		/* Of no use, and may be anywhere. */
+		/* Not used, so it may be anywhere. */
 		if (!p->p_memsz) {
 			p->p_type = PT_NULL;
 			continue;
@@ -425,10 +425,10 @@ static int check_phdrs(int fd, Phdr *ph, size_t n)
 		if ((p->p_vaddr ^ p->p_offset) & PAGE_SIZE-1)
 			return refuse("segments are not aligned to this "
 				"kernel's pages of %zu bytes", (size_t)PAGE_SIZE);
-		/* Nothing clears what would follow in these. */
+		/* In these, nothing would clear the memory after the file's part. */
 		if (p->p_filesz < p->p_memsz && !(p->p_flags & PF_W))
 			return refuse("read-only segment is not all in the file");
-		/* The page with the end of the file's part gets written to
+		/* The page with the end of the file's part is written to,
 		 * even if that part is empty. */
 		if (file_end < p->p_offset
 		    || (p->p_filesz ? file_end > st.st_size
@@ -474,7 +474,7 @@ struct image {
 	size_t nsyms, strsz;
 	char *strings;
 	unsigned write;
-	struct { size_t addr, len; } tables[16]; /* as many as keep() is called for */
+	struct { size_t addr, len; } tables[16]; /* one for each call of keep() */
 	size_t ntables;
 };
 
@@ -500,7 +500,7 @@ static int writable(const struct image *m, size_t addr, size_t len)
 	return !!segment(m->ph, m->phnum, addr, len, m->write);
 }
 
-/* Number of symbols the hash table leads to; 0 is a bad table. */
+/* Number of symbols that the hash table leads to; 0 for a bad table. */
 static size_t check_sysv_hash(struct image *m, size_t addr)
 {
 	Elf_Symndx *h = part(m, addr, 2*sizeof *h), *bucket, *chain;
@@ -510,7 +510,7 @@ static size_t check_sysv_hash(struct image *m, size_t addr)
 	if (!nb || !nc || nb > SIZE_MAX/16 || nc > SIZE_MAX/16
 	    || !part(m, addr, (2+nb+nc)*sizeof *h)) return 0;
 	bucket = h+2, chain = bucket+nb;
-	/* Each symbol is in one chain, so more steps mean a loop. */
+	/* Each symbol is in one chain, so more steps are a loop. */
 	for (i=0; i<nb; i++)
 		for (j=bucket[i]; j; j=chain[j])
 			if (j >= nc || ++steps > nc) return 0;
@@ -534,7 +534,7 @@ static size_t check_gnu_hash(struct image *m, size_t addr)
 		if (bucket[i] > last) last = bucket[i];
 	}
 	if (last) {
-		/* Bounds all chains: the others end before the last does. */
+		/* This bounds all chains: the others end before the last one. */
 		if (last-first > SIZE_MAX/32) return 0;
 		len += (last-first)*sizeof *h;
 		for (end=0; !end; last++, len+=sizeof *h) {
@@ -597,12 +597,12 @@ bad:
 	return refuse("relocation outside of the library's data");
 }
 
-/* Symbol versions: chains of structs that lead forward only. Their numbers
- * have 15 bits, so there are not more of them in a chain. */
+/* Symbol versions: chains of structs that lead forward only. Version
+ * numbers have 15 bits, which bounds the length of a chain. */
 #define MAX_VERSIONS 0x8000
 #define ALIGNED(at) (!((at) % sizeof(Elf64_Word)))
 
-/* A chain's next struct; 0 where it would lead back or nowhere. */
+/* A chain's next struct; 0 if it would lead back or out of the table. */
 static size_t next_in_chain(size_t at, size_t step, size_t size)
 {
 	return step < size || !ALIGNED(step) ? 0 : at + step;
@@ -668,7 +668,7 @@ static int check_versions(struct image *m, size_t *v, size_t nsyms)
 	return 1;
 }
 
-/* What the library checked last needs of glibc. */
+/* What the last checked library needs from glibc. */
 static char foreign[128];
 
 static const Elf64_Vernaux *version_of_glibc(const struct image *m, size_t *v)
@@ -677,7 +677,7 @@ static const Elf64_Vernaux *version_of_glibc(const struct image *m, size_t *v)
 	if (!search_vec(v, &at, DT_VERNEED) || !search_vec(v, &n, DT_VERNEEDNUM)) return 0;
 	for (; n; n--) {
 		const Elf64_Verneed *need = (void *)(m->base + at);
-		/* GCC's own library has versions called GLIBC_2.0, too. */
+		/* GCC's own library also has versions called GLIBC_2.0. */
 		left = strncmp(m->strings+need->vn_file, "libgcc_s", 8) ? need->vn_cnt : 0;
 		for (aux=at+need->vn_aux; left; left--) {
 			const Elf64_Vernaux *a = (void *)(m->base + aux);
@@ -783,7 +783,7 @@ static int check_image(struct dso *p, unsigned char *base, const Phdr *ph, size_
 	return 1;
 }
 
-/* Is this code of p, or a function that another object exports? */
+/* Is this address code of p, or a function that another object exports? */
 static int is_code(const struct dso *p, const void *f)
 {
 	size_t a = (size_t)f, i;
@@ -802,7 +802,7 @@ static int is_code(const struct dso *p, const void *f)
 	return 0;
 }
 
-/* Called once relocated: what the arrays point to is code by then. */
+/* Called after relocation: now the arrays must point to code. */
 static void check_ctors(struct dso *p)
 {
 	static const int tag[2][2] = {
@@ -819,8 +819,8 @@ static void check_ctors(struct dso *p)
 	}
 }
 
-/* A whole program, or a library for another C library? Asked after
- * dynlink.c has answered for libc itself, by whatever name. */
+/* A whole program, or a library for another C library? Called after
+ * dynlink.c has recognised libc itself, under any name. */
 static int check_origin(struct dso *p)
 {
 	size_t flags = 0;

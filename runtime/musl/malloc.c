@@ -1,28 +1,28 @@
 /* malloc, by mimalloc.
  *
  * A release of CPython has the source (configs/packages/mimalloc.yml). It
- * is compiled here as part of this file, without what a C library has no
- * use for: its own options, environment variables, messages, statistics,
- * constructor and exit handler. In their place stand, below, settings
- * that are constants and system calls that leave errno alone.
+ * is compiled here as part of this file, without parts that a C library
+ * does not need: its own options, environment variables, messages,
+ * statistics, constructor and exit handler. Below, constant settings, and
+ * system calls that leave errno alone, replace them.
  *
- * Nothing of it is visible outside: CPython has its own copy, with the
- * same names. clang does that with the pragma, GCC with -fwhole-program
+ * None of its names is visible outside: CPython has its own copy, with the
+ * same names. clang hides them with the pragma, GCC with -fwhole-program
  * (patches/musl/0010).
  *
- * What calloc relies on, to leave alone what is zero already:
- * - A slice that was ever part of a page is marked was_used, or is part of
- *   that page still. Pages turn into free slices in mi_segment_page_clear
- *   only, which marks all that the page has then, whether it got them when
- *   it was made or later (extend below). A new page is zero if none of its
- *   slices is marked and its segment came zero. Nothing takes a mark away
- *   but a new segment.
- * - A segment came zero (memid.initially_zero) if its memory is a mapping
- *   just made, or blocks of an arena that nobody had before: the arena
- *   marks them dirty when it gives them, for good.
+ * calloc relies on this to skip memory that is zero already:
+ * - A slice that was ever part of a page is marked was_used, or is still
+ *   part of that page. Only mi_segment_page_clear turns pages into free
+ *   slices. It marks all slices that the page then has, whether it got them
+ *   when it was made or later (extend below). A new page is zero if none of
+ *   its slices is marked and its segment was zero. Only a new segment
+ *   removes marks.
+ * - A segment was zero (memid.initially_zero) if its memory is a new
+ *   mapping, or blocks of an arena that were never used before: the arena
+ *   marks blocks dirty for good when it hands them out.
  * Giving pages back (MADV_DONTNEED) makes memory zero, never the reverse, and
- * changes no mark. Nothing but blocks is written to slices that are not a
- * segment's first.
+ * changes no mark. Except in a segment's first slices, only the users of
+ * blocks write to them.
  */
 
 #define _GNU_SOURCE
@@ -49,7 +49,7 @@
 #include "libc.h"
 #include "syscall.h"
 
-/* A test has it check itself (tests/build/test_allocator_model.py). */
+/* A test makes it check itself (tests/build/test_allocator_model.py). */
 #ifndef MI_DEBUG
 #define NDEBUG 1
 #define MI_DEBUG 0
@@ -57,18 +57,18 @@
 #endif
 #define MI_STAT 0
 
-/* The pointer that every thread has is a fit name for it. */
+/* The thread pointer is used as the thread's id. */
 #define MI_PRIM_THREAD_ID() ((mi_threadid_t)__builtin_thread_pointer())
 
-/* What atomic.h does to wait, on a CPU that it does not know. */
+/* How atomic.h waits on a CPU that it does not know. */
 #define sleep(seconds) __syscall(SYS_sched_yield)
 #include "mimalloc/atomic.h"
 #undef sleep
 
-/* musl's macro; a field of mimalloc's. */
+/* musl has a macro, mimalloc a field of this name. */
 #undef weak
 
-/* Not the variables: clang loses those that are local to a function. */
+/* Not for variables: clang loses those that are local to a function. */
 #pragma clang attribute push(__attribute__((internal_linkage)), apply_to=function)
 #pragma GCC visibility push(hidden)
 #define _mi_abandoned_default __malloc_abandoned_default
@@ -92,8 +92,8 @@
 	(_mi_page_free((page), (queue), (force)), true)
 #define _PyMem_mi_heap_collect_qsbr(heap) ((void)0)
 
-/* One thread at a time purges. This flag instead of one in the function
- * that asks, so that a forked child can clear it. */
+/* One thread at a time purges. The flag is here, not in the function that
+ * tests it, so that a forked child can clear it. */
 static mi_atomic_guard_t purging;
 #undef mi_atomic_guard
 #define mi_atomic_guard(guard) \
@@ -101,21 +101,21 @@ static mi_atomic_guard_t purging;
 	     !expected && mi_atomic_cas_strong_acq_rel(&purging, &expected, (uintptr_t)1); \
 	     expected=1, mi_atomic_store_release(&purging, (uintptr_t)0))
 
-/* Unused memory is given back before a wait (below) if it is this much. */
+/* At least this much unused memory is given back before a wait (below). */
 #define LEAST_UNUSED ((size_t)1<<20)
 
 static __thread struct {
-	size_t freed;		/* in segments of this thread, since they were last looked at */
-	size_t given;		/* back, by this look and the last one */
+	size_t freed;		/* in this thread's segments, since they were last purged */
+	size_t given;		/* given back by this purge; `last` by the one before */
 	size_t last;
-	unsigned long due;	/* when this thread may give back again: ms */
-	volatile bool busy;	/* with its segments */
+	unsigned long due;	/* when this thread may give memory back again: ms */
+	volatile bool busy;	/* working on its segments */
 } mine;
 
 static _Atomic(size_t) freed_in_arenas;
 static _Atomic(unsigned long) arenas_due;
 
-/* For threads, and once for the arenas: how many have enough. */
+/* Counts the threads that have enough; the arenas count as one more. */
 static void count_unused(int n)
 {
 	__atomic_fetch_add(&__malloc_unused, n, __ATOMIC_RELAXED);
@@ -133,8 +133,8 @@ static void arena_unused(size_t n)
 	if (old < LEAST_UNUSED && old + n >= LEAST_UNUSED) count_unused(1);
 }
 
-/* One huge page costs as much as fifty small ones. Whoever uses more than
- * 8 MiB of a segment gets them. */
+/* One huge page costs as much as fifty small ones. Segments get them for
+ * the part beyond 8 MiB. */
 #define HUGE ((size_t)2<<20)
 
 static void advise_huge_pages(void *segment, int advice)
@@ -143,16 +143,16 @@ static void advise_huge_pages(void *segment, int advice)
 	__syscall(SYS_madvise, (char *)segment+4*HUGE, MI_SEGMENT_SIZE-4*HUGE, advice);
 }
 
-/* Only such segments ever get them. */
+/* Only such segments get huge pages. */
 static bool may_get_huge_pages(mi_segment_t *segment)
 {
 	return segment->memid.memkind == MI_MEM_ARENA && segment->segment_slices == MI_SLICES_PER_SEGMENT;
 }
 
-/* Where the kernel may, it also makes huge pages of the small ones that are
- * there (khugepaged), even of a single one: some seconds after part of a
- * segment was given back, all of it would be resident again. So there it
- * must not any more, until the segment is made anew. */
+/* Where it is allowed to, the kernel also merges existing small pages into a
+ * huge one (khugepaged), even a single one: some seconds after part of a
+ * segment was given back, all of it would be resident again. So this is
+ * forbidden for such a segment until it is made anew. */
 static void segment_in_part(mi_segment_t *segment)
 {
 	if (segment->in_part || !may_get_huge_pages(segment)) return;
@@ -160,15 +160,15 @@ static void segment_in_part(mi_segment_t *segment)
 	advise_huge_pages(segment, MADV_NOHUGEPAGE);
 }
 
-/* It holds what was freed in an earlier segment, and not given back. */
+/* It has memory of an earlier segment that was not given back. */
 static void segment_again(mi_segment_t *segment)
 {
 	segment_unused((segment->slice_entries - segment->segment_info_slices)*MI_SEGMENT_SLICE_SIZE);
 	if (may_get_huge_pages(segment)) advise_huge_pages(segment, MADV_HUGEPAGE);
 }
 
-/* A signal handler that waits while its thread is here must not look at
- * the segments. All ways to them pass these two, or set the mark. */
+/* A signal handler that waits while its thread is in here must not touch
+ * the segments. All code that does goes through these two, or sets the mark. */
 #define _mi_segment_page_alloc segment_page_alloc
 #define _mi_segment_page_free segment_page_free
 static mi_page_t *segment_page_alloc(mi_heap_t *, size_t, size_t, mi_segments_tld_t *, mi_os_tld_t *);
@@ -214,7 +214,7 @@ void _mi_segment_page_free(mi_page_t *page, bool force, mi_segments_tld_t *tld)
 #include "arena.c"
 #include "bitmap.c"
 #include "heap.c"
-/* A call of its own instead of its constructor, which does too much. */
+/* Called directly, instead of by its constructor, which does too much. */
 #define constructor unused
 #include "init.c"
 #undef constructor
@@ -224,8 +224,8 @@ void _mi_segment_page_free(mi_page_t *page, bool force, mi_segments_tld_t *tld)
 #include "page.c"
 #include "random.c"
 
-/* mimalloc's own rounds up what it maps for a very large alignment, and
- * when it is freed leaves some of that behind. */
+/* mimalloc's own function rounds up the size of a mapping with a very large
+ * alignment, and leaves some of it mapped when it is freed. */
 void *_mi_os_alloc_aligned_at_offset(size_t size, size_t align, size_t offset, bool commit, bool large, mi_memid_t *id, mi_stats_t *stats)
 {
 	size_t extra = -offset & (align-1);
@@ -239,13 +239,13 @@ void *_mi_os_alloc_aligned_at_offset(size_t size, size_t align, size_t offset, b
 
 /* ---- instead of options.c ---- */
 
-/* Memory unused for about so many ms is given back. */
+/* Memory that was unused for about so many ms is given back. */
 #define PURGE_DELAY 500
 
-/* The rest are zero. Address space is reserved by the arena of so many KiB,
- * without access, which costs nothing where commitments are counted;
- * segments are then made accessible one by one. A process's first segment is
- * small, and in no arena (patches/mimalloc/0004). */
+/* The rest are zero. Arenas of so many KiB reserve address space without
+ * access, which costs nothing where commitments are counted. Segments are
+ * then made accessible one by one. A process's first segment is small, and
+ * in no arena (patches/mimalloc/0004). */
 long mi_option_get(mi_option_t option)
 {
 	switch (option) {
@@ -302,7 +302,7 @@ void _mi_assert_fail(const char *what, const char *file, unsigned line, const ch
 }
 #endif
 
-/* ---- instead of segment-map.c: who asks whether a pointer is ours? ---- */
+/* ---- instead of segment-map.c: nobody asks whether a pointer is ours ---- */
 
 void _mi_segment_map_allocated_at(const mi_segment_t *segment) { }
 void _mi_segment_map_freed_at(const mi_segment_t *segment) { }
@@ -398,8 +398,8 @@ int _mi_prim_alloc_huge_os_pages(void *hint, size_t size, int node, bool *is_zer
 size_t _mi_prim_numa_node(void) { return 0; }
 size_t _mi_prim_numa_node_count(void) { return 1; }
 
-/* Only addresses are drawn from it: what the kernel gave to the process
- * is enough, and costs no system call. */
+/* Only addresses are randomized with it: the bytes that the kernel gave to
+ * the process are enough, and cost no system call. */
 bool _mi_prim_random_buf(void *buf, size_t n)
 {
 	for (size_t i=0; libc.auxv[i]; i+=2)
@@ -425,7 +425,7 @@ static void give_back_mine(void)
 	leave(was);
 }
 
-/* With what was freed in segments that ended threads left behind. */
+/* Also gives back memory freed in segments that ended threads left behind. */
 static void give_back_arenas(void)
 {
 	mi_heap_t *heap = mi_prim_get_default_heap();
@@ -437,8 +437,8 @@ static void give_back_arenas(void)
 }
 
 /* mimalloc looks for memory to give back only where it frees more of the
- * same, and puts it off where it allocates nearby. So each thread also looks
- * twice a second, while it asks for memory, at all that it has free. */
+ * same, and postpones it where it allocates nearby. So each thread also
+ * checks all its free memory twice a second, while it allocates. */
 static void look_for_unused(bool force, unsigned long long beat, void *arg)
 {
 	static __thread mi_msecs_t next;
@@ -452,9 +452,9 @@ static void look_for_unused(bool force, unsigned long long beat, void *arg)
 	mi_arenas_try_purge(true, true, &_mi_stats_main);
 }
 
-/* A thread that waits does not come here for long. So it gives back before
- * that, but for each MiB not more often than every 25 ms, or all of it every
- * PURGE_DELAY: it is to cost a few percent of the time at most. Much more
+/* A waiting thread does not allocate. So it gives memory back before it
+ * waits, but for each MiB at most every 25 ms, or all of it every
+ * PURGE_DELAY: this must cost a few percent of the time at most. Much more
  * than the last time is given back at once. */
 #define MUCH 32
 
@@ -469,7 +469,7 @@ static unsigned long left(unsigned long due, unsigned long now)
 	return due-now > PURGE_DELAY ? 0 : due-now;
 }
 
-/* What is freed in segments left behind is not counted. */
+/* Memory that is freed in segments left behind is not counted. */
 static bool left_behind(void)
 {
 	return mi_atomic_load_relaxed(&_mi_abandoned_default.abandoned_count)
@@ -489,8 +489,8 @@ static int give_back(int how)
 	if (how != WAIT_IN_PARTS) in = 0;
 	if (!segments && !arenas) return in;
 
-	/* A signal must not come after this and before the wait that it is to
-	 * end, where it would be lost, more easily than without this. */
+	/* A signal between this and the wait would not end the wait. That must
+	 * not become more likely than without this code. */
 	unsigned long all[_NSIG/8/sizeof(long)], old[_NSIG/8/sizeof(long)], came[_NSIG/8/sizeof(long)] = { 0 };
 	memset(all, -1, sizeof all);
 	__syscall(SYS_rt_sigprocmask, SIG_BLOCK, all, old, _NSIG/8);
@@ -540,8 +540,8 @@ visible int __malloc_idle(int how)
 	return mine.busy || (mine.freed < LEAST_UNUSED && freed_in_arenas < LEAST_UNUSED) ? 0 : give_back(how);
 }
 
-/* The first thread to come here is the main one for mimalloc, which must
- * not be left to two that start at the same time. */
+/* mimalloc takes the first thread that comes here as the main one. Two
+ * threads that start at the same time must not compete for that. */
 __attribute__((__constructor__))
 static void init(void)
 {
@@ -568,13 +568,13 @@ visible void *__libc_calloc(size_t m, size_t n)
 	}
 	if (size <= MI_LARGE_OBJ_SIZE_MAX) return mi_zalloc(at_least_16(size));
 
-	/* A mapping of its own, or a part of one, that is zero when it is new
-	 * and again when its pages are given back: not so under older qemu-user,
-	 * which says yes and does nothing. */
+	/* The block is a mapping, or a part of one. It is zero when it is new,
+	 * and again after its pages were given back, except in older qemu-user,
+	 * which reports success and does nothing. */
 	volatile char *p = mi_malloc(size);
 	if (!p) return 0;
 #ifdef MI_ENCODE_FREELIST
-	/* "No block follows" is not zero there. */
+	/* In this build, the encoded "no block follows" is not zero. */
 	((mi_block_t *)p)->next = 0;
 #endif
 	if (_mi_ptr_segment((void *)p)->memid.initially_zero) return (void *)p;
@@ -583,8 +583,8 @@ visible void *__libc_calloc(size_t m, size_t n)
 	return (void *)p;
 }
 
-/* A large block is a run of slices of its segment, and may have those that
- * follow if they are free. */
+/* A large block is a run of slices of its segment. It can take the next
+ * slices if they are free. */
 static bool extend(void *p, size_t n)
 {
 	mi_segment_t *segment = _mi_ptr_segment(p);
@@ -607,7 +607,7 @@ static bool extend(void *p, size_t n)
 		mi_span_queue_delete(mi_span_queue_for(next->slice_count, tld), next);
 		mi_segment_slice_split(segment, next, more, tld);
 		slice->slice_count = count;
-		/* The way back from a slice to the first, as far as is used. */
+		/* The offsets from a slice back to the first, as far as they are used. */
 		for (size_t i=1; i<count && i<=MI_MAX_SLICE_OFFSET; i++) {
 			slice[i].slice_offset = i*sizeof *slice;
 			slice[i].slice_count = 0;
@@ -622,14 +622,14 @@ static bool extend(void *p, size_t n)
 	return true;
 }
 
-/* A block larger than a segment is a mapping of its own, its segment's: the
- * kernel makes it longer, where it is or elsewhere, and copies nothing. It
- * stays one mapping, and nothing of it stays behind.
+/* A block larger than a segment has a mapping, and a segment, of its own. The
+ * kernel makes the mapping longer, in place or elsewhere, and copies nothing.
+ * It stays one mapping, and leaves nothing behind.
  *
- * A move that fails may have taken away what was mapped where it should go,
- * and others may have mapped something there since. So that place is touched
- * no more, not even to be unmapped, and nothing is moved from then on. The
- * block is where it was. */
+ * A move that fails may have unmapped the memory at its target, and other
+ * threads may have mapped something there since. So the target is not touched
+ * again, not even to unmap it, and nothing is moved from then on. The block
+ * stays where it was. */
 static void *remap(void *p, size_t n)
 {
 	static volatile int broken;
@@ -647,8 +647,8 @@ static void *remap(void *p, size_t n)
 	mi_heap_t *heap = mi_page_heap(page);
 	mi_page_queue_t *queue = mi_page_queue_of(page);
 
-	/* No room, or too much memory: only then may the other way help. Part
-	 * of a block may have got other properties, which make it two mappings. */
+	/* A move can help only if there was no room, or too much memory. If part
+	 * of a block has got other properties, the block is two mappings. */
 	long r = old==new ? (long)segment : __syscall(SYS_mremap, segment, old, new, 0);
 	if (r == -ENOMEM && !broken) {
 		mi_memid_t id;
@@ -678,7 +678,7 @@ static void *remap(void *p, size_t n)
 visible void *__libc_realloc(void *p, size_t n)
 {
 	size_t size = mi_usable_size(p);
-	/* Neither moves what MI_PADDING has behind a block. */
+	/* Neither function moves the padding of MI_PADDING. */
 	if (!MI_PADDING_SIZE && n > size && size > MI_MEDIUM_OBJ_SIZE_MAX) {
 		if (extend(p, n)) return p;
 		void *q = remap(p, n);
@@ -692,7 +692,7 @@ visible void __libc_free(void *p)
 	mi_free(p);
 }
 
-/* Checks and results are those of musl's. */
+/* Checks and results are musl's. */
 static void *aligned(size_t align, size_t n)
 {
 	if ((align & -align) != align) {
@@ -714,7 +714,7 @@ static size_t usable(void *p)
 	return mi_usable_size(p);
 }
 
-/* Weak: a program may bring its own. */
+/* Weak: a program may have its own. */
 extern visible __typeof(malloc) malloc __attribute__((__weak__, __alias__("__libc_malloc")));
 extern visible __typeof(calloc) calloc __attribute__((__weak__, __alias__("__libc_calloc")));
 extern visible __typeof(realloc) realloc __attribute__((__weak__, __alias__("__libc_realloc")));
@@ -722,8 +722,8 @@ extern visible __typeof(free) free __attribute__((__weak__, __alias__("__libc_fr
 extern visible void *aligned_alloc(size_t, size_t) __attribute__((__weak__, __alias__("aligned")));
 extern visible size_t malloc_usable_size(void *) __attribute__((__weak__, __alias__("usable")));
 
-/* Called by a thread when nothing of the program's will run in it any
- * more: what it still has is left to the others. */
+/* Called by a thread when no code of the program will run in it any more:
+ * it leaves its memory to the other threads. */
 visible void __malloc_thread_exit(void)
 {
 	mine.busy = true;
@@ -737,14 +737,14 @@ visible void __malloc_thread_exit(void)
 	mine.freed = 0;
 	mi_thread_done();
 	if (mine.freed >= LEAST_UNUSED) count_unused(-1);
-	/* Its blocks may be freed yet: somebody is to look. */
+	/* Others may still free its blocks: let them check. */
 	if (left_behind()) arena_unused(LEAST_UNUSED);
 }
 
 /* In the child of a fork only this thread lives on. mimalloc has no lock
- * for another to have held, but it waits for others in three places:
- * for one that purges, for readers of the abandoned segments, and for one
- * that is just handing a block back to this thread's heap. */
+ * that another thread could hold, but it waits for others in three places:
+ * for a thread that purges, for readers of the abandoned segments, and for a
+ * thread that is handing a block back to this thread's heap. */
 static bool forget_handing_back(mi_heap_t *heap, mi_page_queue_t *queue, mi_page_t *page, void *a, void *b)
 {
 	mi_thread_free_t t = mi_atomic_load_relaxed(&page->xthread_free);

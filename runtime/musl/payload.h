@@ -1,26 +1,26 @@
-/* The payload of a program: the files that it holds, which vfs.c shows below the program's own path. This page is its
- * format; runtime/python/_staticpython/payload.py writes it.
+/* The payload of a program: the files that it carries, which vfs.c shows below the program's own path. This file
+ * defines its format; runtime/python/_staticpython/payload.py writes it.
  *
  * The link reserves a place for it: the section .payload, read-only, alone in the program's last PT_LOAD, with room for
- * the head of an empty payload (payload.ld). A bundler writes the payload at the end of a copy of the program, at a
- * multiple of the segment's alignment, and gives that place and size to the PT_LOAD and to the section. The kernel maps
- * it with the program, so that it is found by a symbol, without a system call; and what strips programs keeps it, as it
- * keeps every section that is loaded.
+ * the head of an empty payload (payload.ld). The bundler writes the payload at the end of a copy of the program, at a
+ * multiple of the segment's alignment, and sets the PT_LOAD and the section to that place and size. The kernel maps it
+ * with the program, so a symbol finds it, without a system call. And strip keeps it, because it is in a section that is
+ * loaded.
  *
- * The ELF note "static-python" says how large the payload is, 0 for none. It is elsewhere in the program: if some tool
- * took the payload away all the same, the program knows.
+ * The ELF note "static-python" has the payload's size, 0 for none. It is elsewhere in the program: if a tool has
+ * removed the payload all the same, the program knows.
  *
- * All numbers are little-endian. Places count from the head's first byte, but names, which count from at_names.
+ * All numbers are little-endian. Places count from the head's first byte, those of names from at_names.
  *
  *	head		struct payload_head
  *	entries		struct payload_entry[]: the root folder first; the children of a folder are next to each other,
  *			sorted by the bytes of their names, and come after the folder itself
  *	names		the names of all entries, without separators; targets of symbolic links are data
- *	configuration	what the program is to do; it is not for the C library: see runtime/interpreter/bundle.c
- *	data		of files and links; each file that may be mapped is at a multiple of head.page. What is only
- *			read may be compressed: no library, no program and no link
+ *	configuration	what the program has to do; the C library does not use it: see runtime/interpreter/bundle.c
+ *	data		of files and links. Each file that may be mapped is at a multiple of head.page. Files that are only
+ *			read may be compressed: not libraries, programs or links
  *
- * Nobody promises that a file is whole: each number is compared with the payload's size before it is used. */
+ * The file may be damaged: each number is compared with the payload's size before it is used. */
 #ifndef _PAYLOAD_H
 #define _PAYLOAD_H
 
@@ -59,12 +59,12 @@ struct payload_entry {
 	uint16_t name_size;		/* 1 to 255; of the root 0 */
 	uint16_t kind;
 	uint32_t parent;		/* number of the folder that it is in; the root's own for the root */
-	uint32_t packed;		/* of a file: in how many bytes of DEFLATE it is stored; 0 if as it is */
-	uint64_t at;			/* folder: number of the first child; else where the data is */
-	uint64_t size;			/* folder: how many children; else how many bytes, unpacked */
+	uint32_t packed;		/* of a file: its bytes as DEFLATE; 0 if it is stored as it is */
+	uint64_t at;			/* folder: number of the first child; otherwise where the data is */
+	uint64_t size;			/* folder: number of children; otherwise of bytes, unpacked */
 };
 
-/* DEFLATE (inflate.c), into memory of the size that it has unpacked: 0, or -EIO. */
+/* Unpacks DEFLATE (inflate.c) into memory of the unpacked size: 0, or -EIO. */
 int __payload_inflate(void *, size_t, const void *, size_t);
 
 #endif

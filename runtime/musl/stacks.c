@@ -1,9 +1,9 @@
-/* Stacks of threads that have ended, for the next threads (patches/musl/0014).
+/* Keeps the stacks of ended threads for new threads (patches/musl/0014).
  *
- * Mapping a stack, guarding it and unmapping it is a quarter of what a short thread costs, and each unmapping
- * interrupts the other CPUs. A few stacks are kept, of which only the last pages stay resident: where the
- * next thread starts. A slot is taken and filled by one atomic exchange of a pointer, so that fork() may
- * come at any moment; what else is to be known of a stack stands in it, for whoever holds its pointer. */
+ * Mapping a stack, guarding it and unmapping it is a quarter of a short thread's cost, and each unmapping
+ * interrupts the other CPUs. A few stacks are kept. Only their last pages stay resident, where the next thread
+ * starts. A slot is taken and filled by one atomic exchange of a pointer, so fork() may come at any moment.
+ * All other data about a stack is stored in it, for the holder of its pointer. */
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/mman.h>
@@ -18,8 +18,8 @@ struct kept {
 
 static void *volatile slots[SLOTS];
 
-/* Returns a stack of this size with its guard, whose last `tail` bytes are zero, or null. A stack of another
- * size is given back: the sizes of a program's threads seldom differ, and then one after the other. */
+/* Returns a stack of this size, guard included, whose last `tail` bytes are zero; or null. A stack of another
+ * size is unmapped: a program's threads seldom differ in size, and then change it for all later threads. */
 void *__take_stack(size_t size, size_t guard, size_t tail)
 {
 	for (int i=0; i<SLOTS; i++) {

@@ -1,13 +1,13 @@
-/* The string functions that programs spend their time in, 16 bytes at a
+/* The string functions in which programs spend their time, 16 bytes at a
  * time: SSE2 on x86, NEON on aarch64, by the compiler's vector types. Long
- * loops take twice 32 bytes. x86_64 has what is long a second time, for
- * AVX2 (string_avx2.h), which the CPU is asked for when first something is
- * long. i386, which may lack SSE2, includes this file under other names.
+ * loops take twice 32 bytes. x86_64 has a second version for long strings,
+ * with AVX2 (string_avx2.h); the first long string makes it ask the CPU for
+ * AVX2. i386, which may lack SSE2, includes this file under other names.
  *
- * A vector is read where it lies within the string, or within a page of
- * which the string holds a byte: what is beyond the string is read, never
- * a page beyond. musl compiles this with -ffreestanding: the compiler does
- * not turn a loop here into a call of what it is part of.
+ * A vector is read if it is within the string, or within a page that holds
+ * a byte of the string. So reads may go beyond the string, but never to a
+ * page beyond it. musl compiles this with -ffreestanding: the compiler does
+ * not turn a loop into a call of the function that it is in.
  */
 
 #define _GNU_SOURCE
@@ -21,14 +21,14 @@ typedef uint64_t __attribute__((__aligned__(1), __may_alias__)) u64;
 typedef uint32_t __attribute__((__aligned__(1), __may_alias__)) u32;
 typedef uint16_t __attribute__((__aligned__(1), __may_alias__)) u16;
 
-/* Every page is as long or longer. */
+/* Every page has this size or is larger. */
 #define PAGE 4096
 #define near_page_end(p) (((uintptr_t)(p) & PAGE-1) > PAGE-16)
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define inline inline __attribute__((__always_inline__))
-/* What is short goes without a stack frame: the rest is apart. */
+/* Keeps long cases in functions of their own, so that short ones need no stack frame. */
 #define apart static __attribute__((__noinline__))
 
 static inline vec load(const void *p)
@@ -160,10 +160,10 @@ static inline int cpu_can(int what)
 #endif
 
 #ifdef MOVSB
-/* From here on, where the CPU says so, its own instruction is better. */
+/* From this length on the CPU's own instruction is better, if the CPU says so. */
 #define STRING_INSTRUCTION 4096
 
-/* Not for what overlaps: it goes byte by byte then. */
+/* Not for overlapping memory: then it copies byte by byte. */
 static inline int can_copy_by_instruction(const unsigned char *d, const unsigned char *s, size_t n)
 {
 	return n >= STRING_INSTRUCTION && (uintptr_t)s-(uintptr_t)d >= n && cpu_can(MOVSB);
@@ -194,7 +194,7 @@ static inline void *fill_by_instruction(unsigned char *d, int c, size_t n)
 }
 #endif
 
-/* Leaves what is longer than a few vectors to AVX2, where it is. */
+/* Leaves more than a few vectors to AVX2, if the CPU has it. */
 #if defined(__x86_64__) && defined(__clang__)
 #include "string_avx2.h"
 #define TRY_AVX2(call) do { if (cpu_can(AVX2)) return call; } while (0)
@@ -204,7 +204,7 @@ static inline void *fill_by_instruction(unsigned char *d, int c, size_t n)
 
 /* ---- copying and filling ---- */
 
-/* All is read before any is written: overlapping is no matter. */
+/* Everything is read before anything is written, so overlapping does not matter. */
 static inline void copy_to_16(unsigned char *d, const unsigned char *s, size_t n)
 {
 	if (n>=8) {
@@ -223,8 +223,8 @@ static inline void copy_to_16(unsigned char *d, const unsigned char *s, size_t n
 	}
 }
 
-/* Forwards, n>128: aligned where it writes. What is reached last is read
- * first, since the loop may overwrite it. */
+/* Forwards, n>128, with aligned writes. The end is read first, because the
+ * loop may overwrite it. */
 apart void *forwards(unsigned char *d, const unsigned char *s, size_t n)
 {
 	unsigned char *p = (void *)(((uintptr_t)d & -32)+32), *end = d+n-64;
@@ -319,7 +319,7 @@ void *memmove(void *dest, const void *src, size_t n)
 void *memcpy(void *restrict, const void *restrict, size_t) __attribute__((__alias__("memmove")));
 #endif
 
-/* For i386 musl's own is as good. */
+/* On i386 musl's own is as good. */
 #ifndef __i386__
 apart void *fill(unsigned char *d, int c, size_t n)
 {
@@ -400,7 +400,7 @@ static inline int differ_at(const unsigned char *a, const unsigned char *b, mask
 	return a[i]-b[i];
 }
 
-/* How much is equal, in steps of 64 up to n. */
+/* How many bytes are equal, in steps of 64 up to n. */
 apart size_t equal(const unsigned char *a, const unsigned char *b, size_t n)
 {
 	size_t i = 0;
@@ -426,7 +426,7 @@ apart int compare_long(const unsigned char *a, const unsigned char *b, size_t n)
 	mask m;
 	if ((m = bits(eq(load(a), load(b))) ^ ALL_BITS)) return differ_at(a, b, m);
 	size_t k = 16 + equal(a+16, b+16, n-16);
-	/* At least 16 remain to be looked at, if again. */
+	/* If there is another round, at least 16 remain. */
 	if (n-k < 16) k = n-16;
 	return compare_rest(a+k, b+k, n-k);
 }
@@ -443,7 +443,7 @@ int memcmp(const void *l, const void *r, size_t n)
 	return 0;
 }
 
-/* Steps of 16 bytes until one of the two comes to the end of a page. */
+/* Number of 16-byte steps until one of the two reaches the end of a page. */
 static inline size_t steps_in_page(const unsigned char *a, const unsigned char *b)
 {
 	size_t x = (uintptr_t)a & PAGE-1, y = (uintptr_t)b & PAGE-1;
@@ -482,7 +482,7 @@ int strncmp(const char *l, const char *r, size_t n)
 
 /* ---- searching ---- */
 
-/* The first 64 bytes that have it, before end; p is a multiple of 64. */
+/* The first block of 64 bytes that has c, before end; p is a multiple of 64. */
 apart const unsigned char *find(const unsigned char *p, int c, const unsigned char *end)
 {
 	wide v = all_wide(c);
@@ -491,8 +491,8 @@ apart const unsigned char *find(const unsigned char *p, int c, const unsigned ch
 	return p;
 }
 
-/* The same backwards: the end of the last 64 bytes, or what is less than
- * that from start; p is a multiple of 16. */
+/* The same backwards: the end of the last such block, or of the rest of less
+ * than 64 bytes at start; p is a multiple of 16. */
 apart const unsigned char *find_back(const unsigned char *p, int c, const unsigned char *start)
 {
 	wide v = all_wide(c);
@@ -501,7 +501,7 @@ apart const unsigned char *find_back(const unsigned char *p, int c, const unsign
 	return p;
 }
 
-/* The first 64 bytes with it or a null byte. */
+/* The first block of 64 bytes with c or a null byte. */
 apart const unsigned char *find_end(const unsigned char *p, int c)
 {
 	wide v = all_wide(c), zero = all_wide(0);
@@ -534,8 +534,8 @@ found:
 	return p<end ? (void *)p : 0;
 }
 
-/* The memory may end before n does, where what is sought comes first:
- * all that is read is aligned, but for the first. */
+/* The memory may end before n bytes if c comes before its end: all reads
+ * but the first are aligned. */
 void *memchr(const void *src, int c, size_t n)
 {
 	const unsigned char *s = src, *p = (void *)((uintptr_t)s & -16);
@@ -548,7 +548,7 @@ void *memchr(const void *src, int c, size_t n)
 		size_t i = first_bit(m);
 		return i<n ? (void *)(s+i) : 0;
 	}
-	/* strnlen, and others, may name more than there can be. */
+	/* strnlen and others may pass more than the memory can hold. */
 	if (n > ~(uintptr_t)s) n = ~(uintptr_t)s;
 	if (s+n <= p+16) return 0;
 	if (n>64) TRY_AVX2(find_avx2(p+16, c, s+n));
@@ -678,8 +678,8 @@ char *strchr(const char *s, int c)
 
 /* ---- looking for bytes in bytes ---- */
 
-/* The first 64 places from p on of which one has a, and b so much farther;
- * or what is less than 64 from end. */
+/* The first 64 places from p on of which one has a, and b at distance far;
+ * or the place where less than 64 are left before end. */
 apart const unsigned char *find_pair_16(const unsigned char *p, int a, int b, size_t far, const unsigned char *end)
 {
 	wide v = all_wide(a), w = all_wide(b);
@@ -695,7 +695,7 @@ static inline const unsigned char *find_pair(const unsigned char *p, int a, int 
 	return find_pair_16(p, a, b, far, end);
 }
 
-/* n<16 of the bytes from p on, and others; nothing else is in the page. */
+/* A vector with n<16 bytes from p on, and any others after them. No other page is read. */
 static inline vec load_some(const unsigned char *p, size_t n)
 {
 	if (likely(!near_page_end(p))) return load(p);
@@ -704,17 +704,17 @@ static inline vec load_some(const unsigned char *p, size_t n)
 	return load(u.c+16-n);
 }
 
-/* The second byte before all between it and the last. */
+/* Compares the second byte first, then those between it and the last. */
 static inline int is_needle(const unsigned char *p, const unsigned char *n, size_t l)
 {
 	return l==2 || p[1]==n[1] && (l==3 || !memcmp(p+2, n+2, l-3));
 }
 
-/* musl's own, which takes linear time always (patches/musl/0011). */
+/* musl's own, which always takes linear time (patches/musl/0011). */
 hidden void *__memmem_twoway(const void *, size_t, const void *, size_t);
 
-/* Only places with both the first and the last byte sought are looked at
- * more closely. If these are many in vain, others know better. */
+/* Only places with both the first and the last byte of the needle are
+ * compared. After too many of these in vain, musl's own takes over. */
 void *memmem(const void *h0, size_t k, const void *n0, size_t l)
 {
 	const unsigned char *h = h0, *n = n0, *p = h, *end;
@@ -725,7 +725,7 @@ void *memmem(const void *h0, size_t k, const void *n0, size_t l)
 	vec v = all(n[0]), w = all(n[far]);
 	mask m;
 	while (end-p >= 16) {
-		/* When nothing was found here, there may be nothing for long. */
+		/* If nothing was found here, the next match may be far. */
 		const unsigned char *stop = end-p > 128 ? p+128 : end;
 		for (; stop-p >= 16; p+=16) {
 			m = bits(eq(load(p), v) & eq(load(p+far), w));

@@ -1,15 +1,15 @@
-/* What is longer than a few vectors, with AVX2: 32 bytes at a time, in long
- * loops 128. string.c comes here with what it has not found in the first
- * bytes, when the CPU can.
+/* More than a few vectors, with AVX2: 32 bytes at a time, in long loops 128.
+ * string.c comes here after the first bytes, if they have no match and the
+ * CPU has AVX2.
  *
- * Searches read what is aligned, in blocks of which a byte is known to be
- * there: never another page.
+ * Searches read aligned blocks in which at least one byte is known to exist:
+ * never another page.
  */
 
 #define with_avx2 __attribute__((__target__("avx2")))
 #define avx2_function static __attribute__((__noinline__)) with_avx2
 
-/* As those of string.c, which may not pass such vectors without AVX2. */
+/* As in string.c, whose own cannot pass such vectors without AVX2. */
 static inline with_avx2 wide load_32(const void *p)
 {
 	return *(const uwide *)p;
@@ -44,8 +44,8 @@ static inline with_avx2 uint32_t bits_32(wide v)
 
 /* ---- copying and filling ---- */
 
-/* Both go by n>256. What is reached last is read first, since the loop may
- * overwrite it; and what the loop begins with before the first is written. */
+/* Both for n>256. The end is read first, because the loop may overwrite it;
+ * and the loop's first block is read before anything is written. */
 static inline with_avx2 void *forwards_avx2(unsigned char *d, const unsigned char *s, size_t n)
 {
 	unsigned char *p = (void *)(((uintptr_t)d & -32)+32), *end = d+n-128;
@@ -149,7 +149,7 @@ static inline with_avx2 wide matches_of_4(const unsigned char *p, wide v, enum s
 	return (matches(p, v, what) | matches(p+32, v, what)) | (matches(p+64, v, what) | matches(p+96, v, what));
 }
 
-/* From a byte that is there. What looks for a null byte has no other end. */
+/* From a byte that exists. A search for a null byte has no other end. */
 static inline with_avx2 const unsigned char *search_avx2(const unsigned char *from, int c, const unsigned char *end, enum sought what)
 {
 	const unsigned char *p = (void *)((uintptr_t)from & -32);
@@ -190,7 +190,7 @@ avx2_function char *find_end_avx2(const unsigned char *from, int c)
 	return (char *)search_avx2(from, c, NO_END, EITHER);
 }
 
-/* Back to start, from end on, where there is one byte or more. */
+/* From end back to start; there is at least one byte. */
 avx2_function void *find_back_avx2(const unsigned char *end, int c, const unsigned char *start)
 {
 	const unsigned char *p = (void *)((uintptr_t)(end-1) & -32);

@@ -1,6 +1,6 @@
-/* The string functions of ../fast.c where the CPU has SSE2, as all but the
- * oldest have; the kernel says so (AT_HWCAP are the bits of cpuid). Where
- * not, and for the little that runs before that is known, plain ones.
+/* The string functions of ../fast.c if the CPU has SSE2, as all but the
+ * oldest have; the kernel says so (AT_HWCAP has cpuid's bits). Otherwise,
+ * and for the little that runs before this is known, plain functions.
  */
 
 #define _GNU_SOURCE

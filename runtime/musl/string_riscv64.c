@@ -1,5 +1,5 @@
-/* What upstream does byte by byte, by words. Only where all words are
- * aligned: others may be done by the kernel, a thousand times slower.
+/* Functions that upstream has byte by byte, by words. Only aligned words:
+ * the kernel may have to emulate others, a thousand times slower.
  */
 
 #define _GNU_SOURCE

@@ -1,17 +1,17 @@
 /* Users and groups of systemd's user database, for machines without nscd.
  *
- * SSSD, LDAP and the like are modules of glibc's, which only nscd offers to
- * others, and hardly any machine runs it. systemd-userdbd does the same by
- * Varlink: JSON objects with a zero after each, through a socket
- * (systemd.io/USER_GROUP_API). It knows what NSS knows, users of
- * systemd-homed and those of DynamicUser=.
+ * SSSD, LDAP and similar are modules of glibc. Only nscd offers them to
+ * other C libraries, and hardly any machine runs it. systemd-userdbd does the
+ * same by Varlink: JSON objects through a socket, each with a final zero
+ * (systemd.io/USER_GROUP_API). It knows the users of NSS, of systemd-homed
+ * and of DynamicUser=.
  *
  * __nscd_query calls this when there is no nscd, and gets what nscd would
- * have sent, so that its callers need not know.
+ * have sent, so its callers need no change.
  *
- * What comes through the socket is not trusted: each message ends with a
- * zero, no scan goes beyond it, nothing recurses, and sizes and the time
- * that is waited are bounded. */
+ * Data from the socket is not trusted: each message ends with a zero, no
+ * scan goes beyond it, nothing recurses, and sizes and waiting times are
+ * bounded. */
 
 #define _GNU_SOURCE
 #include <sys/socket.h>
@@ -27,7 +27,7 @@
 #include <unistd.h>
 #include "nscd.h"
 
-/* The first one asks all others, and is enough where it runs. */
+/* The first service asks all others: where it runs, it is enough. */
 static const char services[][24] = {
 	"io.systemd.Multiplexer", "io.systemd.DynamicUser", "io.systemd.Home",
 };
@@ -42,8 +42,8 @@ static const char *space(const char *s)
 	return s;
 }
 
-/* The end of the value at s. Brackets are only counted: in what is not JSON
- * it is somewhere before the final zero. */
+/* The end of the value at s. Brackets are only counted: for input that is
+ * not JSON, the result is somewhere before the final zero. */
 static const char *skip(const char *s)
 {
 	size_t depth = 0;
@@ -65,8 +65,8 @@ static const char *skip(const char *s)
 	return s;
 }
 
-/* The next member of an object, whose name is at *name: s is at its bracket
- * or behind the last member. */
+/* The next member of an object, and its name at *name. s is at the object's
+ * bracket or after the previous member. */
 static const char *next(const char *s, const char **name)
 {
 	if (*s!='{' && *s!=',') return 0;
@@ -107,7 +107,7 @@ static int hex4(const char *s)
 	return c;
 }
 
-/* ---- what is to be returned ---- */
+/* ---- results ---- */
 
 struct out {
 	char *s;
@@ -131,8 +131,8 @@ static void put(struct out *o, const void *s, size_t n)
 	o->n += n;
 }
 
-/* Put the string at s with a zero after it; return the length of it all. It
- * is nothing when it is none, is cut off, or has control characters. */
+/* Put the string at s with a final zero; return the length of both. It is 0
+ * if s is no string, is cut off, or has control characters. */
 static size_t put_string(struct out *o, const char *s)
 {
 	size_t start = o->n;
@@ -214,7 +214,7 @@ static int call(struct conn *c, const char *method, const char *field, const cha
 	return send(c->fd, msg, n+1, MSG_NOSIGNAL) == n+1 ? 0 : -1;
 }
 
-/* The parameters of the next reply, or null at an error's. */
+/* The parameters of the next reply, or null if it is an error. */
 static const char *reply(struct conn *c, int *more)
 {
 	char *z;
@@ -240,7 +240,7 @@ static const char *reply(struct conn *c, int *more)
 	return member(s, "error") ? 0 : member(s, "parameters");
 }
 
-/* A name as JSON; one that cannot be in a record is refused. */
+/* A name as JSON; a name that cannot be in a record is refused. */
 static int quote(char *d, const char *s)
 {
 	*d++ = '"';
@@ -256,8 +256,8 @@ static int quote(char *d, const char *s)
 
 /* ---- records ---- */
 
-/* A member of a record, or of what systemd-homed added to it for this
- * machine: there may be several, of which records here have one. */
+/* A member of a record, or of the part that systemd-homed added for this
+ * machine. A record may have several such parts; here it has one. */
 static const char *field(const char *record, const char *key)
 {
 	const char *v = member(record, key), *machine, *name;
@@ -293,7 +293,7 @@ static int get_user(struct conn *c, struct out *o, int32_t *r)
 	return 1;
 }
 
-/* The names of members are gathered in m, their lengths in o. */
+/* The names of members are collected in m, their lengths in o. */
 static void put_member(struct out *o, struct out *m, const char *s)
 {
 	size_t start = m->n, i;
@@ -372,7 +372,7 @@ static int get_groups(struct conn *c, struct out *o, int32_t *r)
 }
 
 /* What nscd sends for a request: the first len bytes in buf, the rest to be
- * read from the file; or null, when it is not known here. */
+ * read from the file; or null if the answer is unknown. */
 FILE *__userdb_query(int32_t req, const char *key, int32_t *buf, size_t len)
 {
 	static const struct {
@@ -406,8 +406,8 @@ FILE *__userdb_query(int32_t req, const char *key, int32_t *buf, size_t len)
 		close(c.fd);
 		if (!i) break;
 	}
-	/* A record of another name, which an alias can give, is refused as
-	 * nscd's would be, but as one that is not there. */
+	/* A record with another name, found by an alias, is refused. nscd's
+	 * would be too, but here the result is that there is no record. */
 	if (found && (req==GETPWBYNAME && strcmp(o.s, key)
 	    || req==GETGRBYNAME && strcmp(o.s + r[GRMEMCNT]*sizeof *r, key)
 	    || req==GETPWBYUID && r[PWUID] != (int32_t)strtoul(key, 0, 10)

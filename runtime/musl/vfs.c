@@ -1,19 +1,19 @@
 /* The files of the program's payload, below the program's own path.
  *
- * The kernel answers ENOTDIR for /usr/bin/app/lib/x where /usr/bin/app is a file, so nothing that works changes its
- * meaning when the calls of this C library find a read-only folder there. A path is first compared with the program's
- * own, without a system call. Other names of it (relative, through symbolic links, by ..) are looked for once the kernel
- * has said ENOTDIR: which part of the path is the program, by device and inode?
+ * The kernel answers ENOTDIR for /usr/bin/app/lib/x if /usr/bin/app is a file. So nothing that worked before changes if
+ * the calls of this C library find a read-only folder there. A path is first compared with the program's own, without a
+ * system call. Only after the kernel has answered ENOTDIR, other names of it (relative, through symbolic links, by ..)
+ * are looked for: is a part of the path the program, by device and inode?
  *
- * An opened file is a memfd with its content, sealed: a true descriptor, for which read, lseek, mmap, dup, fork, exec
- * and other libraries need nothing of this. Which file it is stands in its time of modification: seconds that all files
- * of the payload have, and the file's number as nanoseconds. So there is no table and no lock, a descriptor is known
- * after fork, dup and exec, and all of this is safe in signal handlers, threads and children of vfork.
+ * An opened file is a sealed memfd with its content: a real descriptor, so read, lseek, mmap, dup, fork, exec and other
+ * libraries need no change. Its modification time says which file it is: the seconds are those of all files of the
+ * payload, the nanoseconds are the file's number. So there is no table and no lock, a descriptor is recognised after
+ * fork, dup and exec, and all of this is safe in signal handlers, threads and children of vfork.
  *
- * Where the kernel has or allows no memfd, files are unlinked ones of /dev/shm or /tmp. Where there is no such place,
- * open fails with the error of memfd_create; stat, access, readlink, opendir and the loader need no descriptor.
+ * If the kernel has or allows no memfd, files are unlinked ones in /dev/shm or /tmp. If there is no such place, open
+ * fails with the error of memfd_create; stat, access, readlink, opendir and the loader need no descriptor.
  *
- * What is read here may be damaged: each number is checked where it is used. Nothing here calls a hooked function. */
+ * The payload may be damaged: each number is checked where it is used. Nothing here calls a hooked function. */
 
 #define _GNU_SOURCE
 #include <elf.h>
@@ -37,7 +37,7 @@ typedef Elf64_Phdr Phdr;
 typedef Elf32_Phdr Phdr;
 #endif
 
-/* The place that the link reserves, and the note; in assembler, so that the compiler takes nothing for constant. */
+/* The place that the link reserves, and the note; in assembler, so that the compiler assumes no constant content. */
 __asm__(
 	".pushsection .payload,\"a\",@progbits\n"
 	".balign 16\n"
@@ -65,7 +65,7 @@ static size_t program_len;
 static struct stat program_stat;
 
 #define MAX_LINKS 40
-#define DEVICE makedev(0x5350, 0)	/* no device of Linux has such a number */
+#define DEVICE makedev(0x5350, 0)	/* no device of Linux has this number */
 #define STATFS_TYPE 0x53505946
 
 #ifndef MFD_NOEXEC_SEAL
@@ -83,7 +83,7 @@ static const struct payload_entry *entry(uint32_t n)
 	return n < __vfs->entries ? entries + n : 0;
 }
 
-/* What is stored of a file, or a link's target. DEFLATE makes at most 1,032 bytes of one. */
+/* The stored bytes of a file, or a link's target. DEFLATE unpacks one byte to 1,032 at most. */
 static const char *stored_data_of(const struct payload_entry *e)
 {
 	uint64_t size = e->packed ? e->packed : e->size;
@@ -91,13 +91,13 @@ static const char *stored_data_of(const struct payload_entry *e)
 	return (const char *)__vfs + e->at;
 }
 
-/* The same, of what is not compressed. */
+/* The same, if it is not compressed. */
 static const char *data_of(const struct payload_entry *e)
 {
 	return e->packed ? 0 : stored_data_of(e);
 }
 
-/* A file that is compressed, in memory of its own. Nothing is allocated by malloc: open is safe in signal handlers. */
+/* A compressed file, unpacked into its own memory. malloc is not used: open must be safe in signal handlers. */
 static char *unpacked(const struct payload_entry *e)
 {
 	const char *packed = stored_data_of(e);
@@ -115,7 +115,7 @@ static const char *name_of(const struct payload_entry *e)
 	return names + e->name;
 }
 
-/* Has this folder sound children? They come after it, so that no folder is in itself. */
+/* Are this folder's children valid? They come after it, so that no folder is in itself. */
 static int has_children(const struct payload_entry *e)
 {
 	return e->at > e - entries && e->at <= __vfs->entries && e->size <= __vfs->entries - e->at;
@@ -141,18 +141,18 @@ static int find_child(const struct payload_entry *folder, const char *name, size
 
 /* Paths */
 
-/* FOLLOW and NOFOLLOW: the last part, if it is a link; CREATE and CREATE_NEW: the same where it may be missing, and no
- * folder is meant; PARENT: the last part is not looked for. */
+/* FOLLOW and NOFOLLOW: whether to follow the last part, if it is a link; CREATE and CREATE_NEW: the same, but it may be
+ * missing, and must not be a folder; PARENT: do not look for the last part. */
 enum { FOLLOW, NOFOLLOW, CREATE, CREATE_NEW, PARENT };
 
-/* The part of a path that was looked at last: is it the path's last one, what is it, is there a slash behind it, and
- * which entry does it name (or -errno)? */
+/* The part of a path that was looked at last: its kind, whether it is the path's last one, whether a slash follows it,
+ * and its entry (or -errno). */
 struct last {
 	enum { ROOT, DOT, DOTDOT, NAME } kind;
 	int final, slash, entry;
 };
 
-/* Follows a path from a folder; the number of its entry, or of its parent, or -errno. */
+/* Follows a path from a folder. Returns the number of its entry, or of its parent, or -errno. */
 static int walk(uint32_t at, const char *path, int mode, struct last *last)
 {
 	char buf[PATH_MAX];
@@ -176,7 +176,7 @@ static int walk(uint32_t at, const char *path, int mode, struct last *last)
 			last->kind = DOT;
 			last->entry = at;
 		} else if (len == 2 && path[0] == '.' && path[1] == '.') {
-			/* There is no way out: the kernel knows none either. */
+			/* .. does not lead out of the payload: it does not for the kernel either. */
 			if (!at) return -ENOTDIR;
 			last->kind = DOTDOT;
 			last->entry = e->parent;
@@ -208,7 +208,7 @@ static int walk(uint32_t at, const char *path, int mode, struct last *last)
 	}
 }
 
-/* The number of the entry that a memfd of ours stands for, or -1. It has no name, though gVisor counts one. */
+/* The number of the entry that our memfd stands for, or -1. It has no link, though gVisor counts one. */
 static int entry_of(const struct stat *st)
 {
 	if (st->st_nlink > 1 || st->st_mtim.tv_sec != __vfs->mtime || !S_ISREG(st->st_mode)) return -1;
@@ -225,7 +225,7 @@ static int entry_of_fd(int fd)
 	return fd >= 0 && !__kernel_fstatat(fd, "", &st, AT_EMPTY_PATH) ? entry_of(&st) : -1;
 }
 
-/* The kernel said ENOTDIR. Walks the path as it does, to where it meets the program or a folder of ours. */
+/* The kernel answered ENOTDIR. Walks the path as the kernel does, until it meets the program or a folder of ours. */
 static int find_by_other_name(int fd, const char *path, int mode, int whole, struct last *last)
 {
 	char buf[PATH_MAX], link[PATH_MAX];
@@ -263,7 +263,7 @@ static int find_by_other_name(int fd, const char *path, int mode, int whole, str
 			if (n < 0 || (!separator && !whole)) return VFS_NOT;
 			return walk(n, buf + end, mode, last);
 		}
-		/* Only a link that leads below a file. */
+		/* Only if it is a link that leads below a file. */
 		if (r != -ENOTDIR || ++links > MAX_LINKS || (is_last && !separator && mode != FOLLOW && mode != CREATE)) return VFS_NOT;
 		ssize_t l = __syscall(SYS_readlinkat, fd, buf, link, sizeof link);
 		if (l <= 0 || l == sizeof link) return VFS_NOT;
@@ -281,7 +281,7 @@ int __vfs_is_below(const char *path)
 	return !strncmp(path, __vfs_program, program_len) && path[program_len] == '/';
 }
 
-/* The number of the entry that a path names; -errno; or VFS_NOT. whole: the program's own path is the root. */
+/* The number of the entry that a path names; -errno; or VFS_NOT. whole: the program's own path counts as the root. */
 static int find_ours(int fd, const char *path, int mode, int whole, int asked, struct last *last)
 {
 	*last = (struct last){ 0 };
@@ -293,21 +293,21 @@ static int find_ours(int fd, const char *path, int mode, int whole, int asked, s
 	return asked ? find_by_other_name(fd, path, mode, whole, last) : VFS_NOT;
 }
 
-/* The same, and the kernel's answer once it was asked. */
+/* The same, but the kernel's answer instead of VFS_NOT once it was asked. */
 static int find(int fd, const char *path, int mode, int whole, int asked, struct last *last)
 {
 	int n = find_ours(fd, path, mode, whole, asked, last);
 	return asked && n == VFS_NOT ? -ENOTDIR : n;
 }
 
-/* The same, where nothing but the entry matters. Of flags, AT_SYMLINK_NOFOLLOW. */
+/* The same, if only the entry matters. Of flags, only AT_SYMLINK_NOFOLLOW is used. */
 static int find_entry(int fd, const char *path, int flags, int asked)
 {
 	struct last last;
 	return find(fd, path, flags & AT_SYMLINK_NOFOLLOW ? NOFOLLOW : FOLLOW, 0, asked, &last);
 }
 
-/* stat and its like */
+/* stat and similar */
 
 static void fill_stat(uint32_t n, struct stat *st)
 {
@@ -432,7 +432,7 @@ static int new_file(const char *name, int flags)
 	/* Kernels before 6.3 know neither MFD_EXEC nor MFD_NOEXEC_SEAL. */
 	if (fd == -EINVAL)
 		fd = __syscall(SYS_memfd_create, name, flags & ~(MFD_EXEC|MFD_NOEXEC_SEAL));
-	/* What is open for writing elsewhere cannot be executed. */
+	/* A file that is open for writing elsewhere cannot be executed. */
 	if (exec || (fd != -ENOSYS && fd != -EPERM && fd != -EACCES)) return fd;
 	for (size_t i=0; i<sizeof places / sizeof *places; i++) {
 		int other = __sys_open(places[i], O_TMPFILE|O_RDWR|O_EXCL|cloexec, 0600);
@@ -441,7 +441,7 @@ static int new_file(const char *name, int flags)
 	return fd;
 }
 
-/* A descriptor of an entry with that content, if it is a file's. program: it will be executed. */
+/* A descriptor of an entry, with that content if it is a file. program: it will be executed. */
 static int new_fd_of(uint32_t n, const char *data, int cloexec, int program)
 {
 	const struct payload_entry *e = entries + n;
@@ -466,13 +466,13 @@ static int new_fd_of(uint32_t n, const char *data, int cloexec, int program)
 	}
 	int r = __kernel_utimensat(fd, 0, ((struct timespec[2]){
 		{ .tv_sec = __vfs->mtime, .tv_nsec = n + 1 }, { .tv_sec = __vfs->mtime, .tv_nsec = n + 1 } }), 0);
-	/* A file is of use without its number; a folder is not. */
+	/* A file is still useful without its number; a folder is not. */
 	if (r && !data) {
 		__syscall(SYS_close, fd);
 		return r;
 	}
-	/* Without F_SEAL_WRITE: kernels before 6.7 would not map the file shared. A copy is no one else's, where
-	 * F_SEAL_FUTURE_WRITE is not known (before 5.1). */
+	/* Without F_SEAL_WRITE: kernels before 6.7 would refuse a shared mapping. Kernels before 5.1 do not know
+	 * F_SEAL_FUTURE_WRITE: there the file can be written, but it is a copy of this descriptor's own. */
 	if (__syscall(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL|F_SEAL_SHRINK|F_SEAL_GROW|F_SEAL_FUTURE_WRITE) == -EINVAL)
 		__syscall(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL|F_SEAL_SHRINK|F_SEAL_GROW);
 	return fd;
@@ -545,7 +545,7 @@ int __vfs_fd_folder(int fd)
 	return n >= 0 && entries[n].kind == PAYLOAD_FOLDER ? n : -ENOTDIR;
 }
 
-/* Names from position *at on, as getdents gives them: the folder, its parent, its children. */
+/* Names from position *at on, as getdents returns them: the folder, its parent, its children. */
 int __vfs_list(int n, off_t *at, void *buf, size_t size)
 {
 	static const unsigned char types[] = { DT_DIR, DT_REG, DT_REG, DT_LNK };
@@ -573,7 +573,7 @@ int __vfs_list(int n, off_t *at, void *buf, size_t size)
 	return out;
 }
 
-/* The position is the descriptor's. */
+/* The position is that of the descriptor. */
 int __vfs_getdents(int fd, void *buf, size_t size)
 {
 	int n = __vfs_fd_folder(fd);
@@ -586,7 +586,7 @@ int __vfs_getdents(int fd, void *buf, size_t size)
 
 /* Programs */
 
-/* Is that a script of Python's? The program itself runs these. */
+/* Is it a Python script? The program itself runs these. */
 static int is_python_script(const char *s, size_t len)
 {
 	char line[256], *p = line + 2, *name;
@@ -609,14 +609,14 @@ static int is_python_script(const char *s, size_t len)
 	return 0;
 }
 
-/* As what the kernel does with a script, but that the interpreter is the program; its first argument begins with two
- * slashes, by which it knows that it is to be a Python. */
+/* As the kernel runs a script, but with the program as the interpreter. Its first argument begins with two slashes,
+ * which tell the program to be a Python. */
 static int exec_script(const char *path, char *const *argv, char *const *envp)
 {
 	char self[PATH_MAX + 1];
 	size_t argc = 0, size;
 	while (argv && argv[argc]) argc++;
-	/* The stack is small in a child of posix_spawn. */
+	/* A child of posix_spawn has a small stack. */
 	char *few[256], **args = few;
 	if (argc + 3 > sizeof few / sizeof *few) {
 		size = (argc + 3) * sizeof *args;
@@ -676,7 +676,7 @@ int __vfs_is_ours(int fd)
 	return entry_of_fd(fd) >= 0;
 }
 
-/* In the order in which Linux looks at things on a file system that is mounted read-only. */
+/* In the order in which Linux makes its checks on a file system that is mounted read-only. */
 int __vfs_refuse(int what, int fd, const char *path)
 {
 	static const unsigned char modes[] = {
@@ -724,7 +724,7 @@ static int look_elsewhere(int fd, const char *path, int mode, struct last *last)
 	return !r && !S_ISDIR(st.st_mode) ? -ENOTDIR : r;
 }
 
-/* rename and link, where one of the two may be elsewhere. */
+/* rename and link: one of the two paths may be elsewhere. */
 int __vfs_refuse_two(int what, int fd1, const char *old, int fd2, const char *new)
 {
 	struct last last1, last2;
@@ -745,9 +745,9 @@ int __vfs_refuse_two(int what, int fd1, const char *old, int fd2, const char *ne
 	return n2 == VFS_NOT ? -EXDEV : -EROFS;
 }
 
-/* The loader's */
+/* For the loader */
 
-/* Opens the program's own file; it is compared, as another one may have taken its place. */
+/* Opens the program's own file, and compares its head, because another file may have replaced it. */
 static int open_program(const char *path)
 {
 	struct payload_head head;
@@ -759,8 +759,8 @@ static int open_program(const char *path)
 	return -ENOENT;
 }
 
-/* Opens a library that is to be mapped: the program itself, and where in it the library begins; or else, where the
- * program cannot be read, as any file. */
+/* Opens a library for mapping: the program's own file, with the library's offset in it. If the program cannot be read,
+ * the library is opened as any file. */
 int __vfs_library(const char *path, off_t *at, struct stat *st, int asked)
 {
 	int n = find_entry(AT_FDCWD, path, 0, asked);
@@ -771,7 +771,7 @@ int __vfs_library(const char *path, off_t *at, struct stat *st, int asked)
 	fill_stat(n, st);
 	*at = 0;
 	if (__vfs->page && e->at % __vfs->page == 0) {
-		/* A path may be whose it is not, where rights are at stake. */
+		/* In a set-user-ID program, the path may lead to another user's file. */
 		int fd = libc.secure ? -EACCES : open_program(__vfs_program);
 		if (fd < 0) fd = open_program("/proc/self/exe");
 		if (fd >= 0) {
@@ -792,7 +792,7 @@ static void die(const char *what)
 	__syscall(SYS_exit_group, 127);
 }
 
-/* The program's path, and which file it is. */
+/* Finds the program's path and file. */
 static void find_program(const char *execfn)
 {
 	static const char deleted[] = " (deleted)";
@@ -806,11 +806,11 @@ static void find_program(const char *execfn)
 		__kernel_fstatat(AT_FDCWD, "/proc/self/exe", &program_stat, 0);
 		return;
 	}
-	/* Without /proc: as it was called, or, by a script, as that says. */
+	/* Without /proc: the path that it was called by or, in a script, that the script names. */
 	const char *const tries[] = { execfn, __progname_full };
 	for (int i=0; i<2; i++) {
 		if (!tries[i] || !realpath(tries[i], __vfs_program)) continue;
-		/* It may keep two slashes at the beginning, which are one to the kernel. */
+		/* realpath may keep two slashes at the start, which are one to the kernel. */
 		if (__vfs_program[1] == '/') memmove(__vfs_program, __vfs_program + 1, strlen(__vfs_program));
 		program_len = strlen(__vfs_program);
 		if (__kernel_fstatat(AT_FDCWD, __vfs_program, &program_stat, 0) || !S_ISREG(program_stat.st_mode)) continue;
@@ -818,7 +818,7 @@ static void find_program(const char *execfn)
 		if (fd >= 0) __syscall(SYS_close, fd);
 		if (fd >= 0 || fd == -EACCES) return;
 	}
-	/* A name that is as good as any. */
+	/* This name is as good as any. */
 	program_stat = (struct stat){ 0 };
 	strcpy(__vfs_program, "/proc/self/exe");
 	program_len = strlen(__vfs_program);
@@ -847,7 +847,7 @@ void __vfs_init(const size_t *aux)
 	static const char removed[] = ": what this program carried was removed (by strip?): take it as it was made\n";
 	if (size < sizeof *head || size < note.size) die(removed);
 	size = note.size;
-	/* What is mapped and not in the file cannot be looked at. */
+	/* Memory that is mapped beyond the file's end must not be read. */
 	find_program((char *)aux[AT_EXECFN]);
 	if (program_stat.st_ino && program_stat.st_size < payload_offset + (off_t)size)
 		die(": this program was cut off (a copy that did not end?): copy it again\n");
@@ -863,7 +863,7 @@ void __vfs_init(const size_t *aux)
 	__vfs = head;
 }
 
-/* For the program: its configuration, or null, and its own path. */
+/* For the program: returns its configuration, or null, and sets its own path. */
 const void *__payload_config(size_t *size, const char **path)
 {
 	if (!__vfs) return 0;
@@ -872,7 +872,7 @@ const void *__payload_config(size_t *size, const char **path)
 	return (char *)__vfs + __vfs->at_config;
 }
 
-/* A file that it carries, as it is stored in its memory, or null: its size, and in how many bytes it is compressed, or 0. */
+/* A carried file as it is stored in memory, or null; sets its size, and its compressed size or 0. */
 const void *__payload_file(const char *path, size_t *size, size_t *packed)
 {
 	struct last last;

@@ -1,4 +1,4 @@
-/* Compiled before Python/ceval.c for the training's second run (train_again in configs/series): CPython's loop in the
-   place of a function for each instruction, for the CPUs and compilers that have the loop. */
+/* Compiled before Python/ceval.c for the training's second run (train_again in configs/series): CPython's loop instead
+   of a function for each instruction, for the CPUs and compilers that use the loop. */
 #include "pyconfig.h"
 #undef Py_TAIL_CALL_INTERP

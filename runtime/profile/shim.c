@@ -1,5 +1,5 @@
-/* What clang's profile runtime, which distributions build for glibc, wants of glibc: its checked printf functions.
-   Linked into the interpreter that `make profile` trains, and into nothing else. */
+/* Distributions build clang's profile runtime for glibc. These are the functions that it needs from glibc: the checked
+   printf functions. Linked only into the interpreter that `make profile` trains. */
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* What Modules/socketmodule.c wants of BlueZ's headers: the kernel's interface, none of the library's.
-   The five files have the names of BlueZ's; they are for this build only and are not installed. */
+/* What Modules/socketmodule.c needs from BlueZ's headers: the kernel's interface, nothing of the library.
+   The five files have the names of BlueZ's. They are for this build only and are not installed. */
 #ifndef STATICPYTHON_BLUETOOTH_H
 #define STATICPYTHON_BLUETOOTH_H
 

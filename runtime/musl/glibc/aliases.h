@@ -1,5 +1,5 @@
-/* Names of glibc that musl has under another name: ALIAS(name, the same). Asked for when nothing else has the name,
- * so what the table has of the same name comes first. A locale as last argument is ignored by what takes none. */
+/* glibc's names for what musl has under another name: ALIAS(name, musl's name). Used if nothing else has the name, so
+ * an entry of the table with that name comes first. A function that takes no locale ignores one as last argument. */
 
 /* glibc's own names of public functions, which its inline functions and old headers call. */
 ALIAS(__asprintf, asprintf)
@@ -69,10 +69,10 @@ ALIAS(_IO_fprintf, fprintf)
 ALIAS(_IO_sprintf, sprintf)
 ALIAS(_IO_vfprintf, vfprintf)
 
-/* The argument that its functions are called with is passed over. */
+/* The argument that its functions are called with is ignored. */
 ALIAS(__cxa_at_quick_exit, at_quick_exit)
 
-/* Threads. libstdc++ takes these names for what tells that there are threads. */
+/* Threads. libstdc++ tests for these names to know whether there are threads. */
 ALIAS(__pthread_key_create, pthread_key_create)
 ALIAS(__pthread_getspecific, pthread_getspecific)
 ALIAS(__pthread_setspecific, pthread_setspecific)
@@ -99,7 +99,7 @@ ALIAS(pthread_mutexattr_getrobust_np, pthread_mutexattr_getrobust)
 ALIAS(pthread_yield, sched_yield)
 ALIAS(__register_atfork, pthread_atfork)
 
-/* Numbers, where the locale makes no difference: there is one. */
+/* Numbers: the locale makes no difference, because there is only one. */
 ALIAS(strtol_l, strtol)
 ALIAS(strtoul_l, strtoul)
 ALIAS(strtoll_l, strtoll)
@@ -127,7 +127,7 @@ ALIAS(__wcstold_l, wcstold)
 /* Locales, glibc's own names. */
 ALIAS(__strftime_l, strftime_l)
 
-/* Files of 64 bits, which all are; beyond dynlink.c's list. */
+/* 64-bit file functions, as all are; those that dynlink.c does not list. */
 ALIAS(fcntl64, fcntl)
 ALIAS(ftw64, ftw)
 ALIAS(nftw64, nftw)
@@ -138,7 +138,7 @@ ALIAS(__open64, open)
 ALIAS(__pread64, pread)
 ALIAS(__pwrite64, pwrite)
 
-/* C23's scanf: %i and %b of binary numbers aside, which musl does not know. */
+/* C23's scanf, except %i and %b of binary numbers, which musl does not know. */
 ALIAS(__isoc23_sscanf, sscanf)
 ALIAS(__isoc23_fscanf, fscanf)
 ALIAS(__isoc23_scanf, scanf)

@@ -1,5 +1,5 @@
-/* Functions that call back, for C++ code that throws out of what is called: compiled with tables to unwind (so are
- * some of musl's, see Makefile), which is why these are not musl's own. */
+/* Functions that call back, for C++ code whose callback throws: compiled with unwind tables (as some of musl's are, see
+ * Makefile). That is why these are not musl's own. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <ftw.h>
@@ -10,7 +10,7 @@
 #include "table.h"
 #if LOADS_GLIBC
 
-/* glibc sorts stably while it gets memory, and programs have come to rely on that. */
+/* glibc's qsort is stable as long as it gets memory, and programs rely on that. */
 
 typedef int (*compare_fn)(const void *, const void *, void *);
 
@@ -34,12 +34,12 @@ static void merge_sort(const struct sort *s, char *a, size_t n, char *spare)
 		else right--;
 		*from += w;
 	}
-	/* What is left of the right half is in its place. */
+	/* The rest of the right half is in its place already. */
 	memcpy(out, a, left*w);
 	memcpy(start, spare, (n-right)*w);
 }
 
-/* The memory of a sort that is thrown out of is lost, as glibc's is. */
+/* If an exception leaves a sort, its memory is lost, as in glibc. */
 void G(qsort_r)(void *base, size_t n, size_t width, compare_fn compare, void *arg)
 {
 	struct sort s = { width, compare, arg };
@@ -64,8 +64,8 @@ void G(qsort)(void *base, size_t n, size_t width, int (*compare)(const void *, c
 	G(qsort_r)(base, n, width, compare_without, (void *)compare);
 }
 
-/* An exception out of pthread_once's function leaves it undone, as std::call_once wants. No attribute `cleanup`: that
- * would need libgcc's personality routine. __call_guarded (guard.s) has this one. */
+/* If pthread_once's function throws, it counts as not done, as std::call_once requires. The attribute `cleanup` would
+ * need libgcc's personality routine; __call_guarded (guard.s) has this one. */
 
 struct once {
 	pthread_once_t *control;
@@ -115,8 +115,8 @@ int G(pthread_once)(pthread_once_t *control, void (*init)(void))
 	}
 }
 
-/* ftw.h: the types are numbered from 0, not from 1. The one function is called by all that a thread walks at a time:
- * walks nest. */
+/* ftw.h: the types are numbered from 0, not from 1. A thread's walks may nest, but all of them call this one
+ * function. */
 
 typedef int (*ftw_fn)(const char *, const struct stat *, int);
 typedef int (*nftw_fn)(const char *, const struct stat *, int, struct FTW *);
@@ -128,7 +128,7 @@ static int renumber(const char *path, const struct stat *st, int type, struct FT
 	return walker(path, st, type-1, at);
 }
 
-/* A flag of glibc's: the function says whom to skip, with numbers of its own. */
+/* A flag of glibc: the function returns what to skip, with numbers of its own. */
 #define FTW_ACTIONRETVAL 16
 
 static int walk(const char *path, nftw_fn fn, nftw_fn between, int fds, int flags)
@@ -148,7 +148,7 @@ int G(nftw)(const char *path, nftw_fn fn, int fds, int flags)
 	return -1;
 }
 
-/* Plain ftw calls a link a file, and one that leads nowhere what stat failed for; it follows links, musl's does not. */
+/* Plain ftw follows links, which musl's does not. It reports a link as a file, and a broken link as a failed stat. */
 static int renumber_plain(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	if (type == FTW_SL) type = FTW_F;

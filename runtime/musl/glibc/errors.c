@@ -1,4 +1,4 @@
-/* Errors and strings: what _GNU_SOURCE means by a name that POSIX means otherwise, and what only glibc has. */
+/* Errors and strings: names with another meaning under _GNU_SOURCE than in POSIX, and names that only glibc has. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@ char *G(strerror_r)(int e, char *buf, size_t size)
 	return (char *)text_of(e, buf, size);
 }
 
-/* An unknown number is told (strerror(3)). */
+/* The text for an unknown number includes the number (strerror(3)). */
 char *G(strerror)(int e)
 {
 	static _Thread_local char buf[32];
@@ -95,7 +95,7 @@ _Noreturn void G(__assert_perror_fail)(int e, const char *file, unsigned line, c
 	abort();
 }
 
-/* Random numbers that nobody can guess (arc4random(3)). There is no way to fail; glibc ends the process too. */
+/* Unpredictable random numbers (arc4random(3)). They cannot report a failure; glibc ends the process too. */
 void G(arc4random_buf)(void *buf, size_t size)
 {
 	char *p = buf;

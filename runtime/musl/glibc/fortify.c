@@ -1,5 +1,5 @@
-/* _FORTIFY_SOURCE: functions that are told how large the buffer is, by glibc's headers in bits/. The size is -1 where
- * the compiler does not know it. */
+/* _FORTIFY_SOURCE: functions that get the size of the buffer, from glibc's headers in bits/. The size is -1 if the
+ * compiler does not know it. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <limits.h>
@@ -32,7 +32,7 @@ static _Noreturn void die(const char *why)
 _Noreturn void G(__fortify_fail)(const char *why) { die(why); }
 _Noreturn void G(__chk_fail)(void) { die("buffer overflow detected"); }
 
-/* What writes n bytes, or items, to where there is room for so many. */
+/* Functions that write n bytes, or items, into a buffer with room for so many. */
 #define FIT(n, room) do if ((size_t)(n) > (room)) G(__chk_fail)(); while (0)
 
 /* A function whose n must not be above room. */
@@ -93,7 +93,7 @@ CHECKED(int, poll, (struct pollfd *d, nfds_t n, int ms, size_t room), n > SIZE_M
 CHECKED(int, ppoll, (struct pollfd *d, nfds_t n, const struct timespec *t, const sigset_t *set, size_t room),
 	n > SIZE_MAX/sizeof *d ? SIZE_MAX : n*sizeof *d, ppoll(d, n, t, set))
 
-/* Which word of an fd_set: FD_SET and its like call it. */
+/* Index of a word in an fd_set: FD_SET and similar call it. */
 long G(__fdelt_chk)(long fd)
 {
 	if (fd < 0 || fd >= FD_SETSIZE) die("bit out of range 0 - FD_SETSIZE on fd_set");
@@ -175,7 +175,7 @@ OPEN(__open64_2, (const char *path, int flags), open(path, flags))
 OPEN(__openat_2, (int fd, const char *path, int flags), openat(fd, path, flags))
 OPEN(__openat64_2, (int fd, const char *path, int flags), openat(fd, path, flags))
 
-/* That the jump leads up the stack is not checked: with other stacks, glibc's check has exceptions itself. */
+/* Not checked: whether the jump leads up the stack. With other stacks, glibc's check has exceptions itself. */
 _Noreturn void G(__longjmp_chk)(jmp_buf buf, int value) { longjmp(buf, value); }
 
 #endif

@@ -1,4 +1,4 @@
-/* glob.h: GNU's flags (glob(3)). GLOB_ONLYDIR is a hint that may be passed over. */
+/* glob.h: GNU's flags (glob(3)). GLOB_ONLYDIR is a hint that may be ignored. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <glob.h>
@@ -26,7 +26,7 @@ static int is_pattern(const char *s, int escapes)
 	return 0;
 }
 
-/* Where an alternative ends: at a comma or a brace of its own depth; null if nowhere. */
+/* The end of an alternative: a comma or a brace of its own depth; null if there is none. */
 static const char *end_of_alternative(const char *s, int escapes)
 {
 	int depth = 0;
@@ -52,7 +52,7 @@ static int plain_glob(const char *pattern, int flags, error_fn fail, glob_t *g)
 	return glob(pattern, flags & ~(ALTDIRFUNC|BRACE|NOMAGIC|ONLYDIR), fail, g);
 }
 
-/* What each alternative finds is sorted by itself. */
+/* The matches of each alternative are sorted separately. */
 static int append_matches(const char *pattern, int flags, error_fn fail, glob_t *g)
 {
 	int escapes = !(flags & GLOB_NOESCAPE), r = GLOB_NOMATCH;

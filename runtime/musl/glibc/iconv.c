@@ -1,5 +1,5 @@
-/* iconv.h: what cannot be converted is an error (iconv(3)), which programs wait for to write it otherwise; musl has an
- * asterisk in its place, and counts it. With //TRANSLIT there is the asterisk here too, with //IGNORE nothing. */
+/* iconv.h: a character that cannot be converted is an error (iconv(3)), on which programs write something else. musl
+ * writes an asterisk, and counts it. With //TRANSLIT this file writes the asterisk too, with //IGNORE nothing. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <iconv.h>
@@ -12,10 +12,10 @@
 
 struct conversion {
 	iconv_t cd;
-	enum { ALL, REFUSE, IGNORE } what; /* of what the target does not have */
+	enum { ALL, REFUSE, IGNORE } what; /* characters that the target does not have */
 };
 
-/* The name without what follows `//`. */
+/* The name without `//` and what follows. */
 static int plain_name(char *to, size_t room, const char *name)
 {
 	const char *end = strstr(name, "//");
@@ -83,7 +83,7 @@ size_t G(iconv)(iconv_t cd, char **in, size_t *left, char **out, size_t *room)
 			*out = o;
 			*room = space;
 		}
-		if (i == *in) return r; /* the rest is no whole character */
+		if (i == *in) return r; /* the rest is not a whole character */
 		*left -= i - *in;
 		*in = i;
 	}

@@ -1,4 +1,4 @@
-/* Which C library this is taken for, and what its machine is like. */
+/* Which C library this claims to be, and properties of its machine. */
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 const char *G(gnu_get_libc_version)(void) { return VERSION; }
 const char *G(gnu_get_libc_release)(void) { return "stable"; }
 
-/* Whether atomic instructions may be left out: never is right always (sys/single_threaded.h). */
+/* Whether atomic instructions may be left out. "Never" is always correct (sys/single_threaded.h). */
 char G(__libc_single_threaded);
 
 /* No such library is loaded into a set-user-ID program. */
@@ -43,7 +43,7 @@ static void cpuid(unsigned leaf, unsigned sub, unsigned r[static 4])
 	__asm__ ("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
 }
 
-/* Leaf 4, or what AMD has in its place, tells of a cache each: Intel SDM 2A, AMD APM 3 (E.4.15). */
+/* Leaf 4, or AMD's replacement, describes one cache per subleaf: Intel SDM 2A, AMD APM 3 (E.4.15). */
 static long cache(int field, unsigned level, unsigned type)
 {
 	unsigned r[4], i, leaf;

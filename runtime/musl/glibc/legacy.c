@@ -1,4 +1,4 @@
-/* What has another order, or says nothing here: rand(3), random(3), getopt(3), mallinfo(3) and its like, backtrace(3). */
+/* Functions with another order, or without an answer here: rand(3), random(3), getopt(3), mallinfo(3), backtrace(3). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
@@ -13,9 +13,9 @@
 #include "table.h"
 #if LOADS_GLIBC
 
-/* The sequences of random() and rand(), which are one, and of rand_r(): programs expect the numbers that a seed has
- * given for decades. The additive feedback of degree 31 and separation 3 is the default of random(3), set up by the
- * generator of Park and Miller; 310 numbers are thrown away. initstate and setstate are musl's, and not of this one. */
+/* The sequence of random() and rand(), and that of rand_r(): programs expect the numbers that a seed has given for
+ * decades. The additive feedback of degree 31 and separation 3 is the default of random(3). The generator of Park and
+ * Miller sets it up, and 310 numbers are discarded. initstate and setstate are musl's, and do not affect this one. */
 #define DEGREE 31
 #define SEPARATION 3
 
@@ -80,7 +80,7 @@ int G(rand_r)(unsigned *seed)
 	return r;
 }
 
-/* An option that is not among the names is the value (getsubopt(3)). */
+/* If an option is not among the names, the whole option is the value (getsubopt(3)). */
 int G(getsubopt)(char **options, char *const *names, char **value)
 {
 	char *s = *options;
@@ -89,7 +89,7 @@ int G(getsubopt)(char **options, char *const *names, char **value)
 	return i;
 }
 
-/* malloc.h. The allocator counts nothing of the kind, and has no such parameters. */
+/* malloc.h. The allocator keeps no such counts, and has no such parameters. */
 struct mallinfo_ints { int field[10]; };
 struct mallinfo_sizes { size_t field[10]; };
 struct mallinfo_ints G(mallinfo)(void) { return (struct mallinfo_ints){ 0 }; }
@@ -108,7 +108,7 @@ void *G(pvalloc)(size_t n)
 	return memalign(page, (n + page-1) & -page);
 }
 
-/* execinfo.h: nobody is on the stack. What calls these prints one when it has crashed. */
+/* execinfo.h: the backtrace is empty. Programs call these to print one after a crash. */
 int G(backtrace)(void **to, int n) { return 0; }
 char **G(backtrace_symbols)(void *const *from, int n) { return calloc(1, sizeof(char *)); }
 void G(backtrace_symbols_fd)(void *const *from, int n, int fd) {}

@@ -1,11 +1,11 @@
-/* Libraries built for glibc: how they are bound. A part of loader.c.
+/* Libraries built for glibc: how their symbols are bound. A part of loader.c.
  *
- * Binding is per object. What such an object looks up under NAME is, in this order: `__glibc_NAME` of the program
- * (src/glibc: what glibc means otherwise than musl), musl's NAME, an alias (aliases.h: other names of the same
- * thing), or a stub that says the name and aborts when it is called. All other objects are bound as before.
+ * Binding is per object. For a symbol NAME such an object gets, in this order: `__glibc_NAME` of the program
+ * (src/glibc: where glibc differs from musl), musl's NAME, an alias (aliases.h: other names of the same thing), or a
+ * stub that prints the name and aborts when it is called. All other objects are bound as before.
  */
 
-/* The libraries of glibc itself, for which the program stands. */
+/* The libraries of glibc itself, which the program replaces. */
 static int is_of_glibc(const char *file)
 {
 	static const char names[] =
@@ -22,7 +22,7 @@ static int is_of_glibc(const char *file)
 
 struct version {
 	const char *name;
-	const char *file; /* that it is needed of; null: defined here */
+	const char *file; /* the file that it is needed from; null: defined here */
 };
 
 static struct version version_of(const struct dso *p, size_t i)
@@ -49,8 +49,8 @@ static struct version version_of(const struct dso *p, size_t i)
 	return (struct version){ 0 };
 }
 
-/* The symbol of this name and version, whether it is the name's default or not. An object that has no versions has
- * the right one. Only DT_GNU_HASH is looked at, which whatever is built for glibc since 2006 has. */
+/* The symbol of this name and version, whether it is the name's default or not. In an object without versions every
+ * symbol matches. Only DT_GNU_HASH is used, which all libraries built for glibc since 2006 have. */
 static Sym *versioned_symbol(struct dso *p, const char *name, uint32_t h, const char *version)
 {
 	uint32_t *table = p->ghashtab, *bucket = table + 4 + table[2]*(sizeof(size_t)/4), *hash;
@@ -80,7 +80,7 @@ static struct symdef find_versioned(struct dso *p, const char *name, const char 
 	return (struct symdef){ 0 };
 }
 
-/* What the program has for these libraries. */
+/* The program's symbols for these libraries. */
 
 static struct symdef find_in_table(const char *name)
 {
@@ -110,7 +110,7 @@ static struct symdef find_alias(const char *name)
 	return get_lfs64(name);
 }
 
-/* Functions that are missing. Each has a place in missing.s, which says its number. */
+/* Missing functions. Each has a stub in missing.s, which gives its number. */
 
 #define STUBS 256
 
@@ -144,7 +144,7 @@ static struct symdef make_stub(struct dso *p, const char *name)
 	return (struct symdef){ &sym, &ldso };
 }
 
-/* May the missing symbol be called, and not be read? */
+/* Is the missing symbol only called, not read? */
 static int is_function(const Sym *sym, int reloc)
 {
 	int type = sym->st_info & 0xf;
@@ -159,7 +159,7 @@ static struct symdef find_for_glibc(struct dso *p, struct dso *scope, Sym *sym, 
 	int of_glibc = v.file && is_of_glibc(v.file);
 	struct symdef def;
 
-	/* Its own, and not the name's default version: nobody else has it. */
+	/* Its own symbol, which is not the name's default version: no other object has it. */
 	if (sym->st_shndx && p->versym && p->versym[i] < 0)
 		return (struct symdef){ sym, p };
 	def = v.name && !of_glibc ? find_versioned(scope, name, v.name) : find_in_table(name);
@@ -170,7 +170,7 @@ static struct symdef find_for_glibc(struct dso *p, struct dso *scope, Sym *sym, 
 	return def;
 }
 
-/* dlsym() answers such a library as binding does, where it would be given libc's. */
+/* Where dlsym() would give such a library libc's symbol, it answers as binding does. */
 static struct symdef find_for_caller(void *caller, const char *name, struct symdef found)
 {
 	struct dso *p = addr2dso((size_t)caller);
@@ -181,7 +181,7 @@ static struct symdef find_for_caller(void *caller, const char *name, struct symd
 	return def.sym ? def : find_alias(name);
 }
 
-/* IFUNCs: functions that a resolver of the library chooses. */
+/* IFUNCs: functions that a resolver in the library chooses. */
 
 static struct choice {
 	size_t *slot, resolver, addend;
@@ -207,14 +207,14 @@ static void resolve_later(struct dso *p, size_t *slot, size_t resolver, size_t a
 	choices[nchoices++] = (struct choice){ slot, resolver, addend };
 }
 
-/* Without arguments: so x86's ABI. */
+/* Without arguments, as in x86's ABI. */
 static size_t resolve_ifunc(size_t resolver)
 {
 	return ((size_t (*)(void))resolver)();
 }
 
-/* Dependencies come later in the list and are resolved first. Whoever watches the loader (debuggers, the fuzz test)
- * is told, since it is the libraries' first code that runs. */
+/* Dependencies come later in the list and are resolved first. Debuggers and the fuzz test, which watch the loader, are
+ * told before, because this is the first code of the libraries that runs. */
 static void resolve_ifuncs(void)
 {
 	if (nchoices) _dl_debug_state();
@@ -224,8 +224,8 @@ static void resolve_ifuncs(void)
 	}
 }
 
-/* Thread-local storage at a fixed distance from the thread pointer (initial-exec), for libraries that say they have
- * such access. Every thread has had the room for it from its start (__init_tls.c). */
+/* Thread-local storage at a fixed distance from the thread pointer (initial-exec), for libraries that declare such
+ * access. Every thread has had room for it since its start (__init_tls.c). */
 
 static size_t static_tls_end;
 
@@ -243,7 +243,7 @@ static int take_static_tls(struct dso *p)
 	return 1;
 }
 
-/* The room may have been used by a load that failed, or by a stack's last thread. */
+/* A failed load, or the last thread on this stack, may have used the room. */
 static unsigned char *static_tls(void *td, const struct tls_module *tls)
 {
 #ifdef TLS_ABOVE_TP
@@ -254,9 +254,9 @@ static unsigned char *static_tls(void *td, const struct tls_module *tls)
 	return memset(p, 0, tls->size);
 }
 
-/* For an unwinder: the segment tables of the object that holds this code (dlfcn.h of glibc 2.35). It is asked for each
- * frame of an exception, so what was found is kept; nothing that runs is ever unmapped. The range is that of the segment:
- * between those of the program other objects may lie. */
+/* For unwinders: the segment tables of the object that holds this code (dlfcn.h of glibc 2.35). It is called for each
+ * frame of an exception, so results are kept; code that runs is never unmapped. The range is that of the segment,
+ * because other objects may be between the program's segments. */
 
 struct found_object {
 	unsigned long long flags;
@@ -304,7 +304,7 @@ int __glibc__dl_find_object(void *pc, struct found_object *to)
 	return 0;
 }
 
-/* dladdr(3) with glibc's extra: 1 the symbol, 2 the object. */
+/* dladdr(3) with glibc's extra value: 1 the symbol, 2 the object. */
 int __glibc_dladdr1(const void *addr, Dl_info *info, void **extra, int what)
 {
 	int found = dladdr(addr, info);

@@ -18,14 +18,14 @@
 
 const unsigned short **__ctype_b_loc(void);
 
-/* The tables of tolower and toupper, from -128 to 255. musl's have zeros beyond ASCII; glibc's the bytes themselves, and
- * libstdc++ reads them (std::tolower with a locale). */
+/* The tables of tolower and toupper, from -128 to 255. Beyond ASCII musl's have zeros, glibc's the bytes themselves,
+ * which libstdc++ reads (std::tolower with a locale). */
 static int32_t cases[2][384];
 
 static const int32_t *table_of_cases(int upper)
 {
 	static volatile int filled;
-	/* Two threads would write the same. */
+	/* If two threads come here, they write the same. */
 	if (!filled) {
 		for (int i=0; i<384; i++) {
 			int c = i - 128;
@@ -72,17 +72,17 @@ static locale_t make(const struct __locale_struct *l)
 	return &g->u.musl;
 }
 
-/* Without a base, what the mask leaves out is C's; musl takes it from the environment. freelocale is the same. */
+/* Without a base, categories outside the mask are C's; musl takes them from the environment. freelocale is the same. */
 locale_t G(newlocale)(int mask, const char *name, locale_t base)
 {
 	const int all = (1<<CATEGORIES) - 1 - (1<<LC_ALL);
 	struct __locale_struct l = base ? *base : __c_locale;
-	if (mask == 1<<LC_ALL) mask = all; /* so libstdc++ says it */
+	if (mask == 1<<LC_ALL) mask = all; /* libstdc++ passes it so */
 	if (!name || mask & ~all) {
 		errno = EINVAL;
 		return 0;
 	}
-	/* An object that is not its own, musl changes in place. */
+	/* musl would change an object in place that is not its own. */
 	if (!newlocale(mask & (1<<LC_ALL)-1, name, &l)) return 0;
 	if (!base) return make(&l);
 	*base = l;
@@ -107,7 +107,7 @@ static const wchar_t *wide_time(int i)
 	static wchar_t texts[WIDE_ITEMS][24];
 	static volatile int made;
 	if (!made) {
-		/* Two threads would write the same. */
+		/* If two threads come here, they write the same. */
 		for (int k=0; k<WIDE_ITEMS; k++) {
 			const char *s = nl_langinfo_l(ABDAY_1+k, C_LOCALE);
 			for (size_t n=0; s[n] && n<23; n++) texts[k][n] = s[n];

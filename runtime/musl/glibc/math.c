@@ -6,7 +6,7 @@
 #include "table.h"
 #if LOADS_GLIBC
 
-/* An infinity's sign is told (isinf(3)). */
+/* The result has the infinity's sign (isinf(3)). */
 #define CLASSES(suffix, type) \
 int G(isnan##suffix)(type x) { return x != x; } \
 int G(isinf##suffix)(type x) { return !isinf(x) ? 0 : x > 0 ? 1 : -1; } \
@@ -45,7 +45,7 @@ long double G(y1l)(long double x) { return y1(x); }
 long double G(jnl)(int n, long double x) { return jn(n, x); }
 long double G(ynl)(int n, long double x) { return yn(n, x); }
 
-/* TS 18661-1: to the nearest, ties to even, whatever the rounding mode is. */
+/* TS 18661-1: to the nearest, ties to even, in every rounding mode. */
 double G(roundeven)(double x)
 {
 	double r = round(x); /* ties away from zero */

@@ -1,4 +1,4 @@
-/* Numbers in text: errno; C23's strtol and its like, which read 0b101 in base 2 and 0 (7.24.1.7); strfromd. */
+/* Numbers in text: errno; C23's strtol and similar, which read 0b101 in base 2 and 0 (7.24.1.7); strfromd. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "table.h"
 #if LOADS_GLIBC
 
-/* Where there is no number, errno stays as it is: EINVAL is for a base that there is none of (strtol(3)). */
+/* If there is no number, errno stays as it is: EINVAL is for an invalid base (strtol(3)). */
 #define KEEPING_ERRNO(type, name, text, with, pass, has_base) \
 type G(name)(const text *s, text **end with) \
 { \
@@ -43,7 +43,7 @@ static const char *binary_digits(const char *s, int base, int *negative)
 	return s[0] == '0' && (s[1]|32) == 'b' && (s[2] == '0' || s[2] == '1') ? s+2 : 0;
 }
 
-/* Overflow of strtoull is beyond every limit here. */
+/* An overflow of strtoull exceeds every limit here. */
 static long long with_sign(unsigned long long n, int negative, long long min, long long max)
 {
 	if (n > (unsigned long long)max + negative) {
@@ -83,7 +83,7 @@ unsigned long G(__isoc23_strtoul_l)(const char *s, char **end, int base, locale_
 long long G(__isoc23_strtoll_l)(const char *s, char **end, int base, locale_t l) { return G(__isoc23_strtoll)(s, end, base); }
 unsigned long long G(__isoc23_strtoull_l)(const char *s, char **end, int base, locale_t l) { return G(__isoc23_strtoull)(s, end, base); }
 
-/* The format is that of one number without a length (7.24.1.3), which printf reads as of a double. */
+/* The format is that of one number without a length (7.24.1.3), which printf takes for a double's. */
 int G(strfromd)(char *buf, size_t size, const char *format, double x) { return snprintf(buf, size, format, x); }
 int G(strfromf)(char *buf, size_t size, const char *format, float x) { return snprintf(buf, size, format, (double)x); }
 #endif

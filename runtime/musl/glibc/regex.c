@@ -1,5 +1,5 @@
-/* regex.h: regoff_t is int, re_nsub stands at another place of regex_t, REG_STARTEND (regex(3)). Flags and errors have
- * the same numbers. GNU's own functions (re_search and its like) are not there. */
+/* regex.h: regoff_t is int, re_nsub is at another place in regex_t, REG_STARTEND (regex(3)). Flags and errors have the
+ * same numbers. GNU's own functions (re_search and similar) are missing. */
 #include <regex.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@
 
 struct glibc_match { int from, to; };
 
-/* What a match is that musl did not write: it was compiled with REG_NOSUB. */
+/* The value of a match that musl did not write, because of REG_NOSUB. */
 #define UNTOLD (-2)
 
 /* musl keeps its own count at the start, where glibc's has a pointer that nobody reads. */

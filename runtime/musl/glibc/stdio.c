@@ -1,4 +1,4 @@
-/* stdio.h: what glibc adds, or does otherwise. FILE needs no care: musl's begins as the macros of glibc's headers want it. */
+/* stdio.h: glibc's additions and differences. musl's FILE begins as the macros of glibc's headers expect. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -11,13 +11,13 @@
 #include "table.h"
 #if LOADS_GLIBC
 
-/* printf.h: nothing can be added to musl's printf; libquadmath asks, and does without. */
+/* printf.h: musl's printf cannot be extended; libquadmath tries, and works without. */
 int G(register_printf_specifier)(int c, void *print, void *size) { errno = ENOSYS; return -1; }
 int G(register_printf_function)(int c, void *print, void *size) { errno = ENOSYS; return -1; }
 int G(register_printf_modifier)(const wchar_t *s) { errno = ENOSYS; return -1; }
 int G(register_printf_type)(void *take) { errno = ENOSYS; return -1; }
 
-/* What is no open file, or was opened for the other direction, is refused (fdopen(3)). */
+/* Refuses a descriptor that is not open, or was opened for the other direction (fdopen(3)). */
 FILE *G(fdopen)(int fd, const char *mode)
 {
 	int flags = fcntl(fd, F_GETFL), way = flags & O_ACCMODE;
@@ -29,10 +29,10 @@ FILE *G(fdopen)(int fd, const char *mode)
 	return fdopen(fd, mode);
 }
 
-/* stdio_ext.h: streams are locked by the library itself, always. */
+/* stdio_ext.h: the library itself always locks streams. */
 int G(__fsetlocking)(FILE *f, int type) { return FSETLOCKING_INTERNAL; }
 
-/* fopencookie(3): musl's calls a function that writes with nothing to write. */
+/* fopencookie(3): musl's calls the write function even if there is nothing to write. */
 struct cookie {
 	void *cookie;
 	cookie_io_functions_t io;

@@ -9,11 +9,11 @@
 #include "table.h"
 #if LOADS_GLIBC
 
-/* PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP and its like have the kind in the fifth int (bits/struct_mutex.h), which musl
- * does not use; its own is the first. So it is moved before the first lock. Threads that meet there write the same. */
+/* PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP and similar have the kind in the fifth int (bits/struct_mutex.h), which musl
+ * does not use; musl's is the first. So it is moved before the first lock. Two threads would write the same. */
 _Static_assert(sizeof(long) == 8, "the place of __kind");
 #define GLIBC_KIND 4
-#define ADAPTIVE 3 /* spins before it waits; otherwise a normal one */
+#define ADAPTIVE 3 /* spins before it waits; otherwise as a normal one */
 
 static pthread_mutex_t *adopt(pthread_mutex_t *m)
 {
@@ -36,7 +36,7 @@ int G(pthread_mutexattr_settype)(pthread_mutexattr_t *a, int type)
 	return pthread_mutexattr_settype(a, type == ADAPTIVE ? PTHREAD_MUTEX_NORMAL : type);
 }
 
-/* Who comes first when a lock is free is a wish only, and musl has no choice. */
+/* Which waiter gets a free lock first is only a preference, and musl has no such choice. */
 int G(pthread_rwlockattr_setkind_np)(pthread_rwlockattr_t *a, int kind)
 {
 	return kind < 0 || kind > 2 ? EINVAL : 0;
@@ -48,7 +48,7 @@ int G(pthread_rwlockattr_getkind_np)(const pthread_rwlockattr_t *a, int *kind)
 	return 0;
 }
 
-/* A time of one clock on another, as far as both go on evenly. */
+/* Converts a time from one clock to another, as long as neither is set. */
 static int on_clock(clockid_t to, clockid_t from, const struct timespec *at, struct timespec *out)
 {
 	struct timespec a, b;
@@ -102,7 +102,7 @@ int G(sem_clockwait)(sem_t *s, clockid_t clock, const struct timespec *at)
 	return -1;
 }
 
-/* musl's attributes have no place for these; a thread can do it itself. */
+/* musl's attributes have no room for these; a thread can set them itself. */
 int G(pthread_attr_setaffinity_np)(pthread_attr_t *a, size_t size, const cpu_set_t *set) { return ENOSYS; }
 int G(pthread_attr_getaffinity_np)(const pthread_attr_t *a, size_t size, cpu_set_t *set) { return ENOSYS; }
 int G(pthread_attr_setsigmask_np)(pthread_attr_t *a, const sigset_t *set) { return ENOSYS; }
@@ -116,8 +116,8 @@ cpu_set_t *G(__sched_cpualloc)(size_t cpus)
 
 void G(__sched_cpufree)(cpu_set_t *set) { free(set); }
 
-/* Destructors of C++'s thread_local (the ABI's __cxa_thread_atexit): the last one first, and all before those of
- * pthread_key_create, at a thread's end; before those of atexit, at the program's. */
+/* Destructors of C++'s thread_local (the ABI's __cxa_thread_atexit): the last one first. At a thread's end they run
+ * before those of pthread_key_create, at the program's end before those of atexit. */
 struct destructor {
 	void (*run)(void *);
 	void *object;

@@ -12,8 +12,8 @@ __attribute__((__returns_twice__)) int G(getcontext)(ucontext_t *);
 int G(setcontext)(const ucontext_t *);
 hidden void __context_returned(void);
 
-/* The function returns to __context_returned, with the stack as the ABI wants it at a call, and above it uc_link,
- * whose place a register that is kept (rbx) knows. Arguments are ints by the standard, and words by custom. */
+/* The function returns to __context_returned, with the stack as the ABI requires it at a call. uc_link is above it; a
+ * callee-saved register (rbx) holds its place. Arguments are ints by the standard, and words by custom. */
 void G(makecontext)(ucontext_t *u, void (*f)(void), int argc, ...)
 {
 	static const int reg[] = { REG_RDI, REG_RSI, REG_RDX, REG_RCX, REG_R8, REG_R9 };

@@ -1,5 +1,5 @@
-/* libmvec: math functions of vectors (the x86_64 ABI for vector functions), which compilers call under -ffast-math.
- * Lane by lane, so with the results of the functions of one number. */
+/* libmvec: math functions for vectors (the x86_64 ABI for vector functions), which compilers call under -ffast-math.
+ * They compute lane by lane, so the results are those of the scalar functions. */
 #include <math.h>
 #include "libc.h"
 #include "table.h"
