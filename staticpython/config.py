@@ -157,7 +157,7 @@ class Package:
     summary: str = key("What it is and what needs it, in one line.")
     homepage: str = key("Upstream's home page.")
     licence: Licence = key("Licence of what it puts into the interpreter.")
-    kind: str = key("The way it is built; picks the rules in Makefile.in.", choices=KINDS)
+    kind: str = key("The way it is built; picks the steps in make/recipes.", choices=KINDS)
     releases: list[Release] = key(
         "Releases, preferred first. If one cannot be downloaded, the next is used and a warning is printed. Kind"
         " cpython has none here: each series has its own (`configs/series`).",

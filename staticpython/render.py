@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-import re
 import shlex
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from staticpython.setup_local import render_setup_local
 
 FACT_GLOBS = (
     "Makefile.in",
+    "make/*.in",
+    "make/recipes/*.in",
     "generate.py",
     "configs/*.yml",
     "configs/*/*.yml",
@@ -28,7 +30,6 @@ FACT_GLOBS = (
     "staticpython/*.py",
     "staticpython/templates/*",
 )
-_RECIPE = re.compile(r"^#: (\S+)\n(.*?)^#:$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,52 @@ class TargetView:
     def trained(self) -> list[TrainedView]:
         """The files of the training that this target uses."""
         return [TrainedView(f) for f in (self.target.profile, self.target.order) if f]
+
+    @property
+    def folder(self) -> str:
+        """The folder of everything that is made for this target only."""
+        return f"build/{self.target.name}"
+
+    @property
+    def plan(self) -> str:
+        """The file that tells the helpers of this target."""
+        return f"{self.folder}/plan.json"
+
+    @property
+    def env(self) -> str:
+        """What compiles for the target runs behind this."""
+        return f"$({self.target.name}_ENV)"
+
+    @property
+    def build_env(self) -> str:
+        """What compiles for this machine runs behind this."""
+        return f"$({self.target.name}_BUILD_ENV)"
+
+    @property
+    def sysroot(self) -> str:
+        """The folder of headers and libraries."""
+        return f"$({self.target.name}_SYSROOT)"
+
+    @property
+    def emulate(self) -> str:
+        """What stands before a command that starts the target's programs."""
+        return "" if self.target.native else f"$(TOOL)emulate --plan {self.plan} "
+
+    @property
+    def compiler_source(self) -> str:
+        """The stamp of the package that holds the toolchain, if there is one."""
+        package = self.target.toolchain.package
+        return f"build/sources/{package}.stamp" if package else ""
+
+    @property
+    def data_sources(self) -> str:
+        """The stamps of the packages that are data of the interpreter's own code."""
+        return each([p.name for p in self.target.packages if p.runtime_data], "build/sources/", ".stamp")
+
+    @property
+    def built(self) -> list[str]:
+        """Names of the packages with a recipe, each after what it needs."""
+        return [p.name for p in self.target.packages if p.kind != "data"]
 
     @property
     def programs(self) -> dict[str, str]:
@@ -140,26 +187,48 @@ def render(plan: Plan, output: Path, arguments: list[str], python: str = sys.exe
         wrappers = tuple(sorted(str(p) for p in own if p.parent.name == "bin"))
         views.append(TargetView(target, plan.name, wrappers))
     sources = [_source_view(s, plan.series.name) for s in plan.sources]
+    environment.globals |= {
+        "options": plan.options,
+        "series": plan.series.name,
+        "sources_of": {s.name: s for s in sources},
+    }
+    # A recipe is a prerequisite of what it makes: only a change of its own text rebuilds the package.
+    recipes = _recipes(environment, sources, views)
     makefile = environment.get_template("Makefile.in").render(
         generated=generated,
         project="." if output.resolve() == ROOT else str(ROOT),
         python=python,
         arguments=shlex.join(arguments),
-        options=plan.options,
         source_date_epoch=_epoch(plan.date),
-        series=plan.series.name,
         sources=sources,
-        sources_of={s.name: s for s in sources},
         targets=views,
+        trees=[f"dist/{t.tree}" for t in views],
+        plans=" ".join(t.plan for t in views),
         trainers=plan.trainers,
         trained=sorted({f for t in views for f in t.trained}, key=lambda f: f.packed),
-        packages=sorted({p.name for t in plan.targets for p in t.packages if p.kind != "data"}),
+        packages=sorted({name for t in views for name in t.built}),
         fact_globs=FACT_GLOBS,
+        recipes=recipes,
     )
-    files[Path("Makefile")] = makefile
-    # A recipe is a prerequisite of what it makes: only a change of its own text rebuilds the package.
-    files |= {Path(m.group(1)): m.group(2) for m in _RECIPE.finditer(makefile)}
-    return files
+    return files | {Path("Makefile"): makefile} | {Path(path): text for path, text in recipes.items()}
+
+
+def _recipes(environment: jinja2.Environment, sources: list[SourceView], targets: list[TargetView]) -> dict[str, str]:
+    """Return the rules that make one thing each, by the path of the file that is their text alone."""
+
+    def recipe(template: str, **facts: Any) -> str:
+        return environment.get_template(f"recipes/{template}.mk.in").render(**facts)
+
+    found = {f"build/recipes/{s.name}": recipe("source", source=s) for s in sources if s.has_own_tree}
+    if not all(t.native for t in targets):
+        found["build/recipes/build-python"] = recipe("build-python", t=targets[0])
+    for t in targets:
+        found[f"{t.folder}/recipes/toolchain"] = recipe("toolchain", t=t)
+        for package in t.packages:
+            if package.kind != "data":
+                template = "cpython" if package.kind == "cpython" else "package"
+                found[f"{t.folder}/recipes/{package.name}"] = recipe(template, t=t, package=package)
+    return found
 
 
 def _epoch(date: str) -> int:
@@ -169,7 +238,7 @@ def _epoch(date: str) -> int:
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([ROOT, ROOT / "staticpython/templates"]),
+        loader=jinja2.FileSystemLoader([ROOT, ROOT / "make", ROOT / "staticpython/templates"]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -177,8 +246,24 @@ def _environment() -> jinja2.Environment:
         comment_start_string="<#",  # the shell's ${#x} would open jinja's own
         comment_end_string="#>",
     )
-    environment.filters |= {"fill": fill, "quote": quote, "basename": lambda path: Path(path).name}
+    environment.filters |= {f.__name__: f for f in (fill, quote, words, assign, each)}
+    environment.filters["basename"] = lambda path: Path(path).name
     return environment
+
+
+def each(names: Iterable[str], before: str = "", after: str = "") -> str:
+    """Return names for the end of a line, a blank before each of them."""
+    return "".join(f" {before}{name}{after}" for name in names)
+
+
+def words(texts: Iterable[str], target: TargetView) -> str:
+    """Return texts from the YAML files, filled in, as words for the end of a command."""
+    return each(quote(fill(text, target)) for text in texts)
+
+
+def assign(variables: dict[str, str], target: TargetView) -> str:
+    """Return the environment of a command: texts from the YAML files, filled in."""
+    return each(f"{name}={quote(fill(value, target))}" for name, value in variables.items())
 
 
 def fill(text: str, target: TargetView | Target) -> str:

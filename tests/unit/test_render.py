@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -80,11 +81,30 @@ def compared(template: str) -> set[str]:
     return found
 
 
-def test_template_tests_no_name() -> None:
+TEMPLATES = [ROOT / "Makefile.in", *sorted((ROOT / "make").rglob("*.in"))]
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_template_tests_no_name(template: Path) -> None:
     facts = load_facts()
     names = {*facts.packages, *facts.arches, *facts.toolchains, *facts.series, *facts.launchers}
     names -= {"cpython"}  # a build kind as well
-    assert not names & compared((ROOT / "Makefile.in").read_text())
+    assert not names & compared(template.read_text().replace("<#", "{#").replace("#>", "#}"))
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_template_has_short_lines(template: Path) -> None:
+    assert [line for line in template.read_text().splitlines() if len(line.expandtabs(4)) > 140] == []
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
+def test_makefile_is_put_together_from_the_recipes(arch: str) -> None:
+    files = rendered(arch)
+    recipes = {path: text for path, text in files.items() if "recipes" in path.parts}
+    assert len(recipes) > 30
+    for path, text in recipes.items():
+        assert files[Path("Makefile")].count(text) == 1
+        assert re.search(rf"^[^#\t\n]*: .*{re.escape(str(path))}\b", text, re.MULTILINE), "it depends on its own text"
 
 
 @pytest.mark.parametrize(
