@@ -64,8 +64,8 @@ def commands(variant: Variant, folder: Path, arch: str, jobs: int, *, plain: boo
 
 
 def tree_of(folder: Path) -> Path:
-    """Return the one tree that was built in a folder."""
-    (tree,) = (folder / "dist").iterdir()
+    """Return the one tree that was built in a folder, where `make dist` may have put files beside it."""
+    (tree,) = (path for path in (folder / "dist").iterdir() if path.is_dir())
     return tree
 
 

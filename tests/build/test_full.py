@@ -114,6 +114,19 @@ def test_no_folder_of_the_build_machine(target: BuiltTarget, unpacked: Unpacked)
     assert found == set()
 
 
+def test_no_time_of_the_build(unpacked: Unpacked) -> None:
+    """The members of a static library have no time: ar(5) has it at bytes 16 to 28 of a member's header."""
+    times = {}
+    for library in (unpacked.folder / "build").rglob("*.a"):
+        data, at = library.read_bytes(), len("!<arch>\n")
+        while at < len(data):
+            times[library.name] = max(times.get(library.name, 0), int(data[at + 16 : at + 28]))
+            size = int(data[at + 48 : at + 58])
+            at += 60 + size + size % 2
+    assert len(times) > 10
+    assert {name for name, time in times.items() if time} == set()
+
+
 def test_setup_local_is_that_of_the_interpreter(unpacked: Unpacked) -> None:
     """Not that of the test extensions, which `make test` puts in its place."""
     assert "*shared*" not in (unpacked.folder / "build/Modules/Setup.local").read_text()

@@ -77,6 +77,7 @@ def test_bytes_are_compared(
     for folder, text in ((near or "a", "x"), ("far/away", "x" if same else "y")):
         (tmp_path / folder / "dist/tree").mkdir(parents=True)
         (tmp_path / folder / "dist/tree/file").write_text(text)
+    (tmp_path / "far/away/dist/packed.tar.gz").write_text("make dist was run there")
     monkeypatch.setattr(matrix, "commands", lambda *_, **__: [])
     assert bool(matrix.build(facts, "b", tmp_path, options)) != same
 
