@@ -9,7 +9,6 @@ expected, with its reason, in `tests/build/glibc_abi.yml`; exit code 1 when some
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from elftools.elf.elffile import ELFFile
 from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError, UsageError, run_main
 from staticpython.schema import key, load
+from staticpython.target_plan import TargetPlan, read_plan
 
 EXPECTED = ROOT / "tests/build/glibc_abi.yml"
 FOLDERS = ("", "arpa", "net", "netinet", "netpacket", "sys")
@@ -113,18 +113,19 @@ def _values(elf: ELFFile) -> Iterator[tuple[str, int]]:
             yield symbol.name[2:], int.from_bytes(data[section][at : at + 8], "little", signed=True)
 
 
-def sides(plan: dict[str, Any], build: Path, headers: list[Path]) -> tuple[Side, Side]:
+def sides(plan: TargetPlan, build: Path, headers: list[Path]) -> tuple[Side, Side]:
     """Return glibc's headers and musl's, for the arch of a target."""
-    arch, zig = plan["arch"], build.parent / "sources/ziglang/ziglang"
-    musl = Side("musl", [str(build / f"toolchain/bin/{arch['triple']}-cc")])
+    arch, zig = plan.arch, build.parent / "sources/ziglang/ziglang"
+    musl = Side("musl", [str(build / f"toolchain/bin/{arch.triple}-cc")])
     if not (zig / "zig").exists():
         raise UsageError(f"{zig}/zig is not there: its headers of glibc are compared with; build with --toolchain zig")
-    include, kernel = zig / "lib/libc/include", arch["linux_headers"]
-    ours = [f"{kernel}-linux-gnu", f"{arch['name']}-linux-gnu", "generic-glibc", f"{kernel}-linux-any", "any-linux-any"]
+    include, kernel = zig / "lib/libc/include", arch.linux_headers
+    ours = [f"{kernel}-linux-gnu", f"{arch.name}-linux-gnu", "generic-glibc", f"{kernel}-linux-any", "any-linux-any"]
     folders = headers or [include / name for name in ours if (include / name).exists()]
-    target = arch["triple"].replace("musl", "gnu")
+    target = arch.triple.replace("musl", "gnu")
     glibc = [str(zig / "zig"), "clang", f"--target={target}", "-nostdinc", "-isystem", str(zig / "lib/include")]
-    glibc += [f"-D__GLIBC_MINOR__={arch['glibc_version'].partition('.')[2]}"] if not headers else []
+    if arch.glibc_version and not headers:
+        glibc.append(f"-D__GLIBC_MINOR__={arch.glibc_version.partition('.')[2]}")
     return Side("glibc", [*glibc, *(x for folder in folders for x in ("-isystem", str(folder)))]), musl
 
 
@@ -242,9 +243,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--headers", type=Path, action="append", default=[], help="a folder of glibc's headers instead")
     options = parser.parse_args(arguments)
-    plan, build = json.loads(options.plan.read_text(encoding="utf-8")), options.plan.resolve().parent
-    if not plan["arch"]["glibc_version"]:
-        raise UsageError(f"{plan['arch']['name']} loads no libraries built for glibc: there is nothing to compare")
+    plan, build = read_plan(options.plan), options.plan.resolve().parent
+    if not plan.arch.glibc_version:
+        raise UsageError(f"{plan.arch.name} loads no libraries built for glibc: there is nothing to compare")
     expected = load(EXPECTED, Abi)
     compared = compare(
         *sides(plan, build, options.headers), head(build.parent / "sources/musl/include", expected.left_out)

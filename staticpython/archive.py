@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from staticpython.published import FOLDER, Archive, pack, write_archive
+from staticpython.target_plan import TargetPlan
 
 
-def write_archives(plan: dict[str, Any], tree: Path, into: Path) -> list[Path]:
+def write_archives(plan: TargetPlan, tree: Path, into: Path) -> list[Path]:
     """Pack a target's tree into a folder; return both archives. The same tree gives the same bytes."""
     first, second = (into / Archive.of(plan, contents).name for contents in ("install_only", "install_only_stripped"))
-    write_archive(first, [(FOLDER, tree)], plan["source_date_epoch"])
+    write_archive(first, [(FOLDER, tree)], plan.source_date_epoch)
     second.unlink(missing_ok=True)
     os.link(first, second)
     return [first, second]

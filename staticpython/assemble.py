@@ -22,6 +22,7 @@ from typing import Any
 from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError, run_main
 from staticpython.fetch import read_record, sha256_of
+from staticpython.target_plan import TargetPlan, read_plan
 
 PLACEHOLDER = "/python"  # the --prefix of configs/packages/cpython.yml
 
@@ -31,16 +32,16 @@ def stdlib_of(tree: Path, series: str) -> Path:
     return tree / f"lib/python{series}"
 
 
-def add_runtime(stage: Path, plan: dict[str, Any], build: Path) -> None:
+def add_runtime(stage: Path, plan: TargetPlan, build: Path) -> None:
     """Copy runtime/python/_staticpython with the facts and data of this target."""
-    package = stdlib_of(stage, plan["series"]) / "_staticpython"
+    package = stdlib_of(stage, plan.series) / "_staticpython"
     shutil.copytree(
         ROOT / "runtime/python/_staticpython", package, ignore=shutil.ignore_patterns("*.pyi", "__pycache__")
     )
-    shutil.copyfile(build / plan["arch"]["name"] / "facts.py", package / "facts.py")
-    for source in plan["packages"]:
-        for item, place in source["runtime_data"].items():
-            _copy(build / "sources" / source["name"] / item, package / place)
+    shutil.copyfile(build / plan.arch.name / "facts.py", package / "facts.py")
+    for source in plan.packages:
+        for item, place in source.runtime_data.items():
+            _copy(build / "sources" / source.name / item, package / place)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -51,46 +52,47 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def add_pip(stage: Path, plan: dict[str, Any]) -> None:
+def add_pip(stage: Path, plan: TargetPlan) -> None:
     """Unpack the pip that CPython bundles; relocate.py writes its commands. A wheel is a zip archive (PEP 427)."""
-    (wheel,) = (stdlib_of(stage, plan["series"]) / "ensurepip/_bundled").glob("pip-*.whl")
-    site_packages = stdlib_of(stage, plan["series"]) / "site-packages"
+    (wheel,) = (stdlib_of(stage, plan.series) / "ensurepip/_bundled").glob("pip-*.whl")
+    site_packages = stdlib_of(stage, plan.series) / "site-packages"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site_packages)
     (metadata,) = site_packages.glob("pip-*.dist-info")
     (metadata / "INSTALLER").write_text("pip\n")
 
 
-def add_licences(stage: Path, plan: dict[str, Any], build: Path) -> None:
+def add_licences(stage: Path, plan: TargetPlan, build: Path) -> None:
     """Copy the licence texts of everything that is linked in or shipped."""
-    for package in plan["packages"]:
-        for file in package["licence"]["files"]:
-            target = stage / "licences" / package["name"] / Path(file).name
-            _copy(build / "sources" / package["source_tree"] / file, target)
+    for package in plan.packages:
+        for file in package.licence.files:
+            target = stage / "licences" / package.name / Path(file).name
+            _copy(build / "sources" / package.source_tree / file, target)
 
 
-def manifest(plan: dict[str, Any], build: Path) -> dict[str, Any]:
+def manifest(plan: TargetPlan, build: Path) -> dict[str, Any]:
     """Return what the tree was made from: each input with version, source, SHA-256, patches and flags."""
     inputs = []
-    for package in plan["packages"]:
+    for package in plan.packages:
         # What is trained is compiled with the interpreter's flags as well.
-        entry = {k: package[k] for k in ("name", "cflags", "trained", "configure", "source_of") if package[k]}
-        entry["licence"] = package["licence"]["spdx"]
-        fetched = read_record(build / "fetched" / f"{package['source_of'] or package['name']}.json")
+        known = dataclasses.asdict(package)
+        entry = {k: known[k] for k in ("name", "cflags", "trained", "configure", "source_of") if known[k]}
+        entry["licence"] = package.licence.spdx
+        fetched = read_record(build / "fetched" / f"{package.source_of or package.name}.json")
         release = dataclasses.asdict(fetched.release)
         entry |= {k: release[k] for k in ("version", "file", "sha256", "urls") if release[k]}
-        applied = package["patches"]["" if package["source_of"] else fetched.release.version]
+        applied = package.patches["" if package.source_of else fetched.release.version]
         entry["patches"] = {p: sha256_of(ROOT / p) for p in applied}
         inputs.append(entry)
     return {
-        "python": plan["version"],
-        "triple": plan["arch"]["triple"],
-        "arch_cflags": plan["arch"]["cflags"],
-        "toolchain": plan["toolchain"],
-        "interpreter_cflags": plan["cflags_core"],
-        "interpreter_ldflags": plan["ldflags_core"],
-        "profile": {plan["profile"]: sha256_of(ROOT / plan["profile"])} if plan["profile"] else {},
-        "modules": plan["modules"],
+        "python": plan.version,
+        "triple": plan.arch.triple,
+        "arch_cflags": plan.cflags,
+        "toolchain": plan.toolchain,
+        "interpreter_cflags": plan.cflags_core,
+        "interpreter_ldflags": plan.ldflags_core,
+        "profile": {plan.profile: sha256_of(ROOT / plan.profile)} if plan.profile else {},
+        "modules": plan.modules,
         "inputs": inputs,
     }
 
@@ -103,13 +105,13 @@ def run(command: Sequence[str | Path], what: str) -> None:
         raise StaticPythonError(f"{what} failed:\n{result.stdout[-2000:]}{result.stderr[-2000:]}")
 
 
-def compile_tree(stage: Path, plan: dict[str, Any], interpreter: list[str]) -> None:
+def compile_tree(stage: Path, plan: TargetPlan, interpreter: list[str]) -> None:
     """Compile the standard library, one file after the other: marshal's output depends on what was compiled before.
 
     A copy of the tree may give files another time, so a .pyc holds its source's hash; it is compared when the source
     has another time than all files of a tree have (set_times; Lib/importlib/_bootstrap_external.py).
     """
-    library = stdlib_of(stage, plan["series"])
+    library = stdlib_of(stage, plan.series)
     options = ["-q", "-f", "-j1", "--invalidation-mode=checked-hash", "-s", str(stage), "-p", PLACEHOLDER]
     excluded = r"bad_coding|badsyntax|lib2to3/tests/data"
     run([*interpreter, "-E", "-s", "-m", "compileall", *options, "-x", excluded, str(library)], "compiling the library")
@@ -122,7 +124,7 @@ def set_times(stage: Path) -> None:
         os.utime(path, (epoch, epoch), follow_symlinks=False)
 
 
-def assemble(stage: Path, tree: Path, plan: dict[str, Any], build: Path, interpreter: list[str]) -> None:
+def assemble(stage: Path, tree: Path, plan: TargetPlan, build: Path, interpreter: list[str]) -> None:
     """Do all of it; `interpreter` runs Python of the same release on this machine."""
     add_runtime(stage, plan, build)
     add_pip(stage, plan)
@@ -159,8 +161,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def body() -> int:
-        plan = json.loads(options.plan.read_text(encoding="utf-8"))
-        built = options.stage / f"bin/python{plan['series']}"
+        plan = read_plan(options.plan)
+        built = options.stage / f"bin/python{plan.series}"
         interpreter = [str(Path(options.interpreter or built).resolve())]
         assemble(options.stage, options.tree, plan, options.plan.parent.parent, interpreter)
         return 0

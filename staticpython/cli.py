@@ -13,7 +13,7 @@ from staticpython.config import ROOT, Facts, Package, load_facts
 from staticpython.errors import UsageError, run_main
 from staticpython.patch_headers import read_header
 from staticpython.plan import Options, Plan, host_arch, make_plan
-from staticpython.render import programs, render, tree_name, write
+from staticpython.render import programs, render, write
 from staticpython.verify import EMULATORS_DEBIAN
 
 
@@ -219,7 +219,7 @@ def _replay(options: argparse.Namespace) -> list[str]:
 
 def _summary(plan: Plan, *, changed: bool) -> str:
     lines = [
-        f"{t.name:10} dist/{tree_name(plan.name, t.arch)}  {len(t.modules)} modules linked"
+        f"{t.name:10} dist/{plan.tree_of(t)}  {len(t.modules)} modules linked"
         f"{'' if t.native else ', cross'}, toolchain {t.toolchain.name}"
         for t in plan.targets
     ]

@@ -8,17 +8,16 @@ binfmt-misc.rst): no root is needed, and nothing of the machine is changed.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from elftools.elf.enums import ENUM_E_MACHINE
-
+from staticpython.config import Arch
 from staticpython.errors import VerifyError, run_main
+from staticpython.target_plan import TargetPlan, read_plan
 from staticpython.verify import emulator_of
 
 BINFMT = "/proc/sys/fs/binfmt_misc"
@@ -27,18 +26,18 @@ RULE = ":{name}:M::{magic}:{mask}:{emulator}:PF"
 ENTER = f'mount -t binfmt_misc none {BINFMT} && printf %s "$0" >{BINFMT}/register && exec "$@"'
 
 
-def rule_of(arch: dict[str, Any], emulator: str) -> str:
+def rule_of(arch: Arch, emulator: str) -> str:
     """Return the line for binfmt_misc's `register`: ELF programs and libraries of the arch."""
-    order = arch["byte_order"]
-    ident = bytes([*b"\x7fELF", arch["elf_class"] // 32, 1 if order == "little" else 2, 1, *[0] * 9])
+    order: Literal["little", "big"] = "little" if arch.byte_order == "little" else "big"
+    ident = bytes([*b"\x7fELF", arch.elf_class // 32, 1 if order == "little" else 2, 1, *[0] * 9])
     # The OS ABI may be any; ET_EXEC is 2 and ET_DYN 3.
-    head = ident + (2).to_bytes(2, order) + int(ENUM_E_MACHINE[arch["elf_machine"]]).to_bytes(2, order)
+    head = ident + (2).to_bytes(2, order) + arch.machine_number.to_bytes(2, order)
     mask = bytes([*[255] * 7, 0, *[255] * 8]) + (0xFFFE).to_bytes(2, order) + b"\xff\xff"
     escaped = ["".join(f"\\x{byte:02x}" for byte in text) for text in (head, mask)]
-    return RULE.format(name=arch["triple"], magic=escaped[0], mask=escaped[1], emulator=emulator)
+    return RULE.format(name=arch.triple, magic=escaped[0], mask=escaped[1], emulator=emulator)
 
 
-def prefix_of(plan: dict[str, Any]) -> list[str]:
+def prefix_of(plan: TargetPlan) -> list[str]:
     """Return what goes before a command; nothing when the kernel runs the target's programs already.
 
     Raises VerifyError when the emulator is not installed.
@@ -48,9 +47,9 @@ def prefix_of(plan: dict[str, Any]) -> list[str]:
         return []
     path = shutil.which(emulator[0])
     assert path
-    prefix = ["unshare", "--map-root-user", "--mount", "sh", "-c", ENTER, rule_of(plan["arch"], path)]
+    prefix = ["unshare", "--map-root-user", "--mount", "sh", "-c", ENTER, rule_of(plan.arch, path)]
     if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
-        print(f"no binfmt_misc in a user namespace: {plan['arch']['name']} programs start no others", file=sys.stderr)
+        print(f"no binfmt_misc in a user namespace: {plan.arch.name} programs start no others", file=sys.stderr)
         return []
     return prefix
 
@@ -63,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def body() -> int:
-        command = [*prefix_of(json.loads(options.plan.read_text(encoding="utf-8"))), *options.command]
+        command = [*prefix_of(read_plan(options.plan)), *options.command]
         if not options.command or not shutil.which(command[0]):
             raise VerifyError(f"cannot run {command[0] if command else 'nothing'}: give a command that is in the PATH")
         os.execvp(command[0], command)

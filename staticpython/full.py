@@ -27,6 +27,7 @@ from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError, UsageError
 from staticpython.licences import is_gpl
 from staticpython.published import FOLDER, Archive, build_options, pack, write_archive
+from staticpython.target_plan import PackagePlan, TargetPlan
 from staticpython.verify import emulator_of
 
 SCHEMA = ROOT / "staticpython/full.schema.yml"
@@ -55,12 +56,12 @@ class Link:
 class Build:
     """The folder where a target's interpreter was linked, and what CPython's Makefile there knows."""
 
-    def __init__(self, plan: dict[str, Any], folder: Path) -> None:
+    def __init__(self, plan: TargetPlan, folder: Path) -> None:
         """Take a target's plan, and the folder of its plan.json; raises UsageError where nothing was built."""
         self.plan = plan
         self.cpython = folder / "cpython"
         self.libraries = folder / "sysroot/usr/lib"
-        self.triple = str(plan["arch"]["triple"])
+        self.triple = plan.arch.triple
         path = f"{(folder / 'toolchain/bin').resolve()}:{os.environ['PATH']}"
         self.environment = os.environ | {"PATH": path, "LC_ALL": "C", "MAKEFLAGS": ""}
         if not (self.cpython / "Makefile").is_file():
@@ -129,21 +130,21 @@ def modules_of(setup: str) -> dict[str, list[str]]:
     return result
 
 
-def package_of(plan: dict[str, Any], path: str) -> dict[str, Any] | None:
+def package_of(plan: TargetPlan, path: str) -> PackagePlan | None:
     """Return the package that a library is of, by its path in the archive; none for what is CPython's."""
-    return next((p for p in plan["packages"] if f"lib/{Path(path).name}" in p["installs"]), None)
+    return next((p for p in plan.packages if f"lib/{Path(path).name}" in p.installs), None)
 
 
-def licences(packages: list[dict[str, Any]], tree: Path) -> dict[str, Any]:
+def licences(packages: list[PackagePlan], tree: Path) -> dict[str, Any]:
     """Return what PYTHON.json says of the licences of libraries; of `A OR B` it is the one that is not the GPL.
 
     Of no libraries it says nothing, as python-build-standalone's: readers take an empty list for a faulty one.
     """
     if not packages:
         return {}
-    expressions = [str(package["licence"]["spdx"]) for package in packages]
+    expressions = [package.licence.spdx for package in packages]
     taken = [next((a for a in text.split(" OR ") if not is_gpl(a)), text) for text in expressions]
-    files = (file for package in packages for file in sorted((tree / "licences" / package["name"]).glob("*")))
+    files = (file for package in packages for file in sorted((tree / "licences" / package.name).glob("*")))
     return {
         "licenses": list(dict.fromkeys(taken)),
         "license_paths": [f"install/{file.relative_to(tree)}" for file in files],
@@ -172,7 +173,7 @@ def build_info(build: Build, link: Link, tree: Path) -> dict[str, Any]:
                 "objs": objects.get(name, []),
                 "required": name in required or name not in objects,
                 "variant": "default",
-                **licences(list({package["name"]: package for package in packages}.values()), tree),
+                **licences(list({package.name: package for package in packages}.values()), tree),
             }
         ]
     theirs = {path for paths in objects.values() for path in paths}
@@ -193,18 +194,18 @@ def build_info(build: Build, link: Link, tree: Path) -> dict[str, Any]:
 def python_json(build: Build, link: Link, tree: Path) -> dict[str, Any]:
     """Return PYTHON.json of a target; raises StaticPythonError for one that its schema does not allow."""
     plan = build.plan
-    binary = (tree / "bin" / f"python{plan['series']}").resolve()
+    binary = (tree / "bin" / f"python{plan.series}").resolve()
     command = [*emulator_of(plan), str(binary), "-I", "-S", str(DESCRIBE), str(tree.resolve())]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise StaticPythonError(f"{binary} does not say what it is: {done.stderr}")
-    options = [*plan["variant"], *build_options(plan)]
+    options = [*plan.variant, *build_options(plan)]
     info = {
         "version": VERSION,
-        "target_triple": f"{plan['cpu']['download']}-unknown-linux-musl",
+        "target_triple": f"{plan.cpu.download}-unknown-linux-musl",
         "optimizations": "+".join(word for word in build_options(plan) if word != "static"),
         "build_options": "+".join(options),
-        "python_version": plan["version"],
+        "python_version": plan.version,
         "python_stdlib_test_packages": [],
         "python_symbol_visibility": "global-default",
         "python_extension_module_loading": ["builtin", "shared-library"],
@@ -226,7 +227,7 @@ def check(info: dict[str, Any]) -> None:
         raise StaticPythonError(f"PYTHON.json: {error.json_path}: {error.message[:200]}")
 
 
-def write_full(plan: dict[str, Any], tree: Path, folder: Path, into: Path) -> Path:
+def write_full(plan: TargetPlan, tree: Path, folder: Path, into: Path) -> Path:
     """Pack a target's tree and its parts, which are in the folder of its plan.json; return the archive."""
     build = Build(plan, folder)
     link = build.link()
@@ -243,7 +244,7 @@ def write_full(plan: dict[str, Any], tree: Path, folder: Path, into: Path) -> Pa
         (stage / LINK).write_text("\n".join(map(shlex.quote, link.words)) + "\n", encoding="utf-8")
         info = json.dumps(python_json(build, link, tree), indent=1, sort_keys=True) + "\n"
         (stage / "PYTHON.json").write_text(info, encoding="utf-8")
-        return write_archive(result, [(FOLDER, stage), (f"{FOLDER}/install", tree)], plan["source_date_epoch"])
+        return write_archive(result, [(FOLDER, stage), (f"{FOLDER}/install", tree)], plan.source_date_epoch)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -19,24 +19,25 @@ from typing import Any
 
 from staticpython.errors import UsageError, run_main
 from staticpython.fetch import sha256_of
-from staticpython.published import FOLDER, Archive, read_plan, target_parser, write_tar, written_whole
+from staticpython.published import FOLDER, Archive, target_parser, write_tar, written_whole
+from staticpython.target_plan import TargetPlan, read_plan
 
 TYPE = "application/vnd.oci.image"
 
 
-def image_name(plans: list[dict[str, Any]]) -> str:
+def image_name(plans: list[TargetPlan]) -> str:
     """Return the file name of the image of targets of one build."""
     first = plans[0]
-    options = "".join(f"-{word}" for word in first["variant"])
-    return f"static-python-{first['version']}+{first['release']}{options}.oci.tar"
+    options = "".join(f"-{word}" for word in first.variant)
+    return f"static-python-{first.version}+{first.release}{options}.oci.tar"
 
 
-def write_image(plans: list[dict[str, Any]], dist: Path) -> Path:
+def write_image(plans: list[TargetPlan], dist: Path) -> Path:
     """Write the image of targets whose archives are in `dist`; return it. The same archives give the same bytes.
 
     Raises UsageError for no archive, and for two targets that a container's host cannot tell apart.
     """
-    names = [plan["arch"]["oci_arch"] for plan in plans]
+    names = [plan.arch.oci_arch for plan in plans]
     if len(set(names)) < len(names):
         raise UsageError(f"an image has one interpreter for each of: {', '.join(sorted(set(names)))}")
     with tempfile.TemporaryDirectory(dir=dist, prefix=".image.") as temporary:
@@ -46,30 +47,30 @@ def write_image(plans: list[dict[str, Any]], dist: Path) -> Path:
         index = _blob(
             layout, "index.v1+json", {"schemaVersion": 2, "mediaType": f"{TYPE}.index.v1+json", "manifests": images}
         )
-        name = f"static-python:{plans[0]['version']}-{plans[0]['release']}"  # podman load gives it this name
+        name = f"static-python:{plans[0].version}-{plans[0].release}"  # podman load gives it this name
         top = {"schemaVersion": 2, "manifests": [index | {"annotations": {"org.opencontainers.image.ref.name": name}}]}
         (layout / "index.json").write_bytes(_json(top))
         (layout / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
         result = dist / image_name(plans)
         with written_whole(result) as part, part.open("wb") as file:
-            write_tar(file, [("", layout)], plans[0]["source_date_epoch"])
+            write_tar(file, [("", layout)], plans[0].source_date_epoch)
     return result
 
 
-def _image(plan: dict[str, Any], dist: Path, layout: Path) -> dict[str, Any]:
+def _image(plan: TargetPlan, dist: Path, layout: Path) -> dict[str, Any]:
     """Write the layer, the configuration and the manifest of a target; return the manifest's descriptor."""
     archive = dist / Archive.of(plan, "install_only").name
     if not archive.is_file():
         raise UsageError(f"{archive}: no such archive: run make archives first")
     layer = _described(archive, "layer.v1.tar+gzip")
     os.link(archive, layout / "blobs/sha256" / layer["digest"].removeprefix("sha256:"))
-    platform = {"architecture": plan["arch"]["oci_arch"], "os": "linux"}
-    created = datetime.datetime.fromtimestamp(plan["source_date_epoch"], datetime.timezone.utc).strftime(
+    platform = {"architecture": plan.arch.oci_arch, "os": "linux"}
+    created = datetime.datetime.fromtimestamp(plan.source_date_epoch, datetime.timezone.utc).strftime(
         "%Y-%m-%dT%H:%M:%SZ"
     )
     config = platform | {
         "created": created,
-        "config": {"Env": [f"PATH=/{FOLDER}/bin"], "Cmd": [f"python{plan['series']}"]},
+        "config": {"Env": [f"PATH=/{FOLDER}/bin"], "Cmd": [f"python{plan.series}"]},
         "rootfs": {"type": "layers", "diff_ids": [_unpacked_digest(archive)]},
         "history": [{"created": created, "created_by": "static-python"}],
     }
@@ -79,7 +80,7 @@ def _image(plan: dict[str, Any], dist: Path, layout: Path) -> dict[str, Any]:
         "config": _blob(layout, "config.v1+json", config),
         "layers": [layer],
         "annotations": {
-            "org.opencontainers.image.version": plan["version"],
+            "org.opencontainers.image.version": plan.version,
             "org.opencontainers.image.created": created,
         },
     }

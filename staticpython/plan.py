@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,8 @@ class Target:
     pie: bool
     toolchain: Toolchain
     launcher: Launcher | None
+    cflags: tuple[str, ...]  # of every object: the CPU's, the arch's, the position's, -g
+    configure_answers: dict[str, str]
     native: bool
     build_machine: str
     packages: tuple[Package, ...]
@@ -143,6 +146,15 @@ class Plan:
     def name(self) -> str:
         """The version with the ABI flags that the series is built for: `3.14.7t`."""
         return self.version + self.series.abi_flags
+
+    @property
+    def source_date_epoch(self) -> int:
+        """The second in which the date begins: the time of what is built (reproducible-builds.org)."""
+        return int(datetime.datetime.fromisoformat(self.date).replace(tzinfo=datetime.timezone.utc).timestamp())
+
+    def tree_of(self, target: Target) -> str:
+        """Return the name of a target's finished tree below dist/, such as `cpython-3.13.15-x86_64-linux-musl`."""
+        return f"cpython-{self.name}-{target.arch.triple}"
 
     @property
     def variant(self) -> list[str]:
@@ -296,15 +308,13 @@ def _make_target(facts: Facts, options: Options, flavour: Flavour, series: Serie
     pie = arch.pie if options.pie is None else options.pie
     cpu = arch.cpus.get(options.cpu) or next(iter(arch.cpus.values()))
     return Target(
-        arch=dataclasses.replace(
-            arch,
-            cflags=[*cpu.cflags, *arch.cflags, *([] if pie else ["-fno-pie"]), *(["-g"] if options.symbols else [])],
-            configure_answers=arch.configure_answers | cpu.configure_answers,
-        ),
+        arch=arch,
         cpu=cpu,
         pie=pie,
         toolchain=toolchain,
         launcher=facts.launchers[options.launcher] if options.launcher else None,
+        cflags=(*cpu.cflags, *arch.cflags, *(() if pie else ("-fno-pie",)), *(("-g",) if options.symbols else ())),
+        configure_answers=arch.configure_answers | cpu.configure_answers,
         native=host_machine() in arch.native_on,
         build_machine=host_machine(),
         packages=packages,

@@ -7,7 +7,6 @@ CPU and version of clang. `check` says how many functions the compiler could use
 from __future__ import annotations
 
 import argparse
-import json
 import lzma
 import os
 import re
@@ -16,11 +15,11 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from staticpython.assemble import add_runtime, stdlib_of
 from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError, run_main
+from staticpython.target_plan import TargetPlan, read_plan
 
 WARN_BELOW = 0.97
 MAGIC = b"\xfflprofi\x81"
@@ -68,7 +67,7 @@ def unpack(packed: Path, file: Path) -> None:
     temporary.replace(file)
 
 
-def train(plan: dict[str, Any], build: Path) -> None:
+def train(plan: TargetPlan, build: Path) -> None:
     """Run the workloads with the interpreter in `build`, which adds its counts to those in `build`/raw."""
     raw, library = build / "raw", build / "runtime"
     raw.mkdir(exist_ok=True)
@@ -76,7 +75,7 @@ def train(plan: dict[str, Any], build: Path) -> None:
     library.mkdir()
     add_runtime(library, plan, build.parent.parent)
     environment = os.environ | {
-        "PYTHONPATH": str(stdlib_of(library, plan["series"]).resolve()),
+        "PYTHONPATH": str(stdlib_of(library, plan.series).resolve()),
         "PYTHONPYCACHEPREFIX": str((build / "pycache").resolve()),
         "PYTHONHASHSEED": "0",
     }
@@ -144,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.command == "check":
             print(check(options.profile, options.logs))
         elif options.command == "train":
-            train(json.loads(options.plan.read_text(encoding="utf-8")), options.build)
+            train(read_plan(options.plan), options.build)
         else:
             merge(options.raw, options.profdata.resolve(), options.result)
         return 0

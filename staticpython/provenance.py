@@ -16,8 +16,9 @@ from typing import Any
 from staticpython.config import ROOT
 from staticpython.errors import UsageError, run_main
 from staticpython.fetch import sha256_of
-from staticpython.published import CONTENTS, Archive, read_plan, target_parser
+from staticpython.published import CONTENTS, Archive, target_parser
 from staticpython.sbom import read_manifest, sbom_name
+from staticpython.target_plan import TargetPlan, read_plan
 from staticpython.wheel import wheel_name
 
 BUILD_TYPE = "urn:x-static-python:make:v1"  # docs/trust.md says what it means
@@ -25,12 +26,12 @@ BUILD_TYPE = "urn:x-static-python:make:v1"  # docs/trust.md says what it means
 ELSEWHERE = ("--output=", "--mirror=", "--prefix=")
 
 
-def files_of(plan: dict[str, Any], dist: Path) -> list[Path]:
+def files_of(plan: TargetPlan, dist: Path) -> list[Path]:
     """Return what make dist has written of this target alone; raises UsageError for what is missing.
 
     An image has more than one; its layers are the archives.
     """
-    archives = [Archive.of(plan, contents).name for contents in CONTENTS if contents != "symbols" or plan["symbols"]]
+    archives = [Archive.of(plan, contents).name for contents in CONTENTS if contents != "symbols" or plan.symbols]
     files = [dist / name for name in [*archives, wheel_name(plan), sbom_name(plan)]]
     for file in files:
         if not file.is_file():
@@ -53,11 +54,11 @@ def own_source() -> list[dict[str, Any]]:
     return [source]
 
 
-def make_statement(plan: dict[str, Any], dist: Path, builder: str, command: str) -> dict[str, Any]:
+def make_statement(plan: TargetPlan, dist: Path, builder: str, command: str) -> dict[str, Any]:
     """Return the statement about a target's files; it says nothing of when, so the same files give the same text."""
     words = [word for word in shlex.split(command) if not word.startswith(ELSEWHERE)]
     inputs = {}
-    for entry in read_manifest(plan, dist / plan["tree"])["inputs"]:
+    for entry in read_manifest(plan, dist / plan.tree)["inputs"]:
         inputs[entry["sha256"]] = {
             "name": entry["file"],
             "digest": {"sha256": entry["sha256"]},
@@ -71,8 +72,8 @@ def make_statement(plan: dict[str, Any], dist: Path, builder: str, command: str)
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
-                "externalParameters": {"command": shlex.join(words), "target": plan["arch"]["triple"]},
-                "internalParameters": {"toolchain": plan["toolchain"], "release": plan["release"]},
+                "externalParameters": {"command": shlex.join(words), "target": plan.arch.triple},
+                "internalParameters": {"toolchain": plan.toolchain, "release": plan.release},
                 "resolvedDependencies": [*own_source(), *sources],
             },
             "runDetails": {"builder": {"id": builder}},

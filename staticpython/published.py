@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -17,9 +16,10 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from staticpython.errors import StaticPythonError, UsageError, run_main
+from staticpython.target_plan import TargetPlan, read_plan
 
 # What a target's archive has at its top, as python-build-standalone's has.
 FOLDER = "python"
@@ -48,10 +48,10 @@ class Archive:
     contents: str
 
     @classmethod
-    def of(cls, plan: dict[str, Any], contents: str) -> Archive:
+    def of(cls, plan: TargetPlan, contents: str) -> Archive:
         """Return the archive of a target (its plan.json) with one of the CONTENTS, such as `install_only`."""
-        options = (*plan["variant"], *(build_options(plan) if contents == "full" else ()))
-        return cls(plan["version"], plan["release"], plan["cpu"]["download"], options, contents)
+        options = (*plan.variant, *(build_options(plan) if contents == "full" else ()))
+        return cls(plan.version, plan.release, plan.cpu.download, options, contents)
 
     @classmethod
     def parse(cls, name: str) -> Archive | None:
@@ -80,10 +80,10 @@ class Archive:
         return f"{self.stem}-{self.contents}.tar.{CONTENTS[self.contents]}"
 
 
-def build_options(plan: dict[str, Any]) -> list[str]:
+def build_options(plan: TargetPlan) -> list[str]:
     """Return python-build-standalone's words for how a target is built: pgo, lto, noopt; static."""
-    lto = any(flag.startswith("-flto") for flag in plan["cflags_core"])
-    return [*([word for word, so in (("pgo", plan["profile"]), ("lto", lto)) if so] or ["noopt"]), "static"]
+    lto = any(flag.startswith("-flto") for flag in plan.cflags_core)
+    return [*([word for word, so in (("pgo", plan.profile), ("lto", lto)) if so] or ["noopt"]), "static"]
 
 
 def target_parser(name: str, description: str | None) -> argparse.ArgumentParser:
@@ -94,17 +94,11 @@ def target_parser(name: str, description: str | None) -> argparse.ArgumentParser
     return parser
 
 
-def read_plan(path: Path) -> dict[str, Any]:
-    """Return what a plan.json says of its target."""
-    plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return plan
-
-
 def pack(
     name: str,
     description: str | None,
     arguments: list[str] | None,
-    write: Callable[[dict[str, Any], Path, Path, Path], list[Path]],
+    write: Callable[[TargetPlan, Path, Path, Path], list[Path]],
 ) -> int:
     """Run a step of make dist: write the files of each target and say so; return the exit code.
 
@@ -115,7 +109,7 @@ def pack(
     def body() -> int:
         for path in options.plans:
             plan = read_plan(path)
-            for file in write(plan, options.into / plan["tree"], path.resolve().parent, options.into):
+            for file in write(plan, options.into / plan.tree, path.resolve().parent, options.into):
                 print(f"packed    {file}  {file.stat().st_size / 1e6:.1f} MB")
         return 0
 

@@ -26,20 +26,21 @@ from packageurl import PackageURL
 from staticpython.config import ROOT, Facts, load_facts
 from staticpython.errors import StaticPythonError, UsageError, run_main
 from staticpython.fetch import sha256_of
-from staticpython.published import Archive, read_plan, target_parser
+from staticpython.published import Archive, target_parser
+from staticpython.target_plan import TargetPlan, read_plan
 
 # Names of one thing stay the same from one document to the next (RFC 9562, UUID of a name).
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/static-python")
 
 
-def read_manifest(plan: dict[str, Any], tree: Path) -> dict[str, Any]:
+def read_manifest(plan: TargetPlan, tree: Path) -> dict[str, Any]:
     """Return what a target's tree was made from; raises UsageError where there is no tree."""
     file = tree / "manifest.json"
     if not file.is_file():
         raise UsageError(f"{file}: no such file: run make first")
     manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    if manifest["python"] != plan["version"]:
-        raise UsageError(f"{file}: is of Python {manifest['python']}, not {plan['version']}: run make first")
+    if manifest["python"] != plan.version:
+        raise UsageError(f"{file}: is of Python {manifest['python']}, not {plan.version}: run make first")
     return manifest
 
 
@@ -116,20 +117,20 @@ def bundled(sources: Path, tree: Path) -> list[Component]:
     return found
 
 
-def make_document(plan: dict[str, Any], tree: Path, build: Path) -> str:
+def make_document(plan: TargetPlan, tree: Path, build: Path) -> str:
     """Return the document of a target as JSON; the same tree gives the same text.
 
     Raises UsageError where there is no tree, StaticPythonError for patches that are not those it was built with.
     """
     manifest, facts = read_manifest(plan, tree), load_facts()
     archive = Archive.of(plan, "install_only")
-    program = sha256_of(tree / f"bin/python{plan['series']}")
+    program = sha256_of(tree / f"bin/python{plan.series}")
     whole = Component(
         type=ComponentType.APPLICATION,
         bom_ref="static-python",
         name="static-python",
         version=f"{archive.version}+{archive.date}",
-        description=f"CPython for {plan['arch']['triple']}, one static executable",
+        description=f"CPython for {plan.arch.triple}, one static executable",
         hashes=_sha256(program),
         purl=PackageURL("generic", name="static-python", version=f"{archive.version}+{archive.date}"),
     )
@@ -137,7 +138,7 @@ def make_document(plan: dict[str, Any], tree: Path, build: Path) -> str:
     parts = [_component(entry, facts, inside.get(entry["name"], [])) for entry in manifest["inputs"]]
     bom = Bom(components=parts, serial_number=uuid.uuid5(NAMESPACE, f"{archive.name} {program}"))
     bom.metadata.component = whole
-    bom.metadata.timestamp = datetime.datetime.fromtimestamp(plan["source_date_epoch"], datetime.timezone.utc)
+    bom.metadata.timestamp = datetime.datetime.fromtimestamp(plan.source_date_epoch, datetime.timezone.utc)
     bom.register_dependency(whole, parts)
     for part in parts:
         needs = facts.packages[part.name].needs
@@ -149,7 +150,7 @@ def make_document(plan: dict[str, Any], tree: Path, build: Path) -> str:
     return text + "\n"
 
 
-def sbom_name(plan: dict[str, Any]) -> str:
+def sbom_name(plan: TargetPlan) -> str:
     """Return the file name of a target's document: as its archive's, with the ending that tools know."""
     return f"{Archive.of(plan, 'sbom').stem}.cdx.json"
 
@@ -162,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
         for path in options.plans:
             plan = read_plan(path)
             file = options.into / sbom_name(plan)
-            file.write_text(make_document(plan, options.into / plan["tree"], path.parent.parent), encoding="utf-8")
+            file.write_text(make_document(plan, options.into / plan.tree, path.parent.parent), encoding="utf-8")
             print(f"written   {file}  CycloneDX 1.6, valid")
         return 0
 

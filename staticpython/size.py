@@ -6,18 +6,17 @@ The map is the linker's (`-Map`): of each section it says which object of which 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePath
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from staticpython.errors import VerifyError, run_main
+from staticpython.target_plan import TargetPlan, read_plan
 
 # Sections of the output by what they are; the others are constants. What is zero at the start is not in the file.
 KINDS = {
@@ -69,9 +68,9 @@ def package_of(source: str, owners: dict[str, str]) -> str:
     return owners.get(PurePath(source.partition("(")[0]).name, "cpython")
 
 
-def sizes(text: str, plan: dict[str, Any]) -> dict[str, Counter[str]]:
+def sizes(text: str, plan: TargetPlan) -> dict[str, Counter[str]]:
     """Return package -> kind -> bytes."""
-    owners = {PurePath(file).name: p["name"] for p in plan["packages"] for file in p["installs"]}
+    owners = {PurePath(file).name: p.name for p in plan.packages for file in p.installs}
     result: dict[str, Counter[str]] = {}
     for section, source, size in input_sections(text):
         result.setdefault(package_of(source, owners), Counter())[kind_of(section)] += size
@@ -96,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
             text = options.map.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError as error:
             raise VerifyError(f"{options.map}: no map of the link; build with `make cpython-rebuild`") from error
-        report(sizes(text, json.loads(options.plan.read_text(encoding="utf-8"))), options.tree)
+        report(sizes(text, read_plan(options.plan)), options.tree)
         return 0
 
     return run_main(body)

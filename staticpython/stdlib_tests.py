@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import json
 import os
 import re
 import shutil
@@ -16,14 +15,13 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from staticpython.config import ROOT
 from staticpython.errors import FactsError, UsageError, VerifyError, run_main
 from staticpython.schema import key, load
+from staticpython.target_plan import TargetPlan, read_plan
 from staticpython.verify import emulator_of
 
 EXPECTATIONS = ROOT / "tests/stdlib/expectations.yml"
@@ -121,14 +119,14 @@ def failed_files(output: str) -> set[str]:
     return found
 
 
-def expected_of(plan: Mapping[str, Any], expectations: list[Expectation]) -> list[Expectation]:
+def expected_of(plan: TargetPlan, expectations: list[Expectation]) -> list[Expectation]:
     """Return the expectations that hold for a build: for its series, its arch and the patches in it."""
-    patches = [path for package in plan["packages"] for paths in package["patches"].values() for path in paths]
+    patches = [path for package in plan.packages for paths in package.patches.values() for path in paths]
     return [
         e
         for e in expectations
-        if (not e.series or plan["series"] in e.series)
-        and (not e.arches or plan["arch"]["name"] in e.arches)
+        if (not e.series or plan.series in e.series)
+        and (not e.arches or plan.arch.name in e.arches)
         and (not e.due_to or any(path.startswith(f"patches/{e.due_to}") for path in patches))
     ]
 
@@ -176,10 +174,10 @@ def _matches(name: str, patterns: list[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, p) for p in patterns)
 
 
-def run_suite(tree: Path, plan: dict[str, Any], work: Path, tests: list[str], jobs: int) -> Outcome:
+def run_suite(tree: Path, plan: TargetPlan, work: Path, tests: list[str], jobs: int) -> Outcome:
     """Run regrtest in `tree`; its output goes to the terminal and to work/output.txt."""
     junit = work.resolve() / "junit.xml"
-    python = (tree / f"bin/python{plan['series']}").resolve()
+    python = (tree / f"bin/python{plan.series}").resolve()
     command = [*emulator_of(plan), str(python), "-m", "test", f"-j{jobs}", "--timeout=1200", "-W", "-u", RESOURCES]
     command += ["--junit-xml", str(junit), *tests]
     # Neither the user's settings nor those that the Makefile makes for reproducible builds.
@@ -265,21 +263,21 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_intermixed_args(arguments)
 
     def body() -> int:
-        plan = json.loads(options.plan.read_text(encoding="utf-8"))
+        plan = read_plan(options.plan)
         expectations = expected_of(plan, load_expectations())
-        if options.if_possible and not starts_programs(options.tree / f"bin/python{plan['series']}"):
+        if options.if_possible and not starts_programs(options.tree / f"bin/python{plan.series}"):
             print("CPython's tests are left out: they start programs, and the kernel does not start the target's here")
             return 0
         work = options.plan.parent / "stdlib-tests"
         target = options.plan.parent
-        tree = prepare_tree(options.tree, target.parent / "sources/cpython", target / "cpython", work, plan["series"])
+        tree = prepare_tree(options.tree, target.parent / "sources/cpython", target / "cpython", work, plan.series)
         outcome = run_suite(tree, plan, work, named(options.tests), options.jobs)
         if files := files_of(unexpected(outcome, expectations)):
             print(f"\nonce more, alone: {' '.join(files)}")
             settle(outcome, run_suite(tree, plan, work, files, jobs=1), files)
         faults = judge(outcome, expectations, complete=not options.tests)
         counts = outcome.counts
-        print(f"\n{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped on {plan['tree']}")
+        print(f"\n{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped on {plan.tree}")
         for reason, count in outcome.skips.most_common(15):
             print(f"  skipped {count:5}  {reason[:110]}")
         for name in sorted(outcome.recovered):

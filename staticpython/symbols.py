@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
@@ -22,6 +21,7 @@ from elftools.elf.sections import NoteSection
 from staticpython.errors import UsageError, VerifyError
 from staticpython.full import Build
 from staticpython.published import FOLDER, Archive, pack, write_archive
+from staticpython.target_plan import TargetPlan
 
 # What the interpreter is linked with, and this is not.
 WITHOUT = ("-s", "-Wl,-Map=python.map")
@@ -64,12 +64,12 @@ def link_with_symbols(build: Build, interpreter: Path, identity: str, result: Pa
         raise VerifyError(f"{interpreter} is not what build/ has now, as to section {name}: run make")
 
 
-def write_symbols(plan: dict[str, Any], tree: Path, folder: Path, into: Path) -> Path:
+def write_symbols(plan: TargetPlan, tree: Path, folder: Path, into: Path) -> Path:
     """Pack the debug information of a target's interpreter, whose plan.json is in `folder`; return the archive."""
-    if not plan["symbols"]:
+    if not plan.symbols:
         raise UsageError("built without debug information: generate.py --symbols, and make, build it with")
     build = Build(plan, folder)
-    interpreter = (tree / f"bin/python{plan['series']}").resolve()
+    interpreter = (tree / f"bin/python{plan.series}").resolve()
     with tempfile.TemporaryDirectory(dir=into, prefix=".symbols.") as temporary:
         stage = Path(temporary)
         program = stage / "bin" / f"{interpreter.name}.debug"
@@ -81,7 +81,7 @@ def write_symbols(plan: dict[str, Any], tree: Path, folder: Path, into: Path) ->
         by_id = stage / "lib/debug/.build-id" / identity[:2] / f"{identity[2:]}.debug"
         by_id.parent.mkdir(parents=True)
         by_id.symlink_to(f"../../../../bin/{program.name}")
-        return write_archive(into / Archive.of(plan, "symbols").name, [(FOLDER, stage)], plan["source_date_epoch"])
+        return write_archive(into / Archive.of(plan, "symbols").name, [(FOLDER, stage)], plan.source_date_epoch)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -19,7 +19,9 @@ from typing import Any
 from elftools.elf.descriptions import describe_reloc_type
 from elftools.elf.elffile import ELFFile
 
+from staticpython.config import Arch
 from staticpython.errors import VerifyError, run_main
+from staticpython.target_plan import TargetPlan, read_plan
 
 EMULATORS_DEBIAN = "qemu-user-static"  # Debian's package of them
 PF_X, PF_W = 1, 2
@@ -27,14 +29,14 @@ DF_BIND_NOW, DF_TEXTREL = 0x8, 0x4
 DF_1_PIE, DF_1_NOW = 0x08000000, 0x1
 
 
-def binary_faults(path: Path, arch: dict[str, Any], *, pie: bool = True) -> Iterator[str]:
+def binary_faults(path: Path, arch: Arch, *, pie: bool = True) -> Iterator[str]:
     """Yield what is wrong with the binary, static-PIE or at a fixed address; nothing when all is well."""
     with path.open("rb") as file:
         elf = ELFFile(file)
-        if elf["e_machine"] != arch["elf_machine"] or elf.elfclass != arch["elf_class"]:
-            yield f"is {elf['e_machine']} with {elf.elfclass} bits, not {arch['elf_machine']} with {arch['elf_class']}"
-        if elf.little_endian != (arch["byte_order"] == "little"):
-            yield f"is {'little' if elf.little_endian else 'big'}-endian, not {arch['byte_order']}-endian"
+        if elf["e_machine"] != arch.elf_machine or elf.elfclass != arch.elf_class:
+            yield f"is {elf['e_machine']} with {elf.elfclass} bits, not {arch.elf_machine} with {arch.elf_class}"
+        if elf.little_endian != (arch.byte_order == "little"):
+            yield f"is {'little' if elf.little_endian else 'big'}-endian, not {arch.byte_order}-endian"
         expected = "ET_DYN" if pie else "ET_EXEC"
         if elf["e_type"] != expected:
             yield f"is {elf['e_type']}, not {'position independent' if pie else 'at a fixed address'} ({expected})"
@@ -46,8 +48,8 @@ def binary_faults(path: Path, arch: dict[str, Any], *, pie: bool = True) -> Iter
         stack = segments.get("PT_GNU_STACK")
         if stack is None or stack["p_flags"] & PF_X:
             yield "has an executable stack"
-        elif stack["p_memsz"] < arch["thread_stack_mib"] << 20:
-            yield f"gives threads {stack['p_memsz']} bytes of stack, not {arch['thread_stack_mib']} MiB"
+        elif stack["p_memsz"] < arch.thread_stack_mib << 20:
+            yield f"gives threads {stack['p_memsz']} bytes of stack, not {arch.thread_stack_mib} MiB"
         if any(s["p_flags"] & PF_X and s["p_flags"] & PF_W for s in elf.iter_segments("PT_LOAD")):
             yield "has a segment that is writable and executable"
         yield from _dynamic_faults(segments.get("PT_DYNAMIC"), pie=pie)
@@ -132,22 +134,20 @@ def flag_faults(tree: Path) -> Iterator[str]:
             yield f"{path.relative_to(tree)}: holds the interpreter's own flags {', '.join(flags)}"
 
 
-def missing_emulator(plan: dict[str, Any]) -> str:
+def missing_emulator(plan: TargetPlan) -> str:
     """Return the emulator that the target's programs need here and that is not installed, if there is one."""
-    emulator = str(plan["arch"]["emulator"])
-    return "" if plan["native"] or shutil.which(emulator) else emulator
+    emulator = plan.arch.emulator
+    return "" if plan.native or shutil.which(emulator) else emulator
 
 
-def emulator_of(plan: dict[str, Any]) -> list[str]:
+def emulator_of(plan: TargetPlan) -> list[str]:
     """Return the command that runs the target's programs here: empty when the kernel does.
 
     Raises VerifyError when the emulator is not installed.
     """
     if emulator := missing_emulator(plan):
-        raise VerifyError(
-            f"{plan['tree']} does not run on this machine: install {emulator} (Debian: {EMULATORS_DEBIAN})"
-        )
-    return [] if plan["native"] else [str(plan["arch"]["emulator"])]
+        raise VerifyError(f"{plan.tree} does not run on this machine: install {emulator} (Debian: {EMULATORS_DEBIAN})")
+    return [] if plan.native else [plan.arch.emulator]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -159,19 +159,19 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def body() -> int:
-        plan = json.loads(options.plan.read_text(encoding="utf-8"))
-        binary = options.tree / f"bin/python{plan['series']}"
-        faults = [f"{binary} {f}" for f in binary_faults(binary, plan["arch"], pie=plan["pie"])]
+        plan = read_plan(options.plan)
+        binary = options.tree / f"bin/python{plan.series}"
+        faults = [f"{binary} {f}" for f in binary_faults(binary, plan.arch, pie=plan.pie)]
         faults += path_faults(options.tree, [str(options.plan.resolve().parents[2])])
         faults += flag_faults(options.tree)
-        faults += [f"{binary} {f}" for f in linked_faults(binary, plan["modules"])]
+        faults += [f"{binary} {f}" for f in linked_faults(binary, plan.modules)]
         emulator = missing_emulator(plan)
         if not emulator and not faults:
-            faults += [f"{binary} {f}" for f in module_faults([*emulator_of(plan), str(binary)], plan["modules"])]
+            faults += [f"{binary} {f}" for f in module_faults([*emulator_of(plan), str(binary)], plan.modules)]
         if faults:
             raise VerifyError("\n  ".join(["the tree is not what it must be:", *faults]))
-        kind = "static-PIE" if plan["pie"] else "static, at a fixed address"
-        print(f"verified  {options.tree}: {kind}, full RELRO, NX, no loader, {len(plan['modules'])} modules")
+        kind = "static-PIE" if plan.pie else "static, at a fixed address"
+        print(f"verified  {options.tree}: {kind}, full RELRO, NX, no loader, {len(plan.modules)} modules")
         if emulator:
             print(
                 f"verified  {options.tree}: left out whether it starts and its modules import, which takes {emulator}"

@@ -14,11 +14,11 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError
 from staticpython.published import contents_of, mode_of, pack, written_whole
+from staticpython.target_plan import TargetPlan
 
 SOURCE = ROOT / "runtime/wheel"
 PACKAGE, COMMAND = "static_python", "static-python"
@@ -26,36 +26,36 @@ PACKAGE, COMMAND = "static_python", "static-python"
 MOST_BYTES = 100_000_000
 
 
-def distribution(plan: dict[str, Any]) -> str:
+def distribution(plan: TargetPlan) -> str:
     """Return the project's name: an interpreter of another flavour, or for newer CPUs, is another project.
 
     A wheel's tags know neither.
     """
-    usual = next(iter(plan["arch"]["cpus"].values()))["download"]
-    cpu = plan["cpu"]["download"]
-    return "_".join([PACKAGE, *([cpu] if cpu != usual else []), *plan["variant"]])
+    usual = next(iter(plan.arch.cpus.values())).download
+    cpu = plan.cpu.download
+    return "_".join([PACKAGE, *([cpu] if cpu != usual else []), *plan.variant])
 
 
-def version(plan: dict[str, Any]) -> str:
+def version(plan: TargetPlan) -> str:
     """Return the wheel's version: CPython's, and behind it our release of it (PEP 440, post-releases)."""
-    return f"{plan['version']}.post{plan['release']}"
+    return f"{plan.version}.post{plan.release}"
 
 
-def platforms(plan: dict[str, Any]) -> list[str]:
+def platforms(plan: TargetPlan) -> list[str]:
     """Return the platform tags: the oldest manylinux and musllinux (PEP 600, PEP 656)."""
-    return [f"{platform}_{plan['arch']['wheel_arch']}" for platform in plan["arch"]["wheel_platforms"]]
+    return [f"{platform}_{plan.arch.wheel_arch}" for platform in plan.arch.wheel_platforms]
 
 
-def _stem(plan: dict[str, Any]) -> str:
+def _stem(plan: TargetPlan) -> str:
     return f"{distribution(plan)}-{version(plan)}"
 
 
-def wheel_name(plan: dict[str, Any]) -> str:
+def wheel_name(plan: TargetPlan) -> str:
     """Return the wheel's file name."""
     return f"{_stem(plan)}-py3-none-{'.'.join(platforms(plan))}.whl"
 
 
-def _metadata(plan: dict[str, Any]) -> str:
+def _metadata(plan: TargetPlan) -> str:
     fields = {
         "Metadata-Version": "2.1",
         "Name": distribution(plan).replace("_", "-"),
@@ -70,15 +70,15 @@ def _metadata(plan: dict[str, Any]) -> str:
     return head + "\n" + (SOURCE / "README.md").read_text(encoding="utf-8")
 
 
-def _files(plan: dict[str, Any], tree: Path) -> Iterator[tuple[str, bytes, int]]:
+def _files(plan: TargetPlan, tree: Path) -> Iterator[tuple[str, bytes, int]]:
     """Yield everything that is in the wheel but RECORD: name, content and permissions."""
     for path in sorted((SOURCE / PACKAGE).glob("*.py")):
         yield f"{PACKAGE}/{path.name}", path.read_bytes(), 0o644
     paths = contents_of(tree)
     files = [path for path in paths if path.is_file() and not path.is_symlink()]
     facts = {
-        "interpreter": f"bin/python{plan['series']}",
-        "time": plan["source_date_epoch"],
+        "interpreter": f"bin/python{plan.series}",
+        "time": plan.source_date_epoch,
         "links": {path.relative_to(tree).as_posix(): str(path.readlink()) for path in paths if path.is_symlink()},
         "files": [path.relative_to(tree).as_posix() for path in files],
     }
@@ -94,13 +94,13 @@ def _files(plan: dict[str, Any], tree: Path) -> Iterator[tuple[str, bytes, int]]
     yield f"{info}/LICENSE", (ROOT / "LICENSE").read_bytes(), 0o644
 
 
-def write_wheel(plan: dict[str, Any], tree: Path, into: Path) -> Path:
+def write_wheel(plan: TargetPlan, tree: Path, into: Path) -> Path:
     """Pack a target's tree; return the wheel, which is in the folder `into`. The same tree gives the same bytes.
 
     Raises UsageError for no tree, StaticPythonError for more than an index takes.
     """
     result = into / wheel_name(plan)
-    record, time = f"{_stem(plan)}.dist-info/RECORD", plan["source_date_epoch"]
+    record, time = f"{_stem(plan)}.dist-info/RECORD", plan.source_date_epoch
     lines = []
     with written_whole(result) as part:
         with zipfile.ZipFile(part, "w") as archive:

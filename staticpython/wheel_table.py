@@ -7,7 +7,6 @@ installed, binary only, into a folder of its own; every extension module in it i
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from staticpython.config import ROOT
 from staticpython.schema import key, load
+from staticpython.target_plan import read_plan
 from staticpython.verify import emulator_of
 
 WHEELS = ROOT / "tests/build/wheels.yml"
@@ -127,9 +127,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     options = parser.parse_args(arguments)
-    plan = json.loads(options.plan.read_text(encoding="utf-8"))
+    plan = read_plan(options.plan)
     interpreter = [*emulator_of(plan), str(options.tree.resolve() / "bin/python3")]
-    print(head(plan["tree"]))
+    print(head(plan.tree))
     wheels = load(WHEELS, Wheels)
     for project in wheels.table:
         print(row(judge(project, interpreter, options.work.resolve()), wheels), flush=True)

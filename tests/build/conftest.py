@@ -6,7 +6,6 @@ Without --target every target built in build/ is tested; when there is none, all
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import platform
 import random
@@ -26,6 +25,7 @@ from bench.facts import load_bench
 from staticpython.config import ROOT, load_facts
 from staticpython.errors import StaticPythonError
 from staticpython.stdlib_tests import starts_programs
+from staticpython.target_plan import TargetPlan, read_plan
 from staticpython.verify import emulator_of
 
 # C programs of checks of the C library, each with a table of its checks.
@@ -39,40 +39,40 @@ PROGRAMS = Path(__file__).with_name("programs")
 class BuiltTarget:
     """A target that was built: its tree, its compiler and the way its programs run here."""
 
-    plan: dict[str, Any]
+    plan: TargetPlan
     build: Path
 
     @property
     def arch(self) -> str:
-        return str(self.plan["arch"]["name"])
+        return self.plan.arch.name
 
     @property
     def triple(self) -> str:
-        return str(self.plan["arch"]["triple"])
+        return self.plan.arch.triple
 
     @property
     def tree(self) -> Path:
-        return self.build.parent.parent / "dist" / str(self.plan["tree"])
+        return self.build.parent.parent / "dist" / self.plan.tree
 
     @property
     def binary(self) -> Path:
-        return self.tree / f"bin/python{self.plan['series']}"
+        return self.tree / f"bin/python{self.plan.series}"
 
     @property
     def stdlib(self) -> Path:
-        return self.tree / f"lib/python{self.plan['series']}"
+        return self.tree / f"lib/python{self.plan.series}"
 
     @property
     def tag(self) -> str:
         """`cpython-` and the series without its dots, as in the names of compiled files."""
-        return f"cpython-{str(self.plan['series']).replace('.', '')}"
+        return f"cpython-{self.plan.series.replace('.', '')}"
 
     def needs_patch(self, name: str) -> None:
         """Skip a test of what only that patch of the interpreter, one for speed, makes so."""
         assert [*(ROOT / "patches").glob(f"cpython*/{name}.patch")], f"no series has {name}"
-        (cpython,) = (p for p in self.plan["packages"] if p["kind"] == "cpython")
-        if name not in {Path(file).stem for files in cpython["patches"].values() for file in files}:
-            pytest.skip(f"CPython {self.plan['series']} is built without {name}")
+        (cpython,) = (p for p in self.plan.packages if p.kind == "cpython")
+        if name not in {Path(file).stem for files in cpython.patches.values() for file in files}:
+            pytest.skip(f"CPython {self.plan.series} is built without {name}")
 
     @property
     def cc(self) -> Path:
@@ -155,7 +155,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if marker and target and target.emulator and not item.config.getoption("--all"):
         pytest.skip(f"the same on all CPUs: {marker.args[0]} (--all runs it)")
     needs = item.get_closest_marker("needs_modules")
-    missing = set(needs.args) - set(target.plan["modules"]) if needs and target else set()
+    missing = set(needs.args) - set(target.plan.modules) if needs and target else set()
     if missing:
         known = {name for series in load_facts().series.values() for name in series.modules}
         assert missing <= known, f"{item.nodeid}: no series has {', '.join(sorted(missing - known))}"
@@ -166,7 +166,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "target" not in metafunc.fixturenames:
         return
     plans = metafunc.config.getoption("--target") or sorted((ROOT / "build").glob("*/plan.json"))
-    built = [BuiltTarget(json.loads(p.read_text()), p.resolve().parent) for p in plans]
+    built = [BuiltTarget(read_plan(p), p.resolve().parent) for p in plans]
     built = [t for t in built if t.binary.exists()]
     if built:
         metafunc.parametrize("target", built, ids=lambda t: t.arch, scope="session")
@@ -188,7 +188,7 @@ def cpython_on_glibc(target: BuiltTarget) -> Path:
     """Debian's CPython of the series, with its own glibc, which `make bench` compares with, too."""
     if target.emulator or target.arch != platform.machine():
         pytest.skip("CPython on glibc is run for this machine only, and compared with a native target")
-    facts, wanted = load_bench().baselines, Wanted(target.plan["series"], target.arch)
+    facts, wanted = load_bench().baselines, Wanted(target.plan.series, target.arch)
     named = facts.debian.series.get(wanted.series)
     if named is None or wanted.arch not in named.arches:
         pytest.skip(f"no packages of Debian's are named for {wanted} (bench/bench.yml)")

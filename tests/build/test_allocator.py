@@ -64,7 +64,7 @@ def test_all_checks_are_run(target: BuiltTarget, program: Path) -> None:
 def test_check(target: BuiltTarget, program: Path, check: str) -> None:
     if target.emulator and check in NATIVE_ONLY:
         pytest.skip("measures memory: needs a native target")
-    if target.plan["malloc"] != "mimalloc" and check == "moves":
+    if target.plan.malloc != "mimalloc" and check == "moves":
         pytest.skip("built with musl's malloc: each large block is a mapping of its own")
     done = run_program(target, program, check)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -113,5 +113,5 @@ def test_start_costs_little(target: BuiltTarget, tmp_path: Path) -> None:
         calls.append([line.split("(")[0] for line in (tmp_path / "log").read_text().splitlines()])
     assert not {"mmap", "mmap2", "brk", "open", "getrandom"} & set(calls[0]), calls
     # In 32 bits of addresses mimalloc does not guess where aligned memory is free: it maps twice and cuts.
-    most = 5 if target.plan["arch"]["elf_class"] == 64 else 8
+    most = 5 if target.plan.arch.elf_class == 64 else 8
     assert 0 < len(calls[1]) - len(calls[0]) <= most, calls

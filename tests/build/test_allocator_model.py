@@ -62,8 +62,8 @@ def test_model(target: BuiltTarget, tmp_path: Path) -> None:
 
 def compile_malloc(target: BuiltTarget, output: Path, *flags: str) -> Path:
     """Compile malloc as the build did, but with other flags."""
-    if target.plan["malloc"] != "mimalloc":
-        pytest.skip(f"built with the malloc {target.plan['malloc']}")
+    if target.plan.malloc != "mimalloc":
+        pytest.skip(f"built with the malloc {target.plan.malloc}")
     musl = target.build / "musl"
     planned = subprocess.run(["make", "-n", "-B", OBJECT], cwd=musl, capture_output=True, text=True, check=True)
     (command,) = (line for line in planned.stdout.splitlines() if f"-o {OBJECT}" in line)

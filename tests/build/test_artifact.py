@@ -29,15 +29,15 @@ OPTIONAL = {"_curses": "curses", "_curses_panel": "curses.panel", "readline": "r
 
 def import_all(target: BuiltTarget) -> str:
     """The statement that imports all of these, as far as the target has them."""
-    return f"import {', '.join([LINKED, *(m for needs, m in OPTIONAL.items() if needs in target.plan['modules'])])}"
+    return f"import {', '.join([LINKED, *(m for needs, m in OPTIONAL.items() if needs in target.plan.modules)])}"
 
 
 def test_binary_is_static_and_hardened(target: BuiltTarget) -> None:
-    assert list(binary_faults(target.binary, target.plan["arch"], pie=target.plan["pie"])) == []
+    assert list(binary_faults(target.binary, target.plan.arch, pie=target.plan.pie)) == []
 
 
 def test_every_module_is_linked_and_imports(target: BuiltTarget) -> None:
-    assert list(module_faults([*target.emulator, str(target.binary)], target.plan["modules"])) == []
+    assert list(module_faults([*target.emulator, str(target.binary)], target.plan.modules)) == []
 
 
 def test_binary_is_stripped(target: BuiltTarget) -> None:
@@ -72,7 +72,7 @@ def test_moved_tree_finds_itself(target: BuiltTarget, moved: Path) -> None:
     program = "import os, sys, sysconfig; print(sys.prefix, os.__file__, sysconfig.get_path('include'), sep='\\n')"
     prefix, os_file, include = target.run("-c", program, python=python).splitlines()
     assert prefix == str(moved)
-    assert os_file == str(moved / f"lib/python{target.plan['series']}/os.py")
+    assert os_file == str(moved / f"lib/python{target.plan.series}/os.py")
     assert Path(include, "Python.h").is_file()
 
 
@@ -292,12 +292,12 @@ def test_new_repl_in_a_terminal(target: BuiltTarget) -> None:
 
 def test_manifest_names_every_input(target: BuiltTarget) -> None:
     manifest = json.loads((target.tree / "manifest.json").read_text())
-    assert manifest["python"] == target.plan["version"]
+    assert manifest["python"] == target.plan.version
     names = {entry["name"] for entry in manifest["inputs"]}
     assert {"musl", "cpython"} <= names
     assert all(re.fullmatch("[0-9a-f]{64}", entry["sha256"]) for entry in manifest["inputs"])
     # What made the compiler is not in the interpreter.
-    tools = {package["name"] for package in target.plan["packages"] if package["kind"] == "cross-tool"}
+    tools = {package.name for package in target.plan.packages if package.kind == "cross-tool"}
     for name in names - tools - {"compiler-rt", "linux-headers"}:
         assert any((target.tree / "licences" / name).iterdir()), f"no licence of {name}"
 
@@ -305,7 +305,7 @@ def test_manifest_names_every_input(target: BuiltTarget) -> None:
 def test_tree_is_complete(target: BuiltTarget) -> None:
     for name in ("python3", "pip3", "pydoc3", "python3-config"):
         assert os.access(target.tree / "bin" / name, os.X_OK), name
-    assert (target.tree / f"include/python{target.plan['series']}/Python.h").is_file()
+    assert (target.tree / f"include/python{target.plan.series}/Python.h").is_file()
     assert not shutil.which("idle3", path=str(target.tree / "bin"))
 
 
@@ -319,7 +319,7 @@ def test_compiled_files_hold_the_hash_of_their_source(target: BuiltTarget) -> No
 @pytest.mark.usefixtures("programs")
 def test_pip_takes_musllinux_wheels_and_no_others(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
     target.run("-m", "venv", tmp_path / "venv", python=moved / "bin/python3")
-    arch = target.plan["arch"]["wheel_arch"]
+    arch = target.plan.arch.wheel_arch
     for python in (moved / "bin/python3", tmp_path / "venv/bin/python3"):
         for options in ((), ("-I",)):
             shown = target.run(*options, "-m", "pip", "debug", "--verbose", python=python)

@@ -113,7 +113,7 @@ def packages(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> P
     (folder / "bin/tool").chmod(0o755)
     source = folder.parent / "fast.c"
     source.write_text(EXTENSION)
-    include = target.tree / f"include/python{target.plan['series']}"
+    include = target.tree / f"include/python{target.plan.series}"
     compile_program(target, source, folder / "fast.so", "-shared", "-fPIC", f"-I{include}")
     return folder
 
@@ -213,7 +213,7 @@ def test_files_beside_it_do_not_count(target: BuiltTarget, tmp_path: Path) -> No
     (tmp_path / "folder").mkdir()
     program = bundle(target, tmp_path / "folder/app", script)
     expected = output_of(start(target, program, "again"))
-    library = f"lib/python{target.plan['series']}"
+    library = f"lib/python{target.plan.series}"
     for place in (tmp_path, tmp_path / "folder"):
         site = place / library / "site-packages"
         site.mkdir(parents=True)
@@ -660,9 +660,9 @@ hashes = {{ sha256 = "{digest}" }}
 
 def copy_of_tree(target: BuiltTarget, folder: Path, triple: str) -> Path:
     """The tree, as if it were for that CPU, with a module more."""
-    tree = folder / f"cpython-{target.plan['series']}-{triple}"
+    tree = folder / f"cpython-{target.plan.series}-{triple}"
     shutil.copytree(target.tree, tree, symlinks=True, copy_function=os.link)
-    library = tree / f"lib/python{target.plan['series']}"
+    library = tree / f"lib/python{target.plan.series}"
     facts = library / "_staticpython/facts.py"
     text = facts.read_text().replace(repr(target.triple), repr(triple)).replace(f'"{target.triple}"', f'"{triple}"')
     facts.unlink()
@@ -678,7 +678,7 @@ def test_other_trees(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
     lock = write_lock(tmp_path / "pylock.toml", wheel)
     with lock.open("a") as file:
         file.write(ONLY_RISCV64.format(digest=hashlib.sha256(wheel.read_bytes()).hexdigest()))
-    python = [*target.emulator, str(own / f"bin/python{target.plan['series']}"), "-m", "_staticpython", "bundle"]
+    python = [*target.emulator, str(own / f"bin/python{target.plan.series}"), "-m", "_staticpython", "bundle"]
 
     def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
         command = [*python, "-o", tmp_path / "app", "-m", "which_tree", *words]
@@ -1205,7 +1205,7 @@ def test_what_it_is_made_of(target: BuiltTarget, wheel: Path, tmp_path: Path) ->
     assert components["demo"]["hashes"] == [{"alg": "SHA-256", "content": digest}]
     assert components["demo"]["purl"] == "pkg:pypi/demo@1.0"
     assert {"cpython", "musl", "openssl", "zlib", "demo"} < components.keys() and "linux-headers" not in components
-    assert components["cpython"]["version"] == target.plan["version"]
+    assert components["cpython"]["version"] == target.plan.version
     for command, file in (("sbom", sbom), ("licences", licences)):
         assert output_of(start(target, program, env={"STATICPYTHON": command})) == file.read_text().strip()
     assert "openssl 3" in licences.read_text() and "Apache License" in licences.read_text()
@@ -1576,7 +1576,7 @@ def test_life_of_a_process(target: BuiltTarget, packages: Path, hello: Path, tmp
         assert start(target, program, "you").stdout == "hello you\n"
         process.stdin.write("\n")
         process.stdin.flush()
-        site = f"{program}/python/lib/python{target.plan['series']}/site-packages"
+        site = f"{program}/python/lib/python{target.plan.series}/site-packages"
         assert process.stdout.readline() == f"True json.tool {site}/app/core.py\n"
 
 
@@ -1626,7 +1626,7 @@ def install(target: BuiltTarget, folder: Path, project: str) -> None:
 @pytest.mark.usefixtures("programs")
 def test_wheels_with_libraries_of_their_own(target: BuiltTarget, tmp_path: Path) -> None:
     """numpy from PyPI, whose extension modules need numpy.libs/*.so by $ORIGIN."""
-    if target.plan["arch"]["name"] not in {"x86_64", "aarch64"}:
+    if target.plan.arch.name not in {"x86_64", "aarch64"}:
         pytest.skip("PyPI has no musllinux wheel of numpy for this CPU")
     folder = tmp_path / "packages"
     install(target, folder, "numpy")

@@ -18,6 +18,7 @@ import pytest
 
 from staticpython.config import load_facts
 from staticpython.plan import host_arch
+from staticpython.target_plan import read_plan
 from tests.build.conftest import BuiltTarget, clean_environment
 
 SOURCES = Path(__file__).with_name("configure")
@@ -56,7 +57,7 @@ def test_answer_is_what_the_target_does(target: BuiltTarget, answers: Path, key:
         pytest.skip("built without libffi")
     done = subprocess.run([*target.emulator, str(answers), key], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.strip() == target.plan["arch"]["configure_answers"][key]
+    assert done.stdout.strip() == target.plan.configure_answers[key]
 
 
 def test_every_question_has_an_answer(target: BuiltTarget) -> None:
@@ -75,7 +76,7 @@ def test_every_question_has_an_answer(target: BuiltTarget) -> None:
 def test_configure_took_the_answers(target: BuiltTarget) -> None:
     log = (target.build / "cpython/config.log").read_text(encoding="utf-8", errors="replace")
     found = dict(re.findall(r"^(ac_cv_\w+)='?([^'\n]*)'?$", log, re.MULTILINE))
-    wanted = target.plan["arch"]["configure_answers"]
+    wanted = target.plan.configure_answers
     assert {k: found.get(k) for k in wanted} == wanted
 
 
@@ -85,7 +86,7 @@ def test_atomics_of_every_size(target: BuiltTarget, tmp_path: Path) -> None:
     done = subprocess.run([*target.emulator, str(program)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     # In the program that asks, no object is free of locks beyond the size of a pointer.
-    widest = target.plan["arch"]["elf_class"] // 8
+    widest = target.plan.arch.elf_class // 8
     assert done.stdout.split() == [str(n) for n in (1, 2, 4, 8) if n <= widest]
 
 
@@ -114,7 +115,7 @@ def test_times_after_2038_and_files_over_4_gib(target: BuiltTarget, tmp_path: Pa
 
 def test_runs_on_an_old_cpu(target: BuiltTarget) -> None:
     """An instruction that `cflags` do not allow for is an illegal one there, wherever it comes from."""
-    emulator = shutil.which(target.plan["arch"]["emulator"])
+    emulator = shutil.which(target.plan.arch.emulator)
     if emulator is None:
         pytest.skip("needs the emulator")
     program = (
@@ -129,7 +130,7 @@ def test_runs_on_an_old_cpu(target: BuiltTarget) -> None:
         "assert row == (4.5,), row\n"
         "print(math.sqrt(2) * 0.1, json.dumps(1e300), 7 ** 300 % 1000007, decimal.Decimal(2).sqrt())\n"
     )
-    command = [emulator, "-cpu", target.plan["cpu"]["emulator"], str(target.binary), "-I", "-c", program]
+    command = [emulator, "-cpu", target.plan.cpu.emulator, str(target.binary), "-I", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=clean_environment())
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [
@@ -180,7 +181,7 @@ def explained(arch: str, table: tuple[tuple[str, tuple[str, ...], str], ...]) ->
 
 
 def macros_of(target: BuiltTarget) -> dict[str, str]:
-    text = (target.tree / f"include/python{target.plan['series']}/pyconfig.h").read_text(encoding="utf-8")
+    text = (target.tree / f"include/python{target.plan.series}/pyconfig.h").read_text(encoding="utf-8")
     return dict(re.findall(r"^#\s*define\s+(\w+)(.*)$", text, re.MULTILINE))
 
 
@@ -205,7 +206,7 @@ def reference(target: BuiltTarget) -> BuiltTarget:
     build = target.build.parent / host_arch(load_facts())
     if build == target.build or not (build / "plan.json").exists():
         pytest.skip("needs this machine's own build beside it")
-    native = BuiltTarget(json.loads((build / "plan.json").read_text()), build)
+    native = BuiltTarget(read_plan(build / "plan.json"), build)
     if not native.binary.exists():
         pytest.skip("needs this machine's own build beside it")
     return native

@@ -41,7 +41,7 @@ def every_allowed() -> list[Allowed]:
 @pytest.fixture(scope="module")
 def allowed(target: BuiltTarget) -> list[Allowed]:
     """What is of this build."""
-    series, modules = target.plan["series"], target.plan["modules"]
+    series, modules = target.plan.series, target.plan.modules
     return [e for e in every_allowed() if e.without_module not in modules and series in (e.series or [series])]
 
 

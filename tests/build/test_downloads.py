@@ -111,28 +111,28 @@ def dist(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="module")
 def installed(target: BuiltTarget, dist: Dist, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a user who has let uv install the target's Python."""
-    if target.emulator or target.plan["arch"]["wheel_arch"] != platform.machine():
+    if target.emulator or target.plan.arch.wheel_arch != platform.machine():
         pytest.skip("uv installs by itself what is for this machine")
     home = tmp_path_factory.mktemp("home")
     wanted = request(target)
     done = dist.uv(home, "python", "install", series(target))
     assert done.returncode == 0, done.stderr
-    assert f"Installed Python {target.plan['version']}" in done.stderr
+    assert f"Installed Python {target.plan.version}" in done.stderr
     assert wanted in done.stderr
     return home
 
 
 def series(target: BuiltTarget) -> str:
     """What users ask uv for."""
-    return str(target.plan["series"])
+    return str(target.plan.series)
 
 
 def request(target: BuiltTarget) -> str:
     """uv's name for exactly this interpreter."""
-    if tuple(target.plan["variant"]) not in UV_OPTIONS or not UV_CPUS.fullmatch(target.plan["cpu"]["download"]):
+    if tuple(target.plan.variant) not in UV_OPTIONS or not UV_CPUS.fullmatch(target.plan.cpu.download):
         pytest.skip("uv has no name for an interpreter of this kind")
-    variant = "+freethreaded" if target.plan["variant"] else ""
-    return f"cpython-{target.plan['version']}{variant}-linux-{target.plan['cpu']['download']}-musl"
+    variant = "+freethreaded" if target.plan.variant else ""
+    return f"cpython-{target.plan.version}{variant}-linux-{target.plan.cpu.download}-musl"
 
 
 def test_the_list_has_the_archive(target: BuiltTarget, dist: Dist) -> None:
@@ -161,7 +161,7 @@ def test_uv_run(target: BuiltTarget, dist: Dist, installed: Path) -> None:
     done = dist.uv(installed, "run", "--no-project", "--python", series(target), "python", "-c", SHOW)
     assert done.returncode == 0, done.stderr
     version, prefix, compiler = done.stdout.splitlines()
-    assert version == target.plan["version"]
+    assert version == target.plan.version
     assert Path(prefix).is_relative_to(installed)
     assert Path(compiler).is_file(), "uv filled in where it is"
     assert Path(compiler).name == f"{target.triple}-cc"
@@ -177,9 +177,9 @@ def test_uv_lists_it(target: BuiltTarget, dist: Dist, installed: Path) -> None:
 
 
 def test_uv_puts_it_into_path(target: BuiltTarget, dist: Dist, installed: Path) -> None:  # noqa: ARG001
-    link = installed / f".local/bin/python{target.plan['series']}"
+    link = installed / f".local/bin/python{target.plan.series}"
     assert link.is_symlink()
-    assert target.run("-c", SHOW, python=link).splitlines()[0] == target.plan["version"]
+    assert target.run("-c", SHOW, python=link).splitlines()[0] == target.plan.version
 
 
 def test_uv_venv_and_numpy(target: BuiltTarget, dist: Dist, installed: Path) -> None:
@@ -247,7 +247,7 @@ def test_uv_upgrades_it_to_a_later_build(target: BuiltTarget, dist: Dist, tmp_pa
     done = dist.uv(tmp_path, "python", "install", series(target))
     assert done.returncode == 0, done.stderr
     build = tmp_path / ".local/share/uv/python" / request(target) / "BUILD"
-    assert build.read_text() == target.plan["release"]
+    assert build.read_text() == target.plan.release
     done = dist.uv(tmp_path, "python", "upgrade", series(target), **later)
     assert f"~ {request(target)}" in done.stderr
     assert build.read_text() == "20991231"
@@ -257,14 +257,14 @@ def test_uv_upgrades_it_to_a_later_build(target: BuiltTarget, dist: Dist, tmp_pa
 
 def test_image(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
     """skopeo finds the target's image in the index and copies it; what it holds runs as a container would start it."""
-    platform = ["--override-os", "linux", "--override-arch", target.plan["arch"]["oci_arch"]]
+    platform = ["--override-os", "linux", "--override-arch", target.plan.arch.oci_arch]
     skopeo = shutil.which("skopeo")
     if not skopeo:
         pytest.skip("no skopeo (Debian: skopeo)")
     shown = subprocess.run([skopeo, *platform, "inspect", f"oci-archive:{dist.image}"], capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
     described = json.loads(shown.stdout)
-    assert (described["Os"], described["Architecture"]) == ("linux", target.plan["arch"]["oci_arch"])
+    assert (described["Os"], described["Architecture"]) == ("linux", target.plan.arch.oci_arch)
     copy = [skopeo, *platform, "--insecure-policy", "copy", "-q", f"oci-archive:{dist.image}", f"dir:{tmp_path}/copy"]
     copied = subprocess.run(copy, capture_output=True, text=True)
     assert copied.returncode == 0, copied.stderr

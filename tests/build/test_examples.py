@@ -50,7 +50,7 @@ def test_table(target: BuiltTarget, tmp_path: Path) -> None:
 
 
 def has_wheels(target: BuiltTarget) -> None:
-    if target.plan["arch"]["name"] not in {"x86_64", "aarch64"}:
+    if target.plan.arch.name not in {"x86_64", "aarch64"}:
         pytest.skip("PyPI has no musllinux wheels of what it needs for this CPU")
 
 

@@ -44,7 +44,7 @@ def test_nothing_else_is_exported(target: BuiltTarget) -> None:
     library = target.sysroot / "usr/lib"
     known = set().union(*(archive_symbols(library / name) for name in EXPORTED))
     known = known.union(*(object_symbols(path) for path in library.glob("*.o")))
-    assert {"malloc", "deflate", "__divti3" if target.plan["arch"]["elf_class"] == 64 else "__divdi3"} <= known
+    assert {"malloc", "deflate", "__divti3" if target.plan.arch.elf_class == 64 else "__divdi3"} <= known
     others = {s for s in visible_symbols(target.binary) if s and not s.lstrip("_").startswith(("Py", "PY_"))}
     assert others - known == set()
 

@@ -34,7 +34,7 @@ print('well')
 
 @pytest.fixture(autouse=True, scope="module")
 def free_threaded(target: BuiltTarget) -> None:
-    if "freethreaded" not in target.plan["variant"]:
+    if "freethreaded" not in target.plan.variant:
         pytest.skip("built with the lock that lets one thread at a time run Python")
 
 
@@ -47,7 +47,7 @@ def test_it_is_what_its_name_says(target: BuiltTarget) -> None:
     suffix = target.run("-c", "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))")
     assert suffix == f".{target.tag}-{target.triple}.so"
     first = target.run("-c", "from pip._vendor.packaging.tags import sys_tags; print(next(sys_tags()))").split("-")
-    abi = f"cp{target.plan['series'].replace('.', '')}"
+    abi = f"cp{target.plan.series.replace('.', '')}"
     assert first[:2] == [abi.removesuffix("t"), abi] and first[2].startswith("musllinux_")
 
 

@@ -74,7 +74,7 @@ def compile_it(command: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def built(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    if not target.plan["arch"]["glibc_cflags"]:
+    if not target.plan.arch.glibc_cflags:
         pytest.skip("this arch refuses libraries built for glibc")
     if target.emulator or platform.libc_ver()[0] != "glibc" or not (shutil.which("gcc") and shutil.which("g++")):
         pytest.skip("needs a host of the target's arch with glibc, gcc and g++")
@@ -251,7 +251,7 @@ def test_missing_data_is_refused(built: Built) -> None:
 
 def test_aliases_are_of_what_there_is(target: BuiltTarget) -> None:
     """Each alias is of a name that the program has, and is itself one that it has not: else it would never be asked."""
-    if not target.plan["arch"]["glibc_cflags"]:
+    if not target.plan.arch.glibc_cflags:
         pytest.skip("this arch refuses libraries built for glibc")
     pairs = aliases((TABLE / "aliases.h").read_text(encoding="utf-8"))
     assert len(pairs) > 200
@@ -273,7 +273,7 @@ def test_functions_for_large_files_are_those_of_musl() -> None:
 
 
 def test_constants_and_types_are_glibcs_or_differ_for_a_reason(target: BuiltTarget) -> None:
-    if not target.plan["arch"]["glibc_version"] or target.plan["toolchain"] != "zig":
+    if not target.plan.arch.glibc_version or target.plan.toolchain != "zig":
         pytest.skip("this arch refuses libraries built for glibc, or the toolchain has no headers of glibc")
     include, expected = target.build.parent / "sources/musl/include", load(EXPECTED_ABI, Abi)
     if not include.exists():
@@ -436,9 +436,9 @@ def test_inventories_are_expected_of_all_wheels() -> None:
 @pytest.mark.parametrize("project", WHEELS)
 def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: Path, project: str) -> None:
     """A manylinux wheel beside musllinux ones gives the results that CPython on glibc gives with the same release."""
-    if not target.plan["arch"]["glibc_cflags"] or target.emulator:
+    if not target.plan.arch.glibc_cflags or target.emulator:
         pytest.skip("this arch refuses libraries built for glibc, or is run by an emulator")
-    arch, wheel = target.plan["arch"]["wheel_arch"], WHEELS[project]
+    arch, wheel = target.plan.arch.wheel_arch, WHEELS[project]
     folder, control = tmp_path / "mixed", tmp_path / "glibc"
     install(target, folder, [project, *wheel.with_others])
     (kind,) = folder.glob(f"{project.replace('-', '_')}-*.dist-info/WHEEL")

@@ -31,7 +31,7 @@ def expected(file: str, aligned: str) -> str:
 def script(target: BuiltTarget) -> Path:
     """The linker script that puts a program's data where a huge page can take its place."""
     script = ROOT / "runtime/interpreter/data.ld"
-    if not any(flag.endswith(script.name) for flag in target.plan["ldflags_core"]):
+    if not any(flag.endswith(script.name) for flag in target.plan.ldflags_core):
         pytest.skip("no PIE, or built with --plain, or the linker takes no such script (configs/families)")
     return script
 

@@ -12,7 +12,7 @@ from tests.build.conftest import PROGRAMS, BuiltTarget, compile_program
 
 
 def lines_of(target: BuiltTarget) -> list[str]:
-    return (ROOT / f"runtime/library/modules-{target.plan['series']}.txt").read_text().splitlines()
+    return (ROOT / f"runtime/library/modules-{target.plan.series}.txt").read_text().splitlines()
 
 
 def modules_of(target: BuiltTarget) -> dict[str, str]:
@@ -112,7 +112,7 @@ print([path for path in opened if "json" in str(path)])
 
 @pytest.fixture(autouse=True)
 def _has_library(target: BuiltTarget) -> None:
-    if not target.plan["library"]:
+    if not target.plan.library:
         pytest.skip("this profile's executable holds no modules")
 
 
@@ -135,7 +135,7 @@ def test_random_code_is_that_of_the_source(target: BuiltTarget, seed: int, tmp_p
     target.run(PROGRAMS / "random_modules.py", str(seed), lib, count)
     freeze = ROOT / "runtime/python/_staticpython/freeze.py"
     target.run(freeze, lib / "modules.txt", lib, tmp_path / "library_modules.h")
-    include = target.tree / f"include/python{target.plan['series']}"
+    include = target.tree / f"include/python{target.plan.series}"
     folders = [tmp_path, ROOT / "runtime/library", include, include / "internal"]
     flags = ["-shared", "-fPIC", *(f"-I{folder}" for folder in folders)]
     compile_program(target, Path(__file__).parent / "library/reader.c", tmp_path / "reader.so", *flags)

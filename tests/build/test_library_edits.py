@@ -35,11 +35,11 @@ def new_copy(target: BuiltTarget, tmp_path: Path) -> Path:
 
 
 def library_of(target: BuiltTarget, tree: Path) -> Path:
-    return tree / f"lib/python{target.plan['series']}"
+    return tree / f"lib/python{target.plan.series}"
 
 
 def run(target: BuiltTarget, tree: Path, *arguments: str, **variables: str) -> str:
-    python = tree / f"bin/python{target.plan['series']}"
+    python = tree / f"bin/python{target.plan.series}"
     python.chmod(0o755)
     return target.run(*arguments, python=python, env=clean_environment(**variables))
 
@@ -66,7 +66,7 @@ def test_an_edit_takes_effect(target: BuiltTarget, request: pytest.FixtureReques
 
 def test_an_edit_of_the_same_size_or_time(target: BuiltTarget, copy: Path) -> None:
     """sed -i keeps the size here; an archive of hot fixes may keep the time."""
-    if not target.plan["library"]:
+    if not target.plan.library:
         pytest.skip("a .pyc does not say how large its source was: docs/differences.md")
     size, time = (file_of(library_of(target, copy), name) for name in ("textwrap", "json.decoder"))
     size.write_text(size.read_text().replace("def dedent(", "def dedemt(", 1))
@@ -112,7 +112,7 @@ def test_start_up_modules_are_frozen_as_in_every_cpython(target: BuiltTarget, co
 
 def test_no_source_is_read_where_nothing_was_changed(target: BuiltTarget, copy: Path) -> None:
     """All files of a tree have one time: those that have it are what was built, and need not be compared."""
-    if not target.plan["speedups"]:
+    if not target.plan.speedups:
         pytest.skip("built with --no-speedups: sources are compared by their hash, which needs to read them")
     code = """if 1:
         import sys

@@ -297,7 +297,7 @@ def test_exceptions_within_and_across_libraries(built: Built) -> None:
     zig = built.target.build.parent / "sources/ziglang/ziglang/zig"
     if not zig.exists():
         pytest.skip("needs Zig, which has a C++ library: built with another toolchain")
-    zig_target = built.target.plan["arch"]["zig_target"]
+    zig_target = built.target.plan.arch.zig_target
 
     def compile_cxx(source: str, output: str, *flags: str) -> Path:
         path = built.folder / output

@@ -116,7 +116,7 @@ def would_come_back(pid: int) -> int:
 
 
 def needs_mimalloc(target: BuiltTarget) -> None:
-    if target.plan["malloc"] != "mimalloc":
+    if target.plan.malloc != "mimalloc":
         pytest.skip("built with musl's malloc: it keeps and maps memory by other rules")
 
 

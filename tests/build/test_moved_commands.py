@@ -59,7 +59,7 @@ def test_commands_of_the_tree(target: BuiltTarget, moved: Path, tmp_path: Path, 
             assert run(tree / "bin" / name, "a b") == f"{kind} {tree} ['a b']"
     assert run(tmp_path / "link", "x") == f"entry {second} ['x']"
     # pip's own list says what was written.
-    packages = second / f"lib/python{target.plan['series']}/site-packages"
+    packages = second / f"lib/python{target.plan.series}/site-packages"
     with (packages / "moved_demo-1.dist-info/RECORD").open(newline="") as file:
         rows = [row for row in csv.reader(file) if "/bin/" in row[0]]
     assert len(rows) == 2
@@ -75,7 +75,7 @@ def test_pip_itself(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
     (bundled,) = (target.stdlib / "ensurepip/_bundled").glob("pip-*.whl")
     run(moved / "bin/pip", *PIP[2:], "--force-reinstall", str(bundled))
     other = moved.rename(tmp_path / "other")
-    for name in ("pip", "pip3", f"pip{target.plan['series']}"):
+    for name in ("pip", "pip3", f"pip{target.plan.series}"):
         assert str(other) in run(other / "bin" / name, "--version")
     # And the new one installs itself once more.
     run(other / "bin/pip3", *PIP[2:], "--force-reinstall", str(bundled))

@@ -49,7 +49,7 @@ def test_zstd(target: BuiltTarget, seed: int) -> None:
 
 def test_interpreters_at_once(target: BuiltTarget) -> None:
     """Each has a thread and a lock of its own, and modules in C; what one makes, another gets through a queue."""
-    if target.plan["series"] == "3.13":
+    if target.plan.series == "3.13":
         pytest.skip("3.13 has no concurrent.interpreters")
     code = """if 1:
         import threading

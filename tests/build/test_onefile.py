@@ -17,7 +17,7 @@ from tests.build.test_vfs import private_mounts
 @pytest.fixture(scope="module")
 def python(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file, as the Makefile makes it, in a folder with nothing else."""
-    output = tmp_path_factory.mktemp("onefile") / f"python{target.plan['series']}"
+    output = tmp_path_factory.mktemp("onefile") / f"python{target.plan.series}"
     packages = target.stdlib / "site-packages"
     words = ["bundle", "--python", "--site-packages", packages, "--cache", "", "-o", output]
     target.run("-m", "_staticpython", *map(str, words))
@@ -98,8 +98,8 @@ def test_cpythons_own_tests(target: BuiltTarget, tmp_path: Path) -> None:
     Some remove the .pyc of a module from each folder in sys.path, whether it is there or not. Linux says EROFS to that
     where the folder's file system is mounted read-only; so does this, and nothing else fails.
     """
-    (package,) = (p for p in target.plan["packages"] if p["kind"] == "cpython")
-    source = target.build.parent / "sources" / package["source_tree"] / "Lib/test"
+    (package,) = (p for p in target.plan.packages if p.kind == "cpython")
+    source = target.build.parent / "sources" / package.source_tree / "Lib/test"
     if not source.is_dir():
         pytest.skip("CPython's sources are not there any more")
     names = ["test_glob", "test_linecache", "test_zipimport", "test_inspect"]
@@ -107,7 +107,7 @@ def test_cpythons_own_tests(target: BuiltTarget, tmp_path: Path) -> None:
     removes = ["test_runpy", "test_importlib"]
     for file in ("__init__.py", "__main__.py", "support", "libregrtest", "typinganndata", *names, *removes):
         path = source / file if (source / file).exists() else source / f"{file}.py"
-        words += ["--add", f"{path}:lib/python{target.plan['series']}/test/{path.name}"]
+        words += ["--add", f"{path}:lib/python{target.plan.series}/test/{path.name}"]
     target.run("-m", "_staticpython", *words)
     run = start(target, tmp_path / "python", "-m", "test", *names, cwd=tmp_path)
     ran = re.search(r"Total tests: run=(\d+)", run.stdout)

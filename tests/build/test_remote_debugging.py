@@ -49,7 +49,7 @@ while True:
 
 @pytest.fixture(autouse=True)
 def _looks_into_others(target: BuiltTarget) -> None:
-    if reason := load_facts().series[target.plan["series"]].lacking.get("0046-remote-debugging"):
+    if reason := load_facts().series[target.plan.series].lacking.get("0046-remote-debugging"):
         pytest.skip(reason)
     if target.emulator:
         pytest.skip("an emulator's process has the emulator's memory")

@@ -499,7 +499,7 @@ def test_every_way_through_the_interpreter(target: BuiltTarget) -> None:
 
 def test_immortal_objects_counted_by_others(target: BuiltTarget) -> None:
     target.needs_patch("0020-reference-counts")
-    if target.plan["arch"]["elf_class"] == 32:
+    if target.plan.arch.elf_class == 32:
         pytest.skip("a count has four bytes")
     assert target.run("-c", REFERENCES) == "done"
 
@@ -530,9 +530,9 @@ def test_mimalloc_for_those_who_choose_it(target: BuiltTarget, allocator: str) -
 
 
 def test_what_start_up_calls_stands_together(target: BuiltTarget) -> None:
-    if not target.plan["order"]:
+    if not target.plan.order:
         pytest.skip("built without the training (--plain), or with a linker that puts nothing into an order")
-    names = [n for n in (ROOT / target.plan["order"]).read_text().splitlines() if not n.startswith("#")]
+    names = [n for n in (ROOT / target.plan.order).read_text().splitlines() if not n.startswith("#")]
     text = (target.build / "cpython/python.map").read_text()
     # LLD's map: address, another, size, alignment, and a symbol's name far to the right.
     symbols = re.findall(r"^ *([0-9a-f]+) +[0-9a-f]+ +[0-9a-f]+ +\d+ {17}(\S+)$", text, re.MULTILINE)
@@ -616,5 +616,5 @@ def test_chacha20_poly1305_with_another_openssl(target: BuiltTarget) -> None:
 
 @pytest.fixture(autouse=True)
 def speedups(target: BuiltTarget) -> None:
-    if not target.plan["speedups"]:
+    if not target.plan.speedups:
         pytest.skip("built with --no-speedups: what is tested here is not in it")

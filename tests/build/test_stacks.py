@@ -60,7 +60,7 @@ MARGIN = 48
 
 @pytest.fixture(autouse=True)
 def _knows_the_bounds(target: BuiltTarget) -> None:
-    if reason := load_facts().series[target.plan["series"]].lacking.get("0045-stack-bounds"):
+    if reason := load_facts().series[target.plan.series].lacking.get("0045-stack-bounds"):
         pytest.skip(reason)
 
 
@@ -99,7 +99,7 @@ def test_threads(target: BuiltTarget, size: int) -> None:
 
 
 def test_threads_of_the_usual_size(target: BuiltTarget) -> None:
-    size = target.plan["arch"]["thread_stack_mib"] << 10
+    size = target.plan.arch.thread_stack_mib << 10
     program = f"thread = threading.Thread(target=deep, args=({(size << 10) // FRAME},))\nthread.start()\nthread.join()"
     for used in numbers(target.run("-c", f"{RECURSION}\n{program}")):
         assert size - MARGIN <= used <= size

@@ -39,9 +39,9 @@ def test_check(target: BuiltTarget, program: Path, seed: int, check: str) -> Non
 def test_check_on_the_oldest_cpu(target: BuiltTarget, program: Path, seed: int, check: str) -> None:
     if target.arch not in CHOOSE_AT_RUN_TIME:
         pytest.skip("one way through the code on all of its CPUs")
-    emulator = shutil.which(target.plan["arch"]["emulator"])
+    emulator = shutil.which(target.plan.arch.emulator)
     if emulator is None:
-        pytest.skip(f"needs {target.plan['arch']['emulator']}")
-    command = [emulator, "-cpu", target.plan["cpu"]["emulator"], str(program), check]
+        pytest.skip(f"needs {target.plan.arch.emulator}")
+    command = [emulator, "-cpu", target.plan.cpu.emulator, str(program), check]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={"SEED": str(seed)})
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")

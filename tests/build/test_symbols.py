@@ -33,7 +33,7 @@ outer(41)
 @pytest.fixture(scope="module")
 def tree(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the tree, and in it what `make symbols` packs."""
-    if not target.plan["symbols"]:
+    if not target.plan.symbols:
         pytest.skip("built without debug information (generate.py --symbols)")
     folder = tmp_path_factory.mktemp("symbols")
     shutil.copytree(target.tree, folder / FOLDER, symlinks=True)
@@ -45,7 +45,7 @@ def tree(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def debug(target: BuiltTarget, tree: Path) -> Path:
     """The interpreter with its symbols."""
-    return tree / f"bin/python{target.plan['series']}.debug"
+    return tree / f"bin/python{target.plan.series}.debug"
 
 
 def gdb(tree: Path, *words: str | Path) -> str:

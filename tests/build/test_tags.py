@@ -27,7 +27,7 @@ TOOLS = ["dep-logic", "uv"]  # PDM itself wants a compiler where PyPI has no whe
 @pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
 def test_copy_of_packaging(target: BuiltTarget, flags: tuple[str, ...]) -> None:
     shown = target.run(*flags, "-c", ASK, target.stdlib / "site-packages")
-    arch = target.plan["arch"]["wheel_arch"]
+    arch = target.plan.arch.wheel_arch
     wanted = [f"musllinux_1_{minor}_{arch}" for minor in (2, 1, 0)]
     assert shown.startswith("_MuslVersion(major=1, minor=2) ")
     assert [tag for tag in wanted if f"'{tag}'" in shown] == wanted
@@ -37,7 +37,7 @@ def test_copy_of_packaging(target: BuiltTarget, flags: tuple[str, ...]) -> None:
 def test_manylinux_tags_come_last_where_libraries_for_glibc_load(target: BuiltTarget) -> None:
     env = clean_environment(STATICPYTHON_GLIBC="1")
     shown = target.run("-c", ASK, target.stdlib / "site-packages", env=env)
-    arch, version = target.plan["arch"]["wheel_arch"], target.plan["arch"]["glibc_version"]
+    arch, version = target.plan.arch.wheel_arch, target.plan.arch.glibc_version
     assert ("manylinux" in shown) == bool(version)
     if version:
         wanted = [f"'musllinux_1_0_{arch}'", f"'manylinux_{version.replace('.', '_')}_{arch}'", f"'linux_{arch}'"]
@@ -83,7 +83,7 @@ def tools(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path
 def test_pdm_knows_the_platform(target: BuiltTarget, tools: Path, flags: tuple[str, ...]) -> None:
     site_packages = next((tools / "lib").glob("python3*/site-packages"))
     shown = target.run(*flags, "-c", PDM, site_packages, env=clean_environment())
-    arch = target.plan["arch"]["wheel_arch"]
+    arch = target.plan.arch.wheel_arch
     assert shown == f"musllinux_1_2_{ARCHES_OF_DEP_LOGIC.get(arch, arch)}"
 
 

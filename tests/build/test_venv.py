@@ -127,5 +127,5 @@ def test_other_tools(target: BuiltTarget, tmp_path: Path, tool: str) -> None:
     else:
         shutil.copy(target.binary, tmp_path / "env/bin/python")
         recorded = f"base-executable = {target.binary}\n"
-    (tmp_path / "env/pyvenv.cfg").write_text(f"home = {tmp_path}\n{recorded}version_info = {target.plan['series']}\n")
+    (tmp_path / "env/pyvenv.cfg").write_text(f"home = {tmp_path}\n{recorded}version_info = {target.plan.series}\n")
     check(target, tmp_path / "env", tmp_path)

@@ -43,7 +43,7 @@ def inputs(target: BuiltTarget) -> dict[str, Any]:
 
 
 def linked(target: BuiltTarget) -> set[str]:
-    return {p["name"] for p in target.plan["packages"] if p["kind"] != "cross-tool"}
+    return {p.name for p in target.plan.packages if p.kind != "cross-tool"}
 
 
 def test_every_library_is_asked(target: BuiltTarget) -> None:
@@ -55,7 +55,7 @@ def test_every_library_is_asked(target: BuiltTarget) -> None:
 def test_version_at_run_time(target: BuiltTarget, package: str) -> None:
     module, expression = ASKED[package]
     if package not in linked(target):
-        assert package in ("gdbm", "readline", "zstd") or module not in target.plan["modules"]
+        assert package in ("gdbm", "readline", "zstd") or module not in target.plan.modules
         return
     names = sorted(set(re.findall(r"\b(platform|ssl|sqlite3|curses|compression\.zstd|_gdbm|readline)\.", expression)))
     assert (
@@ -89,8 +89,8 @@ def test_manifest_is_of_a_release_in_the_facts(target: BuiltTarget) -> None:
     """Version, file and hash are those of one release, and its patches are those that apply to it."""
     facts = load_facts()
     for name, entry in inputs(target).items():
-        package = facts.in_series(facts.packages[name], target.plan["series"])
-        package = package if target.plan["speedups"] else without_speedups(package)
+        package = facts.in_series(facts.packages[name], target.plan.series)
+        package = package if target.plan.speedups else without_speedups(package)
         releases = facts.packages[package.source_of].releases if package.source_of else package.releases
         assert (entry["version"], entry["file"], entry["sha256"]) in [(r.version, r.file, r.sha256) for r in releases]
         applied = patches(package, "" if package.source_of else entry["version"])

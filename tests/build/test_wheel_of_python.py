@@ -33,7 +33,7 @@ def wheel(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="module")
 def index(target: BuiltTarget, wheel: Path) -> Iterator[str]:
     """The address of an index that has the wheel and nothing else."""
-    if target.emulator or target.plan["arch"]["wheel_arch"] != platform.machine():
+    if target.emulator or target.plan.arch.wheel_arch != platform.machine():
         pytest.skip("the machine's Python takes wheels for this machine only")
     with served(wheel.parent.parent) as url:
         yield url
@@ -79,7 +79,7 @@ def test_the_wheel_is_what_its_record_says(target: BuiltTarget, wheel: Path) -> 
             data = archive.read(name)
             found = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
             assert (f"sha256={found}", str(len(data))) == (digest, size), name
-        program = archive.getinfo(f"static_python/tree/bin/python{target.plan['series']}")
+        program = archive.getinfo(f"static_python/tree/bin/python{target.plan.series}")
         assert program.external_attr >> 16 == 0o100755
         info = archive.read(record.replace("RECORD", "WHEEL")).decode()
     tags = {f"py3-none-{tag}" for tag in wheel.stem.rpartition("-")[2].split(".")}
@@ -89,7 +89,7 @@ def test_the_wheel_is_what_its_record_says(target: BuiltTarget, wheel: Path) -> 
 
 def test_it_runs(target: BuiltTarget, environment: Path) -> None:
     show = "import sys; print(sys.version.split()[0], sys.argv)"
-    expected = f"{target.plan['version']} ['-c', 'path']"
+    expected = f"{target.plan.version} ['-c', 'path']"
     assert static_python(environment, "-c", show, "path") == expected
     assert static_python(environment, "run", "-c", show, "path") == expected
     module = [str(environment / "bin/python"), "-m", "static_python", "-c", show, "path"]
@@ -177,4 +177,4 @@ def test_uvx(target: BuiltTarget, index: str, tmp_path: Path) -> None:
         "import sys; print(sys.version.split()[0])",
     ]
     done = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=300)
-    assert done.stdout.strip() == target.plan["version"], done.stderr
+    assert done.stdout.strip() == target.plan.version, done.stderr

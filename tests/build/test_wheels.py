@@ -46,7 +46,7 @@ def venv(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
     projects = [p for p in FACTS.use if (target.arch, p) not in LACKING]
     if target.emulator:
         target.run("-m", "venv", "--without-pip", folder)
-        emulated_install(target, folder / f"lib/python{target.plan['series']}/site-packages", projects)
+        emulated_install(target, folder / f"lib/python{target.plan.series}/site-packages", projects)
     else:
         target.run("-m", "venv", folder)
         install = [*PIP, "install", "--only-binary", ":all:", *projects]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from pathlib import Path
 
@@ -66,7 +65,7 @@ def test_a_whole_copy_has_all_that_follows_from_it(
     assert [t.flavour.library for t in made.targets] == [False, True], "freeze.py writes little-endian code"
     files = render(made, tmp_path, [])
     assert "ELF_MACHINE = 22\n" in files[Path("build/foo/facts.py")], "find_library compares with it"
-    magic = rule_of(dataclasses.asdict(facts.arches["foo"]), "/emulator").split(":")[4]
+    magic = rule_of(facts.arches["foo"], "/emulator").split(":")[4]
     assert bytes.fromhex(magic.replace("\\x", "")) == b"\x7fELF\x02\x02\x01" + bytes(9) + b"\x00\x02\x00\x16"
 
 

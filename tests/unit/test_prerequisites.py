@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -16,6 +16,7 @@ from elftools.elf.elffile import ELFFile
 from staticpython import cli, plan, verify
 from staticpython.config import ROOT
 from staticpython.verify import EMULATORS_DEBIAN, linked_faults
+from tests.unit.test_published import plan_of
 
 
 @pytest.fixture
@@ -52,16 +53,11 @@ def make_tree(tmp_path: Path, modules: list[str]) -> list[str]:
     with binary.open("rb") as file:
         elf = ELFFile(file)
         machine = {"elf_machine": elf["e_machine"], "elf_class": elf.elfclass, "byte_order": sys.byteorder}
+    written = plan_of()
+    arch = dataclasses.replace(written.arch, **machine, thread_stack_mib=8, emulator="qemu-foreign-static")
+    made = dataclasses.replace(written, arch=arch, pie=True, native=False, series="3.13", tree="tree", modules=modules)
     (tmp_path / "build/foreign").mkdir(parents=True)
-    made = {
-        "arch": {**machine, "thread_stack_mib": 8, "emulator": "qemu-foreign-static"},
-        "pie": True,
-        "native": False,
-        "series": "3.13",
-        "tree": "tree",
-        "modules": modules,
-    }
-    (tmp_path / "build/foreign/plan.json").write_text(json.dumps(made))
+    (tmp_path / "build/foreign/plan.json").write_text(made.text())
     stamp = tmp_path / "build/foreign/verified"
     return [str(tmp_path / "dist/tree"), f"--plan={tmp_path}/build/foreign/plan.json", f"--stamp={stamp}"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import gzip
 import hashlib
@@ -26,7 +27,7 @@ from staticpython.image import write_image
 from staticpython.index import downloads
 from staticpython.plan import Options, make_plan
 from staticpython.published import Archive
-from staticpython.render import _plan_facts
+from staticpython.target_plan import TargetPlan, read_plan
 from staticpython.wheel import distribution, write_wheel
 
 TREE = "cpython-3.14.7-x86_64-linux-musl"
@@ -37,9 +38,24 @@ def facts() -> Facts:
     return load_facts()
 
 
-def plan_of(**options: Any) -> dict[str, Any]:
+def plan_of(**options: Any) -> TargetPlan:
     plan = make_plan(facts(), Options(**{"arches": ("x86_64",)} | options))
-    return _plan_facts(plan, plan.targets[0]) | {"source_date_epoch": 1786000000}
+    return dataclasses.replace(TargetPlan.of(plan, plan.targets[0]), source_date_epoch=1786000000)
+
+
+@pytest.mark.parametrize("arch", sorted(load_facts().arches))
+def test_plan_is_read_as_it_was_written(arch: str, tmp_path: Path) -> None:
+    written = plan_of(arches=(arch,))
+    (tmp_path / "plan.json").write_text(written.text())
+    assert read_plan(tmp_path / "plan.json") == written
+    assert list(read_plan(tmp_path / "plan.json").arch.cpus) == list(written.arch.cpus), "the first one is the default"
+
+
+@pytest.mark.parametrize(("good", "bad"), [('"pie":', '"pies":'), (' "series"', ' "serie"'), ("{", "")])
+def test_plan_of_another_version(good: str, bad: str, tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(plan_of().text().replace(good, bad, 1))
+    with pytest.raises(StaticPythonError, match="run generate.py again"):
+        read_plan(tmp_path / "plan.json")
 
 
 def fake_tree(dist: Path, name: str, time: int) -> None:
@@ -52,12 +68,12 @@ def fake_tree(dist: Path, name: str, time: int) -> None:
     os.utime(program, (time, time))
 
 
-def pack(folder: Path, *plans: dict[str, Any]) -> None:
+def pack(folder: Path, *plans: TargetPlan) -> None:
     """As make dist does."""
     files = []
     for plan in plans:
-        files.append(folder / f"plan-{plan['tree']}.json")
-        files[-1].write_text(json.dumps(plan))
+        files.append(folder / f"plan-{plan.tree}.json")
+        files[-1].write_text(plan.text())
     assert archive.main(["--into", str(folder / "dist"), *map(str, files)]) == 0
 
 
@@ -150,7 +166,7 @@ def test_a_tree_that_is_a_link(tmp_path: Path) -> None:
 
 
 def test_no_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "plan.json").write_text(json.dumps(plan_of()))
+    (tmp_path / "plan.json").write_text(plan_of().text())
     assert archive.main(["--into", str(tmp_path / "dist"), str(tmp_path / "plan.json")]) == 2
     assert "no such tree: run make first" in capsys.readouterr().err
     assert not list((tmp_path / "dist").glob("*.tar.gz"))
@@ -158,7 +174,7 @@ def test_no_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_no_gzip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     fake_tree(tmp_path / "dist", TREE, 0)
-    (tmp_path / "plan.json").write_text(json.dumps(plan_of()))
+    (tmp_path / "plan.json").write_text(plan_of().text())
     monkeypatch.setenv("PATH", str(tmp_path))
     assert archive.main(["--into", str(tmp_path / "dist"), str(tmp_path / "plan.json")]) == 2
     assert "apt-get install gzip" in capsys.readouterr().err
@@ -167,7 +183,7 @@ def test_no_gzip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_gzip_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """As where the disk is full: an error, and nothing that looks like an archive."""
     fake_tree(tmp_path / "dist", TREE, 0)
-    (tmp_path / "plan.json").write_text(json.dumps(plan_of()))
+    (tmp_path / "plan.json").write_text(plan_of().text())
     (tmp_path / "gzip").write_text("#!/bin/sh\nexit 9\n")
     (tmp_path / "gzip").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
@@ -229,7 +245,7 @@ def test_workflow_runs_what_is_there() -> None:
 def test_index_of_several_arches(tmp_path: Path) -> None:
     plans = [plan_of(), plan_of(arches=("aarch64",))]
     for plan in plans:
-        fake_tree(tmp_path / "dist", plan["tree"], 0)
+        fake_tree(tmp_path / "dist", plan.tree, 0)
     pack(tmp_path, *plans)
     assert index.main([str(tmp_path / "dist"), "--url", "https://example.org/x"]) == 0
     found = json.loads((tmp_path / "dist/downloads.json").read_text())
@@ -282,6 +298,7 @@ def test_wheel_follows_from_the_content(tmp_path: Path) -> None:
     assert names[-1] == f"static_python-{version}.dist-info/RECORD"
     assert f"static_python-{version}.dist-info/LICENSE" in names
     assert distribution(plan_of(cpu="x86-64-v3")) == "static_python_x86_64_v3"
+    assert distribution(plan_of(arches=("i386",))) == "static_python", "the first CPU in the file, not by its name"
     assert distribution(plan_of(python="3.14t")) == "static_python_freethreaded"
 
 
@@ -299,7 +316,7 @@ def test_image_of_several_arches(tmp_path: Path) -> None:
     images = []
     for time, folder in enumerate((tmp_path / "one", tmp_path / "two")):
         for plan in plans:
-            fake_tree(folder / "dist", plan["tree"], time)
+            fake_tree(folder / "dist", plan.tree, time)
         pack(folder, *plans)
         images.append(write_image(plans, folder / "dist"))
     assert images[0].read_bytes() == images[1].read_bytes()
@@ -330,7 +347,7 @@ def test_image_of_several_arches(tmp_path: Path) -> None:
 
 
 def test_image_without_archives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "plan.json").write_text(json.dumps(plan_of()))
+    (tmp_path / "plan.json").write_text(plan_of().text())
     assert image.main(["--into", str(tmp_path), str(tmp_path / "plan.json")]) == 2
     assert "run make archives first" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from staticpython import assemble, config, render
+from staticpython import assemble, config
 from staticpython.config import Licence, Package, Release, load_facts
 from staticpython.errors import FactsError, FetchError
 from staticpython.fetch import Fetched, Places, fetch, read_record, record, sha256_of
 from staticpython.plan import Options, make_plan
+from staticpython.target_plan import TargetPlan
 from staticpython.unpack import prepare
 from tests.unit.test_unpack import member, tarball
 
@@ -29,20 +30,19 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
         (tmp_path / "patches" / folder / "0001.patch").write_text(PATCH.format(folder))
     new = Release("2", "thing-2.tgz", 1, "0" * 64, ["http://host.invalid/thing-2.tgz"])
     old = Release("1", archive.name, archive.stat().st_size, sha256_of(archive), ["http://host.invalid/thing-1.tgz"])
-    for module in ("config", "render", "assemble"):
+    for module in ("config", "target_plan", "assemble"):
         monkeypatch.setattr(f"staticpython.{module}.ROOT", tmp_path)
     monkeypatch.setattr(config.patch_folders, "__defaults__", (tmp_path,))
     monkeypatch.setattr(config.patches, "__defaults__", (tmp_path,))
     return Package("thing", "", "", Licence("MIT", []), "copy", [new, old])
 
 
-def plan_of(package: Package) -> dict[str, object]:
+def plan_of(package: Package) -> TargetPlan:
     """Return the plan.json of a target with one more package."""
-    made = make_plan(load_facts(Path(render.__file__).parent.parent), Options(arches=("x86_64",), plain=True))
+    made = make_plan(load_facts(Path(config.__file__).parent.parent), Options(arches=("x86_64",), plain=True))
     target = dataclasses.replace(made.targets[0], packages=(*made.targets[0].packages, package))
-    facts = render._plan_facts(made, target)
-    only = [p for p in facts["packages"] if p["name"] == package.name]
-    return json.loads(json.dumps({**facts, "packages": only}))  # type: ignore[no-any-return]
+    written = TargetPlan.of(made, target)
+    return dataclasses.replace(written, packages=[p for p in written.packages if p.name == package.name])
 
 
 def test_a_fallback_is_in_the_tree_and_in_the_manifest(two: Package, tmp_path: Path) -> None:

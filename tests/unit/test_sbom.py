@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -68,14 +69,14 @@ def test_document(dist: Path, tmp_path: Path) -> None:
 def test_a_patch_that_was_changed_since(dist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     manifest = dist / TREE / "manifest.json"
     manifest.write_text(manifest.read_text().replace(sha256_of(ROOT / PATCH), "c" * 64))
-    (tmp_path / "plan.json").write_text(json.dumps(plan_of()))
+    (tmp_path / "plan.json").write_text(plan_of().text())
     assert sbom.main(["--into", str(dist), str(tmp_path / "plan.json")]) == 1
     assert f"{PATCH}: is not the patch that was built with" in capsys.readouterr().err
     assert [path.name for path in dist.iterdir()] == [TREE]
 
 
 def test_another_tree(dist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "plan.json").write_text(json.dumps(plan_of() | {"version": "3.14.8"}))
+    (tmp_path / "plan.json").write_text(dataclasses.replace(plan_of(), version="3.14.8").text())
     assert sbom.main(["--into", str(dist), str(tmp_path / "plan.json")]) == 2
     assert "is of Python 3.14.7, not 3.14.8" in capsys.readouterr().err
 
@@ -107,7 +108,7 @@ def test_statement(dist: Path) -> None:
 
 @pytest.mark.parametrize(("builder", "says"), [("me", "is no URI"), ("urn:x:y", "no such file: run make dist")])
 def test_no_statement(dist: Path, tmp_path: Path, builder: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "plan.json").write_text(json.dumps(plan_of()))
+    (tmp_path / "plan.json").write_text(plan_of().text())
     arguments = ["--into", str(dist), "--builder", builder, "--command", "x", str(tmp_path / "plan.json")]
     assert provenance.main(arguments) == 2
     assert says in capsys.readouterr().err

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from staticpython.size import input_sections, report, sizes
+from tests.unit.test_published import plan_of
 
 LLD = """\
              VMA              LMA     Size Align Out     In      Symbol
@@ -55,13 +57,12 @@ Linker script and memory map
  .comment       0x0000000000000000       0x50 Programs/python.o
 """
 
-PLAN = {
-    "packages": [
-        {"name": "openssl", "installs": ["lib/libssl.a", "include/openssl/ssl.h"]},
-        {"name": "musl", "installs": ["lib/libc.a", "lib/rcrt1.o"]},
-        {"name": "cpython", "installs": []},
-    ]
-}
+INSTALLS = {"openssl": ["lib/libssl.a", "include/openssl/ssl.h"], "musl": ["lib/libc.a", "lib/rcrt1.o"], "cpython": []}
+WRITTEN = plan_of()
+PLAN = dataclasses.replace(
+    WRITTEN,
+    packages=[dataclasses.replace(WRITTEN.packages[0], name=n, installs=files) for n, files in INSTALLS.items()],
+)
 
 
 def test_lld() -> None:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -33,12 +32,13 @@ from staticpython.stdlib_tests import (
     settle,
 )
 from staticpython.verify import binary_faults, module_faults, path_faults
+from tests.unit.test_published import plan_of
 
 STEP = ROOT / "staticpython/step.sh"
 
 
 def test_verify_refuses_a_dynamic_program() -> None:
-    arch = {"elf_machine": "EM_AARCH64", "elf_class": 64, "byte_order": "little", "thread_stack_mib": 8}
+    arch = load_facts().arches["aarch64"]
     faults = "\n".join(binary_faults(Path(sys.executable).resolve(), arch))
     assert "PT_INTERP" in faults
     assert "needs shared libraries: " in faults
@@ -57,7 +57,7 @@ def test_verify_finds_build_paths(tmp_path: Path) -> None:
 
 def test_kernel_is_told_what_the_emulator_runs() -> None:
     """The rule's bytes against the head of a program that the ELF gABI would have (System V, ET_EXEC or ET_DYN)."""
-    arch = dataclasses.asdict(load_facts().arches["riscv64"])
+    arch = load_facts().arches["riscv64"]
     _, name, kind, _, magic, mask, emulator, flags = rule_of(arch, "/usr/bin/emulator").split(":")
     assert (name, kind, emulator, flags) == ("riscv64-linux-musl", "M", "/usr/bin/emulator", "PF")
     heads = [bytes.fromhex(text.replace("\\x", "")) for text in (magic, mask)]
@@ -79,15 +79,15 @@ def test_the_kernel_is_told_only_where_it_may_be(
         (tmp_path / name).write_text(f"#!/bin/sh\nexit {int(not allowed)}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    plan: dict[str, Any] = {"arch": dataclasses.asdict(load_facts().arches["riscv64"]), "native": False, "tree": "tree"}
+    plan = dataclasses.replace(plan_of(arches=("riscv64",)), native=False)
     prefix = prefix_of(plan)
     assert bool(prefix) == allowed
     assert not prefix or (prefix[0], prefix[-1]) == (
         "unshare",
-        rule_of(plan["arch"], f"{tmp_path}/qemu-riscv64-static"),
+        rule_of(plan.arch, f"{tmp_path}/qemu-riscv64-static"),
     )
     assert ("no binfmt_misc in a user namespace: riscv64" in capsys.readouterr().err) == (not allowed)
-    assert prefix_of(plan | {"native": True}) == []
+    assert prefix_of(dataclasses.replace(plan, native=True)) == []
 
 
 def test_setup_local_has_static_and_disabled() -> None:
@@ -158,7 +158,7 @@ def test_suite_is_run_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     python.chmod(0o755)
     for name in ("PYTHONPATH", "LC_ALL", "SOURCE_DATE_EPOCH"):
         monkeypatch.setenv(name, "foreign")
-    plan = {"series": "3.13", "native": True, "arch": {"emulator": "none"}, "tree": "tree"}
+    plan = dataclasses.replace(plan_of(), series="3.13", native=True)
     with pytest.raises(VerifyError, match="the test suite did not finish"):
         run_suite(tmp_path / "tree", plan, work, ["test_a"], 2)
     (tmp_path / "x/ends").touch()
@@ -281,7 +281,9 @@ def test_step_changes_folder(tmp_path: Path) -> None:
 
 
 def test_expectations_of_a_build() -> None:
-    plan = {"series": "3.1", "arch": {"name": "i386"}, "packages": [{"patches": {"1.0": ["patches/a/0001-b.patch"]}}]}
+    written = plan_of(arches=("i386",))
+    patched = dataclasses.replace(written.packages[0], patches={"1.0": ["patches/a/0001-b.patch"]})
+    plan = dataclasses.replace(written, series="3.1", packages=[patched])
     every = Expectation(["*test_a.T.x"], "always")
     mine = [
         every,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from staticpython.config import load_facts
 from staticpython.errors import VerifyError
 from staticpython.verify import binary_faults, emulator_of, flag_faults, module_faults, path_faults
+from tests.unit.test_published import plan_of
 
-ARCH = {"elf_machine": "EM_X86_64", "elf_class": 64, "byte_order": "little", "thread_stack_mib": 8}
+ARCH = dataclasses.replace(load_facts().arches["x86_64"], thread_stack_mib=8)
 RELATIVE, JUMP_SLOT = 8, 7
 LOAD, DYNAMIC, INTERP, STACK, RELRO = 1, 2, 3, 0x6474E551, 0x6474E552
 AT_DYNAMIC, AT_STRINGS, AT_SYMBOLS, AT_HASH, AT_RELA, AT_RELR, SIZE = range(0x400, 0xB00, 0x100)
@@ -95,7 +98,7 @@ def test_one_flag_of_two_says_that_it_is_bound_at_start(tmp_path: Path, changes:
     ],
 )
 def test_of_another_arch(tmp_path: Path, arch: dict[str, Any], fault: str) -> None:
-    assert list(binary_faults(make(tmp_path / "a"), ARCH | arch)) == [fault]
+    assert list(binary_faults(make(tmp_path / "a"), dataclasses.replace(ARCH, **arch))) == [fault]
 
 
 def test_at_a_fixed_address_nothing_is_relocated(tmp_path: Path) -> None:
@@ -133,8 +136,10 @@ def test_an_interpreter_that_ends_at_once() -> None:
 
 def test_what_runs_the_targets_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    plan = {"native": False, "tree": "a-tree", "arch": {"emulator": "qemu-x"}}
-    assert emulator_of(plan | {"native": True}) == []
+    plan = dataclasses.replace(
+        plan_of(), native=False, tree="a-tree", arch=dataclasses.replace(ARCH, emulator="qemu-x")
+    )
+    assert emulator_of(dataclasses.replace(plan, native=True)) == []
     with pytest.raises(VerifyError, match="a-tree does not run on this machine: install qemu-x"):
         emulator_of(plan)
     (tmp_path / "qemu-x").touch(0o755)
