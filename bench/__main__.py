@@ -17,10 +17,10 @@ from pathlib import Path
 
 from bench.baselines import Wanted, interpreter, venv
 from bench.count import count
-from bench.facts import load_bench
 from bench.report import write_report
 from bench.results import OURS, Results, describe_machine, load_results, measure
 from bench.suites import Interpreter, Job, call, micro_jobs, pyperformance_jobs, start_jobs
+from staticpython.benchmarks import load_bench
 from staticpython.config import ROOT, load_facts
 from staticpython.errors import UsageError, nearest, run_main
 from staticpython.plan import host_arch

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.facts import Baselines, DebianSeries, load_bench
+from staticpython.benchmarks import Baselines, DebianSeries, load_bench
 from staticpython.config import ROOT, Package, Release, load_facts, pick
 from staticpython.errors import FetchError, StaticPythonError, UsageError, nearest
 from staticpython.fetch import Places, UnavailableError, apt_options, fetch

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.baselines import BenchError, say
-from bench.facts import Bench
 from bench.results import OURS, Results
 from bench.suites import Interpreter, timed_command, timed_input
+from staticpython.benchmarks import Bench
 from staticpython.errors import UsageError
 
 SECONDS = 0.003  # what a statement does in this time is counted

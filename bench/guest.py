@@ -17,8 +17,8 @@ import tempfile
 from pathlib import Path
 
 from bench.baselines import BenchError, environment
-from bench.facts import Group, load_bench
 from bench.suites import timed_command, timed_input
+from staticpython.benchmarks import Group, load_bench
 from staticpython.errors import UsageError, run_main
 
 PLUGIN = Path(__file__).with_name("insns.c")

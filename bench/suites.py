@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.baselines import BenchError, environment, pip_install, venv
-from bench.facts import Bench, Group, Mode
+from staticpython.benchmarks import Bench, Group, Mode
 
 TIMED = Path(__file__).with_name("timed.py")
 LIST_PYPERFORMANCE = """

@@ -11,8 +11,19 @@ import json
 import sys
 from typing import Any
 
-from bench.facts import Baselines, Bench, Book, Debian, DebianSeries, Group, Mode, Peer, Plain, Pyperformance
 from staticpython.abi import Abi, Difference
+from staticpython.benchmarks import (
+    Baselines,
+    Bench,
+    Book,
+    Debian,
+    DebianSeries,
+    Group,
+    Mode,
+    Peer,
+    Plain,
+    Pyperformance,
+)
 from staticpython.bundles import Application, Bundles, Step
 from staticpython.config import (
     ROOT,

@@ -21,7 +21,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from bench.baselines import BenchError, Wanted, debian
-from bench.facts import load_bench
+from staticpython.benchmarks import load_bench
 from staticpython.config import ROOT, load_facts
 from staticpython.errors import StaticPythonError
 from staticpython.stdlib_tests import starts_programs

@@ -11,10 +11,10 @@ import pytest
 
 from bench.__main__ import main
 from bench.baselines import BenchError
-from bench.facts import load_bench
 from bench.report import duration, table, write_report
 from bench.results import Ratio, Results, geomean, geomean_of, load_results, measure
 from bench.suites import Interpreter, Job, pyperf_times, timed_command, timed_input
+from staticpython.benchmarks import load_bench
 from staticpython.config import load_facts, patches
 
 OURS, OTHER = (Interpreter(name, Path(sys.executable), Path()) for name in ("ours", "other"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from staticpython.config import ROOT
 from staticpython.schema import key, load
 
-FACTS = Path(__file__).with_name("bench.yml")
+FACTS = ROOT / "bench/bench.yml"
 
 
 @dataclass(frozen=True)
