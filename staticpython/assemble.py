@@ -21,7 +21,7 @@ from typing import Any
 
 from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError, run_main
-from staticpython.fetch import read_record, sha256_of
+from staticpython.fetched import read_record, sha256_of
 from staticpython.target_plan import TargetPlan, read_plan
 
 PLACEHOLDER = "/python"  # the --prefix of configs/packages/cpython.yml

@@ -20,7 +20,8 @@ from ruamel.yaml.comments import CommentedMap
 
 from staticpython.config import ROOT, load_facts, pick
 from staticpython.errors import FetchError, run_main
-from staticpython.fetch import CONNECT_TIMEOUT, READ_TIMEOUT, SNAPSHOTS, sha256_of
+from staticpython.fetch import CONNECT_TIMEOUT, READ_TIMEOUT, SNAPSHOTS
+from staticpython.fetched import sha256_of
 
 
 def pool_path(path: str, version: str, file: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from staticpython.errors import UsageError, run_main
-from staticpython.fetch import sha256_of
+from staticpython.fetched import sha256_of
 from staticpython.published import FOLDER, Archive, target_parser, write_tar, written_whole
 from staticpython.target_plan import TargetPlan, read_plan
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from staticpython.errors import UsageError, run_main
-from staticpython.fetch import sha256_of
+from staticpython.fetched import sha256_of
 from staticpython.published import Archive, written_whole
 
 INDEX, SUMS, SIGNATURE = "downloads.json", "SHA256SUMS", "SHA256SUMS.minisig"

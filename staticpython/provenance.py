@@ -15,7 +15,7 @@ from typing import Any
 
 from staticpython.config import ROOT
 from staticpython.errors import UsageError, run_main
-from staticpython.fetch import sha256_of
+from staticpython.fetched import sha256_of
 from staticpython.published import CONTENTS, Archive, target_parser
 from staticpython.sbom import read_manifest, sbom_name
 from staticpython.target_plan import TargetPlan, read_plan

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from staticpython.fetch import sha256_of
+from staticpython.fetched import sha256_of
 
 
 def seconds_by_package(times: Path) -> dict[str, dict[str, int]]:

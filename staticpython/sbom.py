@@ -25,7 +25,7 @@ from packageurl import PackageURL
 
 from staticpython.config import ROOT, Facts, load_facts
 from staticpython.errors import StaticPythonError, UsageError, run_main
-from staticpython.fetch import sha256_of
+from staticpython.fetched import sha256_of
 from staticpython.published import Archive, target_parser
 from staticpython.target_plan import TargetPlan, read_plan
 

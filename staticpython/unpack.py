@@ -19,7 +19,7 @@ else:  # the first with PEP 706's filters in every release
 
 from staticpython.config import ROOT, Package, Release, load_facts, patches, without_speedups
 from staticpython.errors import UnpackError, run_main
-from staticpython.fetch import check, read_record
+from staticpython.fetched import check, read_record
 
 
 def unpack(archive: Path, into: Path) -> None:

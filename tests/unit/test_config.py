@@ -375,8 +375,8 @@ def test_editors_know_every_file(pattern: str, tmp_path: Path) -> None:
 
 # What make runs later, and what tests what was built: they read facts and the plan's JSON.
 HELPERS = [
-    *("fetch", "unpack", "assemble", "verify", "emulate", "profile", "toolchain", "size", "stdlib_tests", "matrix"),
-    *("wheel_table", "setup_local", "published", "wheel", "image", "sbom", "provenance", "abi", "inventory"),
+    *("fetch", "fetched", "unpack", "assemble", "verify", "emulate", "profile", "toolchain", "size", "stdlib_tests"),
+    *("matrix", "wheel_table", "setup_local", "published", "wheel", "image", "sbom", "provenance", "abi", "inventory"),
 ]
 
 

@@ -11,7 +11,8 @@ import pytest
 from staticpython import assemble, config
 from staticpython.config import Licence, Package, Release, load_facts
 from staticpython.errors import FactsError, FetchError
-from staticpython.fetch import Fetched, Places, fetch, read_record, record, sha256_of
+from staticpython.fetch import Places, fetch
+from staticpython.fetched import Fetched, read_record, record, sha256_of
 from staticpython.plan import Options, make_plan
 from staticpython.target_plan import TargetPlan
 from staticpython.unpack import prepare

@@ -13,7 +13,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from staticpython import provenance, sbom
 from staticpython.config import ROOT
-from staticpython.fetch import sha256_of
+from staticpython.fetched import sha256_of
 from staticpython.provenance import files_of, make_statement
 from staticpython.published import Archive
 from staticpython.sbom import make_document

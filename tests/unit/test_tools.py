@@ -37,6 +37,20 @@ from tests.unit.test_published import plan_of
 STEP = ROOT / "staticpython/step.sh"
 
 
+HEAVY = ("requests", "rich", "bench", "jinja2")
+LIGHT = ("assemble", "image", "index", "profile", "provenance", "unpack", "verify")
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [*((f"staticpython.{name}", HEAVY) for name in LIGHT), ("staticpython.keys", ("bench",)), ("generate", HEAVY[:3])],
+)
+def test_what_a_helper_does_not_use_it_does_not_import(module: str, heavy: tuple[str, ...]) -> None:
+    program = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
 def test_verify_refuses_a_dynamic_program() -> None:
     arch = load_facts().arches["aarch64"]
     faults = "\n".join(binary_faults(Path(sys.executable).resolve(), arch))
@@ -310,5 +324,7 @@ def test_expectations_name_what_there_is() -> None:
 
 
 def test_times_of_the_last_run(tmp_path: Path) -> None:
-    (tmp_path / "times.tsv").write_text("zlib\tcopy\t9\nzlib\tbuild\t7\nxz\tbuild\t3\nzlib\tempty\t1\nzlib\tbuild\t2\n")
+    (tmp_path / "times.tsv").write_text(
+        "zlib\tcopy\t9\nzlib\tbuild\t7\nxz\tbuild\t3\nzlib\tempty\t1\nzlib\tbuild\t2\n"
+    )
     assert seconds_by_package(tmp_path / "times.tsv") == {"zlib": {"build": 2}, "xz": {"build": 3}}

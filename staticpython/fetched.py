@@ -1,0 +1,65 @@
+"""What was fetched: a file's hash, and the record of it that everything later reads."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+from staticpython.config import Package, PyPI, Release
+from staticpython.errors import ChecksumError, FetchError
+
+
+@dataclasses.dataclass(frozen=True)
+class Fetched:
+    """What a build is made from: the one release that was chosen, which all that comes later takes from here."""
+
+    package: str
+    release: Release
+    origin: str
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def check(path: Path, release: Release) -> None:
+    """Raise ChecksumError, and remove the file, unless it has the release's size and SHA-256."""
+    size, digest = path.stat().st_size, sha256_of(path)
+    if (size, digest) != (release.size or size, release.sha256):
+        path.unlink()
+        raise ChecksumError(
+            f"{path}: these are not the pinned bytes (removed)\n"
+            f"  wanted  sha256 {release.sha256}, {release.size or 'any number of'} bytes\n"
+            f"  found   sha256 {digest}, {size} bytes\n"
+            "  Run make again to fetch it anew; if it stays so, the file was changed where it came from."
+        )
+
+
+def record(package: Package, release: Release, origin: str, path: Path) -> None:
+    """Write what was fetched, for the unpacking and the manifest; last of all, so that it stands for success."""
+    data = dataclasses.asdict(release) | {"package": package.name, "origin": origin}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.rename(path)
+
+
+def read_record(path: Path) -> Fetched:
+    """Return what `record` wrote; raises FetchError for what another version of this program did.
+
+    What that one knew of a release and this one does not, says nothing about the file.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        pypi = PyPI(**data["pypi"]) if data["pypi"] else None
+        known = {field.name: data[field.name] for field in dataclasses.fields(Release) if field.name in data}
+        return Fetched(data["package"], Release(**known | {"pypi": pypi}), data["origin"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise FetchError(f"{path}: is no record of a fetched file ({error!r}): remove it and run make again") from None
