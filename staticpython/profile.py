@@ -25,7 +25,8 @@ WARN_BELOW = 0.97
 MAGIC = b"\xfflprofi\x81"
 # The two parts of the training and their weights in the profile: train.py is shorter, and nearer to what programs do.
 WEIGHTS = {"tests": 1, "train": 3}
-BEGINS = "'rm -rf $"  # the first step of a package's build, in its log
+# The first step of a package's build, as step.sh writes it into the log.
+BEGINS = "\n#: begin\n"
 _CALLED = re.compile(r"^  (\S+):\n(?:    .*\n)*?    Function count: (\d+)$", re.MULTILINE)
 _COMPLAINT = re.compile(r"profile data may be (?:out of date|incomplete): of \d+ functions?, (\d+) ")
 

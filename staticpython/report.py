@@ -18,7 +18,7 @@ def seconds_by_package(times: Path) -> dict[str, dict[str, int]]:
     result: dict[str, dict[str, int]] = defaultdict(dict)
     for line in times.read_text(encoding="utf-8").splitlines():
         package, step, seconds = line.split("\t")
-        if step in ("copy", "empty"):  # only make room
+        if step in ("begin", "empty"):  # only make room
             continue
         result[package][step] = int(seconds)
     return result

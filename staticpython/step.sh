@@ -1,8 +1,8 @@
 #!/bin/sh
 # step.sh [-C FOLDER] TARGET PACKAGE STEP COMMAND [ARGUMENT...]
 #
-# Runs one step of the build with its output appended to logs/TARGET/PACKAGE.log, says on one line what it does, and
-# notes the seconds it took in build/TARGET/times.tsv. When the command fails: the log's last lines, its path and the
+# Runs one step of the build with its output appended to logs/TARGET/PACKAGE.log, behind a line `#: STEP`. It says on one
+# line what it does, and notes the seconds it took in build/TARGET/times.tsv. When the command fails: the log's last lines, its path and the
 # exit code. V=1 in the environment shows the output as it comes, QUIET=1 says nothing of a step that goes well.
 #
 # A killed make leaves compilers behind. They keep the package's lock, so that the next make waits for their end instead
@@ -28,7 +28,7 @@ fi
 
 # A pasted command line must run: quote what the shell would change.
 {
-	printf '\n(cd %s &&' "$folder"
+	printf '\n#: %s\n(cd %s &&' "$step" "$folder"
 	for word; do
 		case $word in
 		*[!A-Za-z0-9_@%+=:,./-]* | '') printf " '%s'" "$(printf %s "$word" | sed "s/'/'\\\\''/g")" ;;

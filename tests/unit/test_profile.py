@@ -49,9 +49,9 @@ def test_what_is_no_profile_is_refused(tmp_path: Path) -> None:
 def test_check_counts_what_clang_said_since_the_last_build_began(tmp_path: Path) -> None:
     (tmp_path / "p").write_bytes(indexed(950))
     old = "warning: profile data may be out of date: of 99 functions, 99 have mismatched data that will be ignored\n"
-    begins = "(cd . && sh -c 'rm -rf $0 && mkdir -p $0' build/x)\n"
+    begins = "\n#: begin\n(cd . && sh -c 'rm -rf $0 && mkdir -p $0' build/x)\n"
     new = (
-        f"{begins}(cd x && env CC=y ../configure --z)\n"
+        f"{begins}\n#: configure\n(cd x && env CC=y ../configure --z)\n"
         "warning: profile data may be out of date: of 12 functions, 1 has mismatched data that will be ignored [-Wx]\n"
         "warning: profile data may be incomplete: of 40 functions, 9 have no data [-Wprofile-instr-missing]\n"
     )

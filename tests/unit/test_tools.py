@@ -272,7 +272,7 @@ def test_step_logs_and_times(tmp_path: Path) -> None:
     run = step(tmp_path, "x86_64", "zlib", "build", "echo", "a b")
     assert (run.returncode, run.stdout.split()) == (0, ["x86_64", "zlib", "build"])
     log = (tmp_path / "logs/x86_64/zlib.log").read_text()
-    assert "(cd . && echo 'a b')" in log
+    assert "#: build\n(cd . && echo 'a b')" in log
     assert log.endswith("\na b\n")
     assert (tmp_path / "build/x86_64/times.tsv").read_text() == "zlib\tbuild\t0\n"
 
@@ -325,6 +325,6 @@ def test_expectations_name_what_there_is() -> None:
 
 def test_times_of_the_last_run(tmp_path: Path) -> None:
     (tmp_path / "times.tsv").write_text(
-        "zlib\tcopy\t9\nzlib\tbuild\t7\nxz\tbuild\t3\nzlib\tempty\t1\nzlib\tbuild\t2\n"
+        "zlib\tbegin\t9\nzlib\tbuild\t7\nxz\tbuild\t3\nzlib\tempty\t1\nzlib\tbuild\t2\n"
     )
     assert seconds_by_package(tmp_path / "times.tsv") == {"zlib": {"build": 2}, "xz": {"build": 3}}
