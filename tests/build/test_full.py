@@ -116,7 +116,7 @@ def test_no_folder_of_the_build_machine(target: BuiltTarget, unpacked: Unpacked)
 
 def test_no_time_of_the_build(unpacked: Unpacked) -> None:
     """The members of a static library have no time: ar(5) has it at bytes 16 to 28 of a member's header."""
-    times = {}
+    times: dict[str, int] = {}
     for library in (unpacked.folder / "build").rglob("*.a"):
         data, at = library.read_bytes(), len("!<arch>\n")
         while at < len(data):
