@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Make an installed CPython tree independent of the place it was built in and of the place it is in.
+"""Make an installed CPython tree independent of where it was built and of where it is.
 
     relocate.py TREE --placeholder /python --scrub BUILD_FOLDER [--scrub TOOLCHAIN ...]
 
-CPython's `make install` writes its prefix and its build's paths into several files. The tree was
-configured with a prefix that exists nowhere (the placeholder); afterwards
+CPython's `make install` writes its prefix and the build's paths into several files. The tree was
+configured with a prefix that exists nowhere (the placeholder). Afterwards:
 
-- _sysconfigdata_*.py computes the prefix from where the file is,
-- the config Makefile, the .pc files and python3-config do so in their own languages,
+- _sysconfigdata_*.py computes the prefix from the file's own path,
+- the config Makefile, the .pc files and python3-config do the same in their own languages,
 - build-details.json and _sysconfig_vars_*.json have paths that are relative to the file,
-- scripts in bin/ start the python3 beside them, and pip, which may have been unpacked only, has its own,
-- flags that only made sense while the interpreter itself was compiled are gone,
+- scripts in bin/ start the python3 beside them; pip gets its scripts even if it was only unpacked,
+- flags that are only for compiling the interpreter itself are removed,
 - sysconfig's compilers are scripts of the tree: bin/<triple>-cc, -c++, -ar,
-- what needs Tk is gone, and compiled files, which hold paths, are too.
+- modules that need Tk are removed, and so are compiled files, because they contain paths.
 
-In the end every file is searched for the paths to scrub. Standard library only; running it again changes
+At the end every file is searched for the paths to scrub. Standard library only; running it again changes
 nothing.
 """
 
@@ -37,11 +37,11 @@ from pathlib import Path
 Value = str | int
 
 MARKER = "/install"
-"""Stands for the prefix inside _sysconfigdata: python-build-standalone's. Where a word begins with it, uv puts
-the folder that it installs to, and it drops what stands behind the dictionary."""
+"""Stands for the prefix inside _sysconfigdata, as in python-build-standalone. In words that begin with it, uv
+puts the folder that it installs to. uv drops the code after the dictionary."""
 
 TOO_GENERAL = frozenset({"/", "/home", "/opt", "/root", "/tmp", "/usr", "/usr/local", "/var"})
-"""Paths that a tree may name for good reasons, TZPATH for one."""
+"""Paths that a tree may name for good reasons, such as TZPATH."""
 
 TK_LIBRARY = ("idlelib", "tkinter", "turtledemo", "turtle.py")
 
@@ -54,7 +54,7 @@ TAKES_VALUE = {
     "-target", "-mllvm", "-Xclang", "-Xlinker", "-o", "-T",
 }  # fmt: skip
 
-# Options for compiling and linking the interpreter that an extension module must not inherit.
+# Options for compiling and linking the interpreter; an extension module must not inherit them.
 CORE_ONLY = re.compile(
     r"""'?(?:
       -flto | -fno-lto | -fprofile- | -fcs-profile- | -fauto-profile | -fuse-ld= | -fno-sanitize
@@ -65,12 +65,12 @@ CORE_ONLY = re.compile(
     re.VERBOSE,
 )
 
-# What made the interpreter fast means nothing to anyone else, in whatever variable it is.
+# Options for the interpreter's speed are of no use to anything else, in any variable.
 FAST_ONLY = re.compile(
     r"'?(?:-flto|-fno-lto|-ffat-lto|-f(?:cs-)?profile-|-Wprofile-|-Wl,--(?:fat-)?lto-|-Wl,-mllvm,|-mllvm$|-mattr=)"
 )
 
-# The first line is CPython's own (Lib/sysconfig/__main__.py): uv takes no other.
+# The first line is CPython's own (Lib/sysconfig/__main__.py): uv accepts no other.
 SYSCONFIGDATA_HEAD = """\
 # system configuration generated and used by the sysconfig module
 build_time_vars = {
@@ -109,14 +109,14 @@ build_time_vars = _relocated(build_time_vars)
 # Evaluated at once (:=), while the last word is still this Makefile.
 MAKEFILE_PREFIX = "prefix:=\t$(abspath $(dir $(lastword $(MAKEFILE_LIST)))/../../..)"
 
-# sh runs the second line; Python takes lines two and three for a string (distlib does the same).
+# sh runs the second line; to Python, lines two and three are a string (distlib does the same).
 LAUNCHER = """\
 #!/bin/sh
 '''exec' "$(dirname -- "$(readlink -f -- "$0")")/{python}" "$0" "$@"
 ' '''
 """
 
-# What pip writes for its entry point: distlib/scripts.py.
+# The script that pip writes for its entry point: distlib/scripts.py.
 PIP_SCRIPT = """\
 import sys
 
@@ -140,7 +140,7 @@ Every extension module is inside the executable. This folder marks the exec_pref
 
 
 class RelocationError(Exception):
-    """The tree is not what `make install` leaves, or a path could not be removed from it."""
+    """The tree is not as `make install` leaves it, or a path could not be removed from it."""
 
 
 @dataclass(frozen=True)
@@ -165,12 +165,12 @@ class Tree:
         return only(self.library.glob("config-*"), "config folder")
 
     def is_dirty(self, text: str) -> bool:
-        """Does `text` name a path that must not be in the tree?"""
+        """Does `text` contain a path that must not be in the tree?"""
         return any(path in text for path in self.scrub)
 
 
 def only(paths: Iterable[Path], what: str) -> Path:
-    """Return the one path there is."""
+    """Return the only path; there must be exactly one."""
     found = sorted(paths)
     if len(found) != 1:
         raise RelocationError(f"expected one {what}, found {[str(path) for path in found]}")
@@ -188,7 +188,7 @@ def write(path: Path, text: str) -> None:
 
 
 def drop_words(value: str, is_unwanted: Callable[[str], bool]) -> str:
-    """Drop the unwanted words of a command line, and an option together with its separate value."""
+    """Drop unwanted words from a command line; an option goes together with its separate value."""
     kept: list[str] = []
     words = WORD.findall(value)
     index = 0
@@ -229,7 +229,7 @@ def clean_lines(tree: Tree, text: str) -> str:
 
 
 def tool_values(triple: str, prefix: str) -> dict[str, str]:
-    """What sysconfig says about building extension modules, given how to spell the prefix."""
+    """sysconfig's values for building extension modules, with a given spelling of the prefix."""
     cc, cxx, ar = (f"{prefix}/bin/{triple}-{tool}" for tool in ("cc", "c++", "ar"))
     return {
         "AR": ar,
@@ -257,7 +257,7 @@ def read_sysconfigdata(path: Path) -> dict[str, Value]:
 
 
 def placeholder_pattern(placeholder: str) -> re.Pattern[str]:
-    """Match the placeholder as a whole path, or the start of one: not "/python3" nor "./python"."""
+    """Match the placeholder as a whole path or the start of one, but not "/python3" or "./python"."""
     return re.compile(
         rf"""(?:(?<=^)|(?<=[\s"'=:,;])|(?<=-I)|(?<=-L)){re.escape(placeholder)}(?=[/\s"':;,]|$)""",
     )
@@ -282,14 +282,14 @@ def relocate_sysconfigdata(tree: Tree) -> None:
 
 
 def relocate_json(tree: Tree) -> None:
-    """Rewrite what tells of the tree without running it: paths are relative to the file, as PEP 739 has them.
+    """Rewrite the files that describe the tree without running it: relative paths, as in PEP 739.
 
     CPython has such files since 3.14.
     """
     pattern, here = placeholder_pattern(tree.placeholder), "../.."
     for path in tree.library.glob("_sysconfig_vars_*.json"):
         values = json.loads(path.read_text(encoding="utf-8"))
-        for name in ("userbase", "projectbase"):  # they are the user's, and the build's
+        for name in ("userbase", "projectbase"):  # these are the user's, and the build's
             values.pop(name, None)
         for name, value in values.items():
             if isinstance(value, str):
@@ -345,7 +345,7 @@ def relocate_pkgconfig(tree: Tree) -> None:
 
 
 def relocate_python_config(tree: Tree) -> None:
-    """Let python3-config use the prefix that it finds, where it had both prefixes and sed."""
+    """Let python3-config use the prefix that it finds, instead of both prefixes and sed."""
     for path in sorted((tree.root / "bin").glob("python*-config")):
         if path.is_symlink():
             continue
@@ -364,10 +364,10 @@ def relocate_python_config(tree: Tree) -> None:
 
 
 def with_launcher(script: str, python: str) -> str | None:
-    """Replace the head of a Python script: None if it is not one.
+    """Replace the head of a Python script; return None for other files.
 
-    The head is a shebang line for Python, or, where that line would be too long or have a space in it,
-    pip's and distlib's: three lines like those of LAUNCHER. `python` is relative to the script's folder.
+    The head is a shebang line for Python. If that line would be too long or contain a space, pip and distlib
+    write three lines like those of LAUNCHER. `python` is relative to the script's folder.
     """
     head, _, body = script.partition("\n")
     if head == "#!/bin/sh" and body.startswith("'''exec' "):
@@ -378,7 +378,7 @@ def with_launcher(script: str, python: str) -> str | None:
 
 
 def relocate_script(path: Path, python: str) -> None:
-    """Let the script, if it is one in Python, start `python`."""
+    """Let the script start `python`, if it is a Python script."""
     if path.is_symlink() or not path.is_file():
         return
     with path.open("rb") as file:
@@ -407,7 +407,7 @@ def write_compiler_scripts(tree: Tree) -> None:
         path.chmod(0o755)
 
 
-# ---------------------------------------------------------------- what stays in the tree
+# ---------------------------------------------------------------- what remains in the tree
 
 
 def remove(path: Path) -> None:
@@ -419,9 +419,9 @@ def remove(path: Path) -> None:
 
 
 def prune(tree: Tree, *, with_tests: bool) -> None:
-    """Remove what needs Tk, compiled files, and what would link a program with this tree's library.
+    """Remove modules that need Tk, compiled files, and files for linking a program with this tree's library.
 
-    Such a program would need the build's compiler and its libraries too: objects may be LLVM bitcode.
+    Such a program would also need the build's compiler and libraries: objects may be LLVM bitcode.
     """
     unwanted = [tree.library / name for name in TK_LIBRARY]
     unwanted += (tree.root / "bin").glob("idle*")
@@ -436,7 +436,7 @@ def prune(tree: Tree, *, with_tests: bool) -> None:
 
 
 def keep_dynload_folder(tree: Tree) -> None:
-    """Put a file into lib-dynload: archives and file copies may lose an empty folder."""
+    """Put a file into lib-dynload, because archives and copies may lose an empty folder."""
     folder = tree.library / "lib-dynload"
     folder.mkdir(exist_ok=True)
     write(folder / "README.txt", DYNLOAD_README)
@@ -450,7 +450,7 @@ def record_row(base: Path, name: str) -> list[str]:
 
 
 def write_pip_scripts(tree: Tree) -> None:
-    """Write pip's commands, as pip names them, and list them in its RECORD."""
+    """Write pip's commands under pip's names, and list them in its RECORD."""
     base = tree.library / "site-packages"
     found = sorted(base.glob("pip-*.dist-info/RECORD"))
     if not found:
@@ -473,11 +473,11 @@ def write_pip_scripts(tree: Tree) -> None:
     write(record, text.getvalue())
 
 
-# ---------------------------------------------------------------- the whole
+# ---------------------------------------------------------------- the whole tree
 
 
 def find_dirty_files(root: Path, paths: Iterable[str]) -> Iterator[tuple[Path, str]]:
-    """Yield the files in which one of the paths is, with that path."""
+    """Yield the files that contain one of the paths, with that path."""
     needles = [(path, path.encode()) for path in paths]
     for file in sorted(root.rglob("*")):
         if file.is_symlink() or not file.is_file():
@@ -508,7 +508,7 @@ def open_tree(root: Path, placeholder: str, scrub: Iterable[str], triple: str | 
 
 
 def relocate(tree: Tree, *, with_tests: bool = False) -> None:
-    """Do all of it."""
+    """Make the tree independent of its place: all steps."""
     prune(tree, with_tests=with_tests)
     keep_dynload_folder(tree)
     relocate_sysconfigdata(tree)

@@ -66,7 +66,7 @@ __glibc_setcontext:
 	xor %eax, %eax
 	ret
 
-# Where a context's function returns to: on to uc_link, or the thread ends, the first one's with the program.
+# A context's function returns here: continue with uc_link, or end the thread (the first thread: the program).
 .hidden __context_returned
 .globl __context_returned
 .type __context_returned,@function

@@ -1,4 +1,4 @@
-# A call in whose frame the unwinder asks __guard_personality (callbacks.c).
+# A call with a frame for which the unwinder asks __guard_personality (callbacks.c).
 .text
 .hidden __call_guarded
 .globl __call_guarded

@@ -1,4 +1,4 @@
-# Where calls of missing functions go (src/ldso/glibc.h): each place pushes its number, 10 bytes a place.
+# Stubs for missing functions (src/ldso/glibc.h): each pushes its number; a stub has 10 bytes.
 .text
 .hidden __missing_stubs
 .globl __missing_stubs

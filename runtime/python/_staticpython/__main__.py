@@ -1,4 +1,4 @@
-"""`python3 -m _staticpython`: questions a build may ask the interpreter, and one executable of an application."""
+"""`python3 -m _staticpython`: answers questions of builds, and makes one executable from an application."""
 
 import sys
 

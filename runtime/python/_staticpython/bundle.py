@@ -33,7 +33,7 @@ from _staticpython.traces import Trace
 
 
 def output_file(text: str) -> Path:
-    """The file to write, through links as other tools do; refuse what is no regular file."""
+    """The file to write; links are followed, as in other tools. Refuse anything but a regular file."""
     path = Path(os.path.realpath(text))
     if not text or text.endswith("/") or path.is_dir():
         raise PayloadError(f"{text or repr(text)}: a folder; -o says which file to write")
@@ -45,7 +45,7 @@ def output_file(text: str) -> Path:
 
 
 def _wanted(options: argparse.Namespace, outputs: list[Path]) -> inputs.Inputs:
-    """What is to be bundled; raises PayloadError for what can be known to be wrong before anything is installed."""
+    """What to bundle; raises PayloadError for mistakes that can be found before anything is installed."""
     for folder in options.site_packages:
         if not folder.is_dir():
             raise PayloadError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
@@ -78,7 +78,7 @@ def _wanted(options: argparse.Namespace, outputs: list[Path]) -> inputs.Inputs:
 
 @dataclass(frozen=True)
 class _Files:
-    """What is to be written for one CPU."""
+    """The files to write for one CPU."""
 
     output: Path
     report: Path | None
@@ -87,7 +87,7 @@ class _Files:
 
     @classmethod
     def of(cls, options: argparse.Namespace, arch: str, *, several: bool) -> _Files:
-        """The files that options name; raises PayloadError where one cannot be written."""
+        """The files that the options name; raises PayloadError if one cannot be written."""
 
         def named(option: str, text: str) -> str:
             if several and "{arch}" not in text:
@@ -128,7 +128,7 @@ def _report(output: Path, bundler: Bundler, config: list[tuple[str, str]], made_
 
 
 class _Terminated(BaseException):
-    """SIGTERM came: what was begun is cleaned up, and pip ended, as after Ctrl-C."""
+    """SIGTERM came: unfinished files are removed, and pip is ended, as after Ctrl-C."""
 
 
 def _terminate(*_: object) -> None:
@@ -141,7 +141,7 @@ def _cache(options: argparse.Namespace, own: inputs.Target) -> Cache:
 
 
 def _made_of(options: argparse.Namespace, bundler: Bundler, hashes: dict[str, str]) -> list[Part]:
-    """The parts of a bundle, if no licence is refused; those of the interpreter only where its tree tells of them."""
+    """The parts of a bundle, if no licence is refused; the interpreter's only if its tree lists them."""
     made_of = list(package_parts(inputs.distributions(bundler.folders), hashes))
     asked = options.sbom or options.licences or options.fail_on
     if asked or (bundler.target.tree / "manifest.json").is_file():
@@ -159,7 +159,7 @@ class _Made:
 
 
 def _bundle(options: argparse.Namespace, pip_options: list[str]) -> Iterator[_Made]:
-    """Write an executable, and what is told of it, for each CPU; what can be known to be wrong is said before that."""
+    """Write an executable and its reports for each CPU; mistakes that can be found before are reported first."""
     inputs.check_pip_options(pip_options)
     own = inputs.Target(Path(sysconfig.get_config_var("installed_base") or sys.base_prefix))
     targets = inputs.Target.find(own.tree, options.arch, options.interpreter)
@@ -212,7 +212,7 @@ def _bundle_for(options: argparse.Namespace, pip: inputs.Installer, wanted: inpu
 
 
 def _said(config: list[tuple[str, str]]) -> str:
-    """What a bundle runs, in few words."""
+    """What a bundle runs, briefly."""
     known = dict(config)
     commands = ", ".join(key.partition(" ")[2] for key in known if key.startswith("command "))
     default = known.get("entry") or known.get("module") or known.get("script")

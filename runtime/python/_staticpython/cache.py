@@ -1,7 +1,7 @@
-"""What a bundler made before: modules' code by the source that it was made of, in a file for each package.
+"""A bundler's earlier results: modules' code by the source that it was made from, in a file for each package.
 
-A file is taken if it is the user's own and has the SHA-256 that it begins with; else it is as if it were not there.
-It is written under another name and renamed, so two builds may use it at once: that of the last one stays. All of it
+A file is used if the user owns it and it has the SHA-256 that it begins with; otherwise it is ignored.
+It is written under another name and renamed, so two builds may use it at once: the last one's file stays. Everything
 may be removed at any time.
 """
 
@@ -30,7 +30,7 @@ def default_folder() -> Path | None:
 
 
 class Cache:
-    """Made things by their keys, in files by their names; without a folder it keeps nothing."""
+    """Files by their names, each with results by their keys; without a folder nothing is kept."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -39,7 +39,7 @@ class Cache:
         return self._folder / hashlib.sha256(os.fsencode(name)).hexdigest()[:32] if self._folder else None
 
     def read(self, name: str) -> dict[Any, Any]:
-        """What was written by that name; nothing if that is not there whole."""
+        """The results written under that name; an empty dictionary if the file is missing or damaged."""
         path = self._path(name)
         if path is None:
             return {}
@@ -56,7 +56,7 @@ class Cache:
         return found
 
     def write(self, name: str, made: dict[Any, Any]) -> None:
-        """Keep it, if that is possible."""
+        """Write the results, if that is possible."""
         path = self._path(name)
         if path is None:
             return
@@ -73,7 +73,7 @@ class Cache:
                 temporary.unlink()
 
     def folder(self, name: str, make: Callable[[], Path]) -> Path:
-        """A folder that was kept by that name, if it is whole; else the one that is made, which is kept."""
+        """The folder kept under that name, if it is complete; otherwise make one, and keep it."""
         if not self._folder:
             return make()
         place = self._folder / name
@@ -103,7 +103,7 @@ def _is_kept(place: Path) -> bool:
 
 
 def _digest_of(folder: Path) -> bytes:
-    """Of all names, kinds and contents in a folder."""
+    """Hash all names, kinds and contents in a folder."""
     digest = hashlib.sha256()
     for at, folders, names in os.walk(folder):
         folders.sort()
@@ -122,7 +122,7 @@ def _digest_of(folder: Path) -> bytes:
 
 
 class Kept:
-    """What was made of the files of one package, and is made now; nothing is read before it is asked for."""
+    """Earlier and new results for the files of one package; nothing is read before it is requested."""
 
     def __init__(self, cache: Cache, package: str) -> None:
         self._cache, self._package = cache, package
@@ -130,7 +130,7 @@ class Kept:
         self._now: dict[tuple[str, bytes], Any] = {}
 
     def get(self, kind: str, digest: bytes, make: Callable[[], Any]) -> Any:
-        """What `make` makes of the content with that SHA-256; something that marshal takes."""
+        """The result of `make` for the content with that SHA-256; of a type that marshal can write."""
         if self._before is None:
             self._before = self._cache.read(self._package)
         key = kind, digest
@@ -138,6 +138,6 @@ class Kept:
         return self._now[key]
 
     def keep(self) -> None:
-        """Keep what was asked for, and nothing else, if anything was."""
+        """Keep exactly the results that were requested, if there were any."""
         if self._before is not None and self._now.keys() != self._before.keys():
             self._cache.write(self._package, self._now)

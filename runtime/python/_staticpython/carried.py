@@ -1,4 +1,4 @@
-"""What an application in one file says of itself: `STATICPYTHON=info APPLICATION`."""
+"""What an application in one file tells about itself: `STATICPYTHON=info APPLICATION`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _head(program: Program) -> dict[str, object]:
 
 
 def _files(patterns: list[str]) -> Iterator[tuple[str, os.stat_result]]:
-    """Paths below the program, of files and links, sorted; raises PayloadError when there is none."""
+    """The paths of files and links below the program, sorted; raises PayloadError if there are none."""
     root, found = _program(), False
     for folder, folders, names in os.walk(root):
         folders.sort()
@@ -60,7 +60,7 @@ def _files(patterns: list[str]) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def info() -> int:
-    """Say what it is."""
+    """Print what the application is."""
     program = Program(Path(_program()))
     head = _head(program)
     print(f"{_program()}: {len(program.data) / 1e6:.1f} MB, {head['entries']} files and folders")
@@ -79,7 +79,7 @@ def info() -> int:
 
 
 def tell_of_extracted() -> None:
-    """Say what it writes to the user's folder for caches."""
+    """Print what it writes to the user's cache folder."""
     from _staticpython.extracted import LIST
 
     with suppress(FileNotFoundError), open(f"{_program()}/{LIST}", encoding="utf-8") as file:
@@ -97,7 +97,7 @@ def show(patterns: list[str]) -> int:
 
 
 def extract(folder: str, patterns: list[str]) -> int:
-    """Write files, if they are as they were made; none that is there is overwritten."""
+    """Write files, if they are unchanged since the bundle was made; existing files are not overwritten."""
     if not folder:
         raise PayloadError("say which folder to write to")
     _checked()
@@ -120,7 +120,7 @@ def extract(folder: str, patterns: list[str]) -> int:
 
 
 def _checked() -> str:
-    """Return the SHA-256 of what is carried; raises PayloadError if it was made with another one."""
+    """Return the SHA-256 of the payload; raises PayloadError if it was made with another one."""
     program = Program(Path(_program()))
     payload, made_with = _payload(program), _head(program)["sha256"]
     digest = hashlib.sha256(payload[:AT_DIGEST])
@@ -132,13 +132,13 @@ def _checked() -> str:
 
 
 def verify() -> int:
-    """Compare what is carried with its checksum."""
+    """Compare the payload with its checksum."""
     print(f"{_program()}: well, {_checked()}")
     return 0
 
 
 def tell(place: str) -> int:
-    """Print a file that the bundler wrote of what it bundled."""
+    """Print one of the bundler's files about the bundle."""
     with open(f"{_program()}/{place}", "rb") as file:
         sys.stdout.buffer.write(file.read())
     sys.stdout.buffer.flush()
@@ -146,7 +146,7 @@ def tell(place: str) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Do what STATICPYTHON says; return the exit code."""
+    """Do what STATICPYTHON asks for; return the exit code."""
     command, *rest = arguments or [""]
     try:
         if command == "info" and not rest:

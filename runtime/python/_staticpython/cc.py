@@ -1,10 +1,10 @@
 """Behind bin/<triple>-cc, -c++ and -ar: run the compiler for musl that this machine has.
 
 In this order: $STATIC_PYTHON_CC (CXX, AR); Zig, whose PyPI package `ziglang` is a whole cross compiler;
-a musl compiler by its usual names; the system's own, where the system is musl. setuptools, meson and
-others let $CC win over all of it.
+a musl compiler under one of its usual names; the system's own, if the system is musl. In setuptools,
+meson and others $CC overrides all of these.
 
-A library built so may need libc.so (DT_NEEDED): our loader answers that name itself, as musl's does.
+A library built this way may need libc.so (DT_NEEDED). Our loader itself answers for that name, as musl's does.
 """
 
 import os
@@ -23,8 +23,8 @@ PREFIXED = {
     "ar": (f"{TRIPLE}-ar", f"{TRIPLE}-gcc-ar", "llvm-ar", "ar"),
 }
 
-# `zig cc` refuses linker options it does not know. These only tune or report, and can go:
-# the option's name, and whether the next word is its value unless joined by "=".
+# `zig cc` refuses linker options that it does not know. These only tune or report, so they can be dropped:
+# the option's name, and whether the next word is its value, unless joined by "=".
 IGNORED_BY_ZIG = {
     "-Bsymbolic-functions": False,
     "-Map": True,
@@ -69,7 +69,7 @@ def find_zig() -> "str | None":
 
 
 def _says_musl(program: str) -> bool:
-    """Does `program -dumpmachine` name musl and our machine?"""
+    """Does the output of `program -dumpmachine` name musl and our machine?"""
     import subprocess
 
     try:
@@ -122,7 +122,7 @@ def _filter_linker_options(options: "list[str]") -> "list[str]":
 
 
 def zig_arguments(arguments: "list[str]") -> "list[str]":
-    """Return a GCC command line's arguments as `zig cc` takes them."""
+    """Return a GCC command line's arguments in the form that `zig cc` accepts."""
     result = ["-target", ZIG_TARGET, "-Wno-error=date-time"]
     if not any(argument.startswith("-fsanitize") for argument in arguments):
         result.append("-fno-sanitize=all")  # Zig traps undefined behaviour at -O0
@@ -146,7 +146,7 @@ def zig_command(zig: str, tool: str, arguments: "list[str]") -> "list[str]":
 
 
 def build_command(tool: str, arguments: "list[str]") -> "list[str] | None":
-    """Return the command line to run, or None when there is nothing to run it with."""
+    """Return the command line to run, or None if there is no compiler."""
     zig = None
     if arguments and arguments[0].startswith("--zig="):
         zig = arguments[0].partition("=")[2]

@@ -1,9 +1,9 @@
-"""Where the trusted certificates of the machine are, wherever the tree was unpacked.
+"""Finds the machine's trusted certificates, wherever the tree was unpacked.
 
-OpenSSL has one folder compiled in (OPENSSLDIR), distributions have many. Order:
+OpenSSL has one folder compiled in (OPENSSLDIR); distributions use many. The order:
 
 1. SSL_CERT_FILE or SSL_CERT_DIR, as with any OpenSSL (SSL_CTX_load_verify_locations(3));
-2. the distribution's bundle and its folder of hashed names (openssl-rehash(1)), the list being that of
+2. the distribution's bundle and its folder of hashed names (openssl-rehash(1)); the list is that of
    Go's crypto/x509/root_linux.go and of update-ca-certificates(8), update-ca-trust(8);
 3. the bundle that comes with the interpreter (Mozilla's list, from certifi).
 """
@@ -38,7 +38,7 @@ BUNDLED = path.join(path.dirname(__file__), "cacert.pem")
 
 
 def _is_bundle(name: str) -> bool:
-    """Is `name` a file with something in it that we may read?"""
+    """Is `name` a readable file that is not empty?"""
     try:
         return path.getsize(name) > 0 and path.isfile(name) and os.access(name, os.R_OK)
     except OSError:
@@ -46,7 +46,7 @@ def _is_bundle(name: str) -> bool:
 
 
 def _is_hashed(name: str) -> bool:
-    """Is `name` of the form that OpenSSL looks up in a folder: eight hexadecimal digits, dot, number?"""
+    """Has `name` the form that OpenSSL looks up in a folder: eight hexadecimal digits, dot, number?"""
     digits, _, number = name.partition(".")
     return len(digits) == 8 and number.isdigit() and not digits.strip("0123456789abcdef")
 
@@ -68,8 +68,8 @@ def default_locations() -> "tuple[str | None, str | None]":
 def load(context: "ssl.SSLContext", load_openssl_defaults: "Callable[[], None]") -> None:
     """Load the default certificates into an SSLContext.
 
-    Like SSL_CTX_set_default_verify_paths(3), find no certificates rather than fail: a file that is no
-    list of certificates is passed over, and the bundled one stands in.
+    As SSL_CTX_set_default_verify_paths(3), it finds no certificates rather than fail: a file that is no
+    list of certificates is skipped, and the bundled one is used instead.
     """
     if any(name in os.environ for name in ENVIRONMENT):
         load_openssl_defaults()
@@ -81,6 +81,6 @@ def load(context: "ssl.SSLContext", load_openssl_defaults: "Callable[[], None]")
         return
     try:
         context.load_verify_locations(cafile=cafile)
-    except OSError:  # ssl.SSLError is one
+    except OSError:  # includes ssl.SSLError
         if _is_bundle(BUNDLED):
             context.load_verify_locations(cafile=BUNDLED)

@@ -1,4 +1,4 @@
-"""What is in a bundle: files, and the code of those that are modules."""
+"""The contents of a bundle: files, and the code of modules among them."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _LEFT_OUT = {"test", "idlelib", "turtledemo", "ensurepip", "site-packages", "__p
 COMPRESSION = {"fast": 6, "small": 9, "none": 0}
 
 
-# What STATICPYTHON=info and so on need, and texts in any encoding: there always, with the source.
+# For STATICPYTHON=info and similar, and for texts in any encoding: always carried, with the source.
 _ALWAYS = {"_staticpython", "encodings", "importlib", "zipfile"}
-# A library that others need has no such name.
+# Only extension modules have such suffixes; a library that others need does not.
 _TAGGED = tuple(suffix for suffix in EXTENSION_SUFFIXES if suffix != ".so")
 _NO_SOURCE = b'raise ImportError("its source was left out (--no-sources)")\n'
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is carried, and how."""
+    """What to carry, and how."""
 
     exclude: list[str] = field(default_factory=list)
     compress: str = "fast"
-    # With what only a Python needs that makes virtual environments.
+    # Also the files that only a Python for virtual environments needs.
     whole: bool = False
     sources: bool = True
     trace: Trace | None = None
@@ -51,7 +51,7 @@ class Choice:
 
 
 class _Source(NamedTuple):
-    """A module's source: its path below the program, the file, its content and the SHA-256 of that."""
+    """A module's source: its path below the program, the file, its content and the content's SHA-256."""
 
     name: str
     path: Path
@@ -78,7 +78,7 @@ class Bundler:
         self._machine = _machine_of(target.program)
         self.sizes: dict[str, int] = {}
         stdlib = target.stdlib
-        # By this time the interpreter knows the files of its library.
+        # The interpreter recognises its library's files by this time.
         self.payload = Payload(time=int((stdlib / "os.py").stat().st_mtime))
         for name, path in self._files(stdlib):
             top = name.split("/")[0]
@@ -89,7 +89,7 @@ class Bundler:
 
     @staticmethod
     def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-        """Files, links and empty folders, with their paths in it, always in one order; nothing of __pycache__."""
+        """Files, links and empty folders, with their paths in the folder, in a fixed order; without __pycache__."""
         for at, folders, names in os.walk(folder):
             below = at[len(str(folder)) :].lstrip("/")
             folders[:] = sorted(f for f in folders if f != "__pycache__")
@@ -111,7 +111,7 @@ class Bundler:
             if os.path.commonpath([target, os.path.realpath(top)]) == os.path.realpath(top):
                 self.payload.add_link(name, os.path.relpath(target, os.path.realpath(path.parent)))
                 return
-            # What is elsewhere is copied.
+            # Files elsewhere are copied.
             if os.path.isdir(target):
                 raise PayloadError(f"{path}: a link to a folder elsewhere, {target}: put the folder itself there")
         if path.is_dir():
@@ -124,7 +124,7 @@ class Bundler:
         self._add_content(name, path)
 
     def _add_content(self, name: str, path: Path) -> None:
-        """Add a file, compressed where it is only read: what is mapped or executed is taken from where it is."""
+        """Add a file, compressed if it is only read: files that are mapped or executed stay as they are."""
         whose, program = self._whose(name), os.access(path, os.X_OK)
         is_source = name.endswith(".py") and name.startswith(self.library)
         content: bytes | Path = path
@@ -143,7 +143,7 @@ class Bundler:
         self.sizes[whose] = self.sizes.get(whose, 0) + (len(packed) or path.stat().st_size)
 
     def _is_untraced(self, name: str) -> bool:
-        """Whether a file is a module that no traced run took; then its name is kept."""
+        """Whether a file is a module that no traced run imported; if so, its name is recorded."""
         base = name.removeprefix(f"{self.library}/").removeprefix("site-packages/")
         suffix = next((suffix for suffix in (".py", *_TAGGED) if base.endswith(suffix)), None)
         trace = self._choice.trace
@@ -158,7 +158,7 @@ class Bundler:
         return True
 
     def _extracted(self) -> list[str]:
-        """A SHA-256 of what is to be extracted, and a line for each file."""
+        """A SHA-256 of the files to extract, and a line for each file."""
         counts = dict.fromkeys(self._choice.extract, 0)
         digest, lines = hashlib.sha256(), []
         for path, kind, content in self.payload.files():
@@ -178,12 +178,12 @@ class Bundler:
         return [digest.hexdigest(), *lines]
 
     def check_is_there(self, module: str) -> None:
-        """Refuse to leave out what is to be run."""
+        """Refuse to leave out the module that the bundle runs."""
         if module in self._left_out:
             raise PayloadError(f"--only-traced: no run that was traced imported {module}, which is to be run")
 
     def add_hook(self, line: str) -> None:
-        """Have a line of Python executed at each start."""
+        """Execute a line of Python at each start."""
         self._hooks.append(line)
 
     def _kept_of(self, whose: str, what: str) -> Kept:
@@ -193,14 +193,14 @@ class Bundler:
         return self._kept[name]
 
     def _whose(self, name: str) -> str:
-        """What a file is a part of, for the report and the cache."""
+        """The part that a file belongs to, for the report and the cache."""
         if not name.startswith(f"{self.library}/"):
             return "programs" if name.startswith("python/bin/") else "added"
         top, *rest = name.removeprefix(f"{self.library}/").split("/")
         return rest[0] if top == "site-packages" else "standard library"
 
     def _add_code(self) -> None:
-        """Add the code of all modules: nothing is compiled, and little read, when they are imported."""
+        """Add the code of all modules, so that importing them compiles nothing and reads little."""
         known = modules.Modules() if modules.is_known() else None
         for whose, sources in self._sources.items():
             self._add_code_of(sources, known, self._kept_of(whose, "code"), self._kept_of(whose, "modules"))
@@ -217,7 +217,7 @@ class Bundler:
             kept.keep()
 
     def _add_code_of(self, sources: list[_Source], known: modules.Modules | None, codes: Kept, made: Kept) -> None:
-        """Add the code of modules to those that are known, or else as files where an import looks for it."""
+        """Add the code of modules to the known ones, or otherwise as files where an import looks for it."""
         entries: dict[modules.Entry, _Source] = {}
         for source in sources:
             module, place = self._module(source.name)
@@ -226,7 +226,7 @@ class Bundler:
             if known and module and self._is_ready(module):
                 entries[modules.Entry(module, place, source.digest)] = source
                 continue
-            # Code has its file's name in it: of two files that are alike it is not the same.
+            # Code contains its file's name: two equal files have different code.
             kind = f"bytecode of {source.name}"
             if bytecode := codes.get(kind, source.digest, partial(_bytecode, source.content, source.path)):
                 self._add_bytecode(source, bytecode, codes)
@@ -254,19 +254,19 @@ class Bundler:
         self.sizes["code"] = self.sizes.get("code", 0) + (len(packed) or len(bytecode))
 
     def _drop_source(self, source: _Source) -> None:
-        """Without sources: leave a file in the place of one whose code is carried, which is found and listed."""
+        """Without sources: replace a file whose code is carried by a stub, so that it is still found and listed."""
         top = source.name.removeprefix(f"{self.library}/").partition("/")[0]
         if not (self._choice.sources or top in _ALWAYS or any(matches(source.name, p) for p in self._choice.extract)):
             whose = self._whose(source.name)
             self.sizes[whose] -= self.payload.replace_file(source.name, _NO_SOURCE) - len(_NO_SOURCE)
 
     def _is_ready(self, module: str) -> bool:
-        """Whether a module's code is carried as it is taken, not in a file that is compressed."""
+        """Whether a module's code is carried ready to use, not in a compressed file."""
         trace = self._choice.trace
         return module in trace if trace else self._choice.compress != "small"
 
     def _module(self, name: str) -> tuple[str, int]:
-        """The module that a file is imported as, and where it is; no name if that is not certain."""
+        """The module name that a file is imported under, and its place; no name if that is not certain."""
         base, place = name[len(self.library) + 1 : -3], 0
         if base.startswith("site-packages/"):
             base, place = base.partition("/")[2], modules.SITE
@@ -287,7 +287,7 @@ class Bundler:
         return not place & modules.SITE and _imp.library_find(module) is not None  # type: ignore[attr-defined]
 
     def add_packages(self, folder: Path) -> None:
-        """Add all that is in a folder as `pip install --target` or a virtual environment makes it."""
+        """Add everything in a folder that has the layout of `pip install --target` or of a virtual environment."""
         self.folders.append(folder)
         for name, path in self._files(folder):
             place = "python/" if name.startswith("bin/") else f"{self.library}/site-packages/"
@@ -296,7 +296,7 @@ class Bundler:
             self._add(place + name, path, folder)
 
     def add_data(self, source: Path, place: str) -> None:
-        """Add a file or all that is in a folder, at a place below sys.prefix."""
+        """Add a file or a folder's contents, at a place below sys.prefix."""
         place = f"python/{place.strip('/')}"
         if source.is_dir():
             self.payload.add_folder(place)
@@ -315,7 +315,7 @@ class Bundler:
         return self._add_start(f"python/bin/{script.name}", code)
 
     def add_start(self, name: str, code: str) -> str:
-        """Add what calls an entry point, as pip makes it for a console script; return its path below the program."""
+        """Add a script that calls an entry point, as pip's console scripts; return its path below the program."""
         place = f"python/bin/{name}"
         if place in self.payload:
             place += ".py"
@@ -332,7 +332,7 @@ class Bundler:
         self.payload.add_file(place, content, packed=deflated(content, self._level) if self._level else b"")
 
     def finish(self, config: list[tuple[str, str]]) -> None:
-        """Add the code of all that was added, and what is to be run."""
+        """Add the code of all added modules, and what the bundle runs."""
         for pattern, count in self._excluded.items():
             if not count:
                 raise PayloadError(f"--exclude {pattern}: no file's path is like that; STATICPYTHON=list shows all")
@@ -352,7 +352,7 @@ class Bundler:
 
 
 def identity_of_code(build_id: bytes) -> str:
-    """What code depends on besides its source: the interpreter that compiles it, and the form that it gets."""
+    """Identifies what code depends on besides its source: the interpreter that compiles it, and the code's format."""
     digest = hashlib.sha256(build_id + importlib.util.MAGIC_NUMBER + sys.version.encode())
     for file in (__file__, freeze.__file__, marks.__file__, modules.__file__):
         digest.update(Path(file).read_bytes())
@@ -367,7 +367,7 @@ def _machine_of(path: Path) -> bytes:
 
 
 def _compiled(source: bytes, path: Path) -> types.CodeType | None:
-    """The code of a module; None if it is no Python of this version."""
+    """The code of a module; None if it is not valid in this version of Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -382,7 +382,7 @@ def _frozen(source: _Source) -> modules.Frozen | None:
 
 
 def _bytecode(source: bytes, path: Path) -> bytes | None:
-    """What an import would write, and take without a look at the source; or None."""
+    """A .pyc that an import uses without looking at the source; or None."""
     code = _compiled(source, path)
     by_hash_unchecked = (1).to_bytes(4, "little")
     head = importlib.util.MAGIC_NUMBER + by_hash_unchecked + importlib.util.source_hash(source)
@@ -390,7 +390,7 @@ def _bytecode(source: bytes, path: Path) -> bytes | None:
 
 
 def _compiled_before(source: bytes, path: Path) -> types.CodeType | None:
-    """The code in the module's .pyc, if that was made of this very source, as those of the library are (PEP 552)."""
+    """The code in the module's .pyc, if it has the hash of this source, as the library's have (PEP 552)."""
     try:
         data = Path(importlib.util.cache_from_source(path, optimization="")).read_bytes()
     except OSError:

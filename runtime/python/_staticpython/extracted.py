@@ -1,10 +1,10 @@
-"""Files of an application that are real ones for other programs (--extract). A .pth file starts this.
+"""Makes files of an application real ones, for other programs (--extract). A .pth file starts this.
 
-They are written when one is asked for: into the user's folder for caches, in a folder with the SHA-256 of all of them,
-which appears by a rename, so that it is there whole or not at all. It is taken again if each file has its size and
-nobody but the user and root can write to it or to a folder above it. A module that is among them is at its real path;
-its code is taken out of the application all the same, and so are extension modules: what is in the folder is for
-others. Data is found by real_path().
+They are written when one of them is needed: into the user's cache folder, in a folder named by the SHA-256 of all of
+them. It appears by a rename, so it is there whole or not at all. It is used again if each file has its size, and only
+the user and root can write to it or to a folder above it. An extracted module has its real path, but its code is still
+taken from the application, as that of extension modules is: the files in the folder are for other programs. Data is
+found with real_path().
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ LIST = "python/extracted"
 
 
 class NotExtractedError(OSError):
-    """A file cannot be a real one: the reason, and what to do."""
+    """A file cannot be extracted: the reason, and what to do."""
 
 
 class _Files:
-    """What is to be written, from the list that contents.py makes: a SHA-256, and size, kind and path of each file."""
+    """The files to write, from the list that contents.py makes: a SHA-256, and each file's size, kind and path."""
 
     def __init__(self) -> None:
         self.program = sys.base_prefix.removesuffix("/python")
@@ -36,7 +36,7 @@ class _Files:
         self.place = ""
 
     def ready(self) -> str:
-        """The folder that has all of them; raises NotExtractedError."""
+        """The folder that has all files; raises NotExtractedError."""
         if not self.place:
             base = _base()
             place = f"{base}/{self.digest}"
@@ -85,7 +85,7 @@ class _Files:
                     os.rename(new, place)
                     return
                 except OSError:
-                    # It is there: another process made it, or what is there is not whole.
+                    # It exists: another process has made it, or it is not whole.
                     if self._is_whole(place):
                         return
                     if not os.path.lexists(place):
@@ -106,7 +106,7 @@ class _Files:
             os.fchmod(file.fileno(), mode)
 
     def carried(self, path: str) -> str:
-        """The path in the application of one in the folder."""
+        """The path in the application, for a path in the folder."""
         return self.program + path[len(self.place) :] if self.place and path.startswith(f"{self.place}/") else path
 
 
@@ -128,7 +128,7 @@ def _make_folder(path: str) -> None:
 
 
 def _base() -> str:
-    """The folder for all such folders, made; raises NotExtractedError where others could write to it."""
+    """Make the folder for all such folders; raises NotExtractedError if others could write to it."""
     import ctypes
 
     at_secure = 23
@@ -158,7 +158,7 @@ def _base() -> str:
 
 
 def _check(folder: str, *, is_own: bool) -> None:
-    """Refuse a folder that others than the user and root can change; in one that is sticky they cannot."""
+    """Refuse a folder that others than the user and root can change; in a sticky folder they cannot."""
     status = os.stat(folder)
     if status.st_uid not in {0, os.geteuid()}:
         raise NotExtractedError(
@@ -172,7 +172,7 @@ def _check(folder: str, *, is_own: bool) -> None:
 
 
 def _sweep(base: str) -> None:
-    """Remove what processes left that were killed."""
+    """Remove the files of killed processes."""
     import shutil
     import time
 
@@ -183,7 +183,7 @@ def _sweep(base: str) -> None:
 
 
 class _Loader(SourceFileLoader):
-    """A module at its real path, whose code is the application's own."""
+    """A module at its real path, with its code from the application."""
 
     def get_code(self, fullname: str) -> CodeType | None:
         import _imp
@@ -221,7 +221,7 @@ _warned: list[str] = []
 
 
 def _below(files: _Files, path: str) -> str:
-    """A path below the program; nothing for others."""
+    """The path relative to the program; empty for other paths."""
     return path.removeprefix(f"{files.program}/") if path.startswith(f"{files.program}/") else ""
 
 
@@ -234,11 +234,11 @@ def start() -> None:
 def real_path(path: str | os.PathLike[str]) -> str:
     """Where other programs find a file or folder of the application; raises NotExtractedError.
 
-    What is no part of the application is where it is.
+    Other paths are returned as they are.
     """
     text = os.path.abspath(path)
     if not _state:
-        # By python3 -S, or where nothing is extracted.
+        # With python3 -S, or if nothing is extracted.
         try:
             _state.append(_Files())
         except OSError:

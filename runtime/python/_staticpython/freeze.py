@@ -1,13 +1,13 @@
 """Modules' code as lists of objects; the standard library's into a C header: `freeze_library.py MODULES LIB HEADER`.
 
-MODULES is a file with their names, and behind a name that of the file where it is another; LIB is the folder with their
-source. What stands together in MODULES is together in memory, so what start-up imports comes first. Run by CPython's
-Makefile with the Python that freezes its other modules, which may lack every C extension (so no struct, no opcode), and
-included by Python/frozen.c (patch 0014). modules.py makes the same of what an application in one file carries.
+MODULES is a file with the modules' names, each followed by its file's name if that differs; LIB is the folder with
+their source. Neighbours in MODULES are neighbours in memory, so modules that start-up imports come first. CPython's
+Makefile runs this with the Python that freezes its other modules, which may lack every C extension (so no struct, no
+opcode). Python/frozen.c includes the header (patch 0014). modules.py does the same for an application in one file.
 
 A module's code becomes a list of objects, each of which refers only to those before it; the last is the code itself.
-code.c reads that in two fifths of the instructions that marshal takes. Numbers are LEB128. A string is a number too:
-its place in the list of all modules' strings.
+code.c reads it with two fifths of marshal's instructions. Numbers are LEB128. A string is a number too: its place in
+the list of all modules' strings.
 """
 
 import _imp
@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 
 import _opcode_metadata  # type: ignore[import-not-found]
 
-# The first objects of every module, as marshal names them: those that read_module_code() of code.c begins with.
+# The first objects of every module, by marshal's tags: read_module_code() in code.c begins with the same.
 CONSTANTS = "NFT."
 # The start of an adaptive instruction's counter (pycore_code.h, pycore_backoff.h), as _PyCode_Quicken() sets it.
 COUNTER, BRANCH = 1 << 4 | 1, 0x5555
@@ -42,13 +42,13 @@ def source(lib: str, name: str) -> tuple[bytes, bool]:
 
 
 def literal(data: bytes) -> str:
-    """Return data as a C string: what is printable as it is, except what means something, the rest octal."""
+    """Return data as a C string: printable characters as they are, except special ones; the rest in octal."""
     text = [chr(c) if 0x20 <= c < 0x7F and c not in b'"\\?' else f"\\{c:03o}" for c in data]
     return "\n".join('"' + "".join(text[i : i + 60]) + '"' for i in range(0, len(text), 60)) or '""'
 
 
 def numbers(*values: int) -> bytes:
-    """Return numbers, none of them negative, as LEB128."""
+    """Return numbers, which must not be negative, as LEB128."""
     out = bytearray()
     for value in values:
         while value > 0x7F:
@@ -67,7 +67,7 @@ def cache_entries(lib: str) -> dict[int, int]:
 
 
 def quicken(code: bytes, caches: dict[int, int]) -> bytes:
-    """Return bytecode with its counters set, as the interpreter makes it of what a compiler or a file gives."""
+    """Return bytecode with its counters set, as the interpreter sets them in code from a compiler or a file."""
     out = bytearray(code)
     i = 0
     while i < len(out):
@@ -82,7 +82,7 @@ class Strings:
     """The strings of all modules, each once."""
 
     def __init__(self, strings: Iterable[tuple[bytes, bool]] = ()) -> None:
-        """Begin with some, which differ from each other."""
+        """Begin with some strings, all different."""
         self._places = {string: place for place, string in enumerate(strings)}
 
     def place(self, text: bytes, interned: bool) -> int:
@@ -94,7 +94,7 @@ class Strings:
         return len(self._places)
 
     def __iter__(self) -> Iterator[tuple[bytes, bool]]:
-        """Yield them by their places: the text, and whether it is interned."""
+        """Yield the strings in the order of their places: the text, and whether it is interned."""
         return iter(self._places)
 
     def text(self) -> bytes:
@@ -102,7 +102,7 @@ class Strings:
         return b"".join(text for text, _ in self._places)
 
     def starts(self) -> list[int]:
-        """Return where in the text each begins, times four, plus LIBRARY_...; and where the last one ends."""
+        """Return each string's start in the text, times four, plus LIBRARY_...; and the end of the last one."""
         starts, size = [], 0
         for text, interned in self._places:
             starts.append(size << 2 | (not text.isascii()) << 1 | interned)
@@ -110,7 +110,7 @@ class Strings:
         return [*starts, size << 2]
 
     def header(self) -> str:
-        """Return C: the text, where in it each string begins, room for the objects."""
+        """Return C code: the text, the start of each string in it, room for the objects."""
         return (
             f"static const char library_text[] =\n{literal(self.text())};\n\n"
             "static const uint32_t library_strings[] = {\n" + ",\n".join(map(str, self.starts())) + "};\n\n"
@@ -119,10 +119,10 @@ class Strings:
 
 
 class Module:
-    """A module's code: `objects` as code.c reads them, made of what marshal writes (its format: Python/marshal.c)."""
+    """A module's code: `objects` as code.c reads them, made from marshal's output (its format: Python/marshal.c)."""
 
     def __init__(self, code: types.CodeType, strings: Strings, caches: dict[int, int]) -> None:
-        """Convert code; its strings go to those of all modules."""
+        """Convert code; its strings are added to those of all modules."""
         self._caches = caches
         self.objects: list[bytes] = []
         self._data, self._at = marshal.dumps(code), 0
@@ -133,7 +133,7 @@ class Module:
 
     @property
     def count(self) -> int:
-        """How many objects there are with the constants."""
+        """How many objects there are, constants included."""
         return len(CONSTANTS) + len(self.objects)
 
     def _take(self, size: int) -> bytes:
@@ -152,7 +152,7 @@ class Module:
         return self.count - 1
 
     def _once(self, what: bytes) -> int:
-        """Return the place of an object, which is added when there is none like it."""
+        """Return the place of an object; add it if there is no equal one."""
         if what not in self._places:
             self._places[what] = self._add(what)
         return self._places[what]
@@ -165,14 +165,14 @@ class Module:
             return self._refs[self._long()]
         ref = len(self._refs)
         if byte & MARSHAL_REF:
-            self._refs.append(-1)  # numbered before what is in it
+            self._refs.append(-1)  # numbered before its contents
         place = CONSTANTS.index(tag) if tag in CONSTANTS else self._read_as(tag)
         if byte & MARSHAL_REF:
             self._refs[ref] = place
         return place
 
     def _read_as(self, tag: str) -> int:
-        """Read what stands behind a tag."""
+        """Read what follows a tag."""
         if tag in "zZaAut":
             text = self._take(self._byte() if tag in "zZ" else self._long())
             return self._once(b"u" + numbers(self._strings.place(text, tag in "ZAt")))
@@ -216,7 +216,7 @@ class Module:
         return self._add(b"o" + fields + bytecode)
 
     def _bytecode(self) -> bytes:
-        """Read bytes that nothing else refers to."""
+        """Read bytes to which nothing else refers."""
         if self._byte() & MARSHAL_REF:
             self._refs.append(-1)
         return self._take(self._long())

@@ -1,4 +1,4 @@
-"""What is to be bundled, put into a folder by this tree's pip: requirements, wheels, projects, what scripts ask for."""
+"""What to bundle, installed into a folder by this tree's pip: requirements, wheels, projects, scripts' dependencies."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from _staticpython.locks import is_lock, locked_requirements
 from _staticpython.parts import normalized
 from _staticpython.payload import PayloadError
 
-# With `t` behind it for the one without a GIL, as its files and folders are called.
+# Followed by `t` without a GIL, as in the names of files and folders.
 SERIES = "{}.{}{}".format(*sys.version_info[:2], sys.abiflags)
 _ARCHIVES = (".whl", ".tar.gz", ".tar.bz2", ".tar.xz", ".zip")
 # PEP 723.
 _BLOCK = re.compile(r"(?m)^# /// script\s*$\n((?:^#(?:| .*)$\n)+?)^# ///\s*$")
-# pip, as it is on another CPU: wheels are chosen by what it is told, markers ask platform.
+# pip as on another CPU: its options choose the wheels, but markers ask the module platform.
 _PIP = "import platform, runpy, sys; m = sys.argv.pop(1)\nif m: platform.machine = lambda: m\n"
 _PIP += "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
 
@@ -34,7 +34,7 @@ _OURS = {"--target", "--prefix", "--root", "--user", "--dry-run", "--python", "-
 
 @dataclass
 class Inputs:
-    """What the command line names."""
+    """The inputs that the command line names."""
 
     script: Path | None = None
     lock: Path | None = None
@@ -45,7 +45,7 @@ class Inputs:
 
     @classmethod
     def of(cls, words: list[str], files: list[Path]) -> Inputs:
-        """Tell scripts, archives, folders, lock files and requirements from each other."""
+        """Distinguish scripts, archives, folders, lock files and requirements."""
         inputs = cls()
         for path in files:
             if is_lock(path):
@@ -95,7 +95,7 @@ def _existing(path: Path) -> Path:
 
 
 def script_requirements(script: Path) -> list[str]:
-    """Return what a script asks for in a block `# /// script` (PEP 723)."""
+    """Return the requirements in a script's block `# /// script` (PEP 723)."""
     import tomllib  # type: ignore[import-not-found,unused-ignore]
 
     match = _BLOCK.search(script.read_text(encoding="utf-8", errors="replace").replace("\r\n", "\n"))
@@ -119,7 +119,7 @@ def script_requirements(script: Path) -> list[str]:
 
 
 class Target:
-    """The tree whose interpreter is to carry all."""
+    """The tree whose interpreter carries everything."""
 
     def __init__(self, tree: Path) -> None:
         self.stdlib = tree / f"lib/python{SERIES}"
@@ -130,17 +130,17 @@ class Target:
         self.tree = tree
         known = runpy.run_path(str(facts))
         self.triple, self.musl = str(known["TRIPLE"]), str(known["MUSL_VERSION"])
-        # As wheels' tags and markers have it.
+        # As in wheels' tags and markers.
         self.machine = {"i386": "i686"}.get(self.arch, self.arch)
 
     @property
     def arch(self) -> str:
-        """The CPU, as trees are named by it."""
+        """The CPU, as in the names of trees."""
         return self.triple.partition("-")[0]
 
     @classmethod
     def find(cls, own: Path, arches: list[str], trees: list[Path]) -> list[Target]:
-        """The trees that are named; or those for the arches beside this tree, which may be one of them."""
+        """The named trees; or, for names of arches, the trees beside this one, or this one itself."""
         if trees:
             return [cls(tree) for tree in trees]
         beside = cls._beside(own) | {cls(own).arch: own}
@@ -156,7 +156,7 @@ class Target:
 
     @classmethod
     def _beside(cls, own: Path) -> dict[str, Path]:
-        """Trees beside one, by their arches; those of the same release come first, and no arch has two."""
+        """Trees beside one, by their arches: one for each arch, of the same release if possible."""
         found: dict[str, Path] = {}
         own = own.resolve()
         for tree in sorted(own.parent.glob("cpython-*-linux-musl*"), key=lambda t: (t != own, t.name)):
@@ -167,15 +167,15 @@ class Target:
 
     @property
     def platforms(self) -> list[str]:
-        """Platforms in the tags of wheels that it takes, the best first."""
+        """Platform tags of the wheels that it accepts, the best first."""
         minor = int(self.musl.split(".")[1])
         return [f"musllinux_1_{n}_{self.machine}" for n in range(minor, -1, -1)] + [f"linux_{self.machine}"]
 
     def pip_options(self) -> list[str]:
-        """What pip is told to choose wheels for it."""
+        """The options that make pip choose wheels for it."""
         version = "{}.{}".format(*sys.version_info)
         options = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
-        # What has no GIL loads nothing of the limited API.
+        # An interpreter without a GIL loads no extensions of the limited API.
         abis = [f"cp{SERIES.replace('.', '')}", *([] if sys.abiflags else ["abi3"]), "none"]
         options += [word for abi in abis for word in ("--abi", abi)]
         return options + [word for p in self.platforms for word in ("--platform", p)]
@@ -192,7 +192,7 @@ def data(text: str) -> tuple[Path, str]:
 
 
 def check_pip_options(options: list[str]) -> None:
-    """Refuse what has pip put packages elsewhere, or nowhere."""
+    """Refuse options by which pip would put packages elsewhere, or nowhere."""
     for option in options:
         if option.partition("=")[0] in _OURS or option.startswith("-t"):
             raise PayloadError(f"{option}: where packages go is not to be chosen here")
@@ -200,9 +200,9 @@ def check_pip_options(options: list[str]) -> None:
 
 @dataclass
 class Installer:
-    """This tree's pip, which puts packages for a target into folders.
+    """This tree's pip, which installs packages for a target into folders.
 
-    What it leaves behind when it is killed is below `temporary`, too.
+    If pip is killed, the files that it leaves are below `temporary`, too.
     """
 
     target: Target
@@ -210,11 +210,11 @@ class Installer:
     temporary: Path
     options: list[str]
     cache: Cache
-    # SHA-256 of the archives that packages came from, by their names as indexes have them.
+    # SHA-256 of the packages' archives, by their normalized names.
     hashes: dict[str, str] = field(default_factory=dict)
 
     def install(self, inputs: Inputs) -> list[Path]:
-        """Put what is asked for, and what that needs, into folders."""
+        """Install the inputs and their dependencies into folders."""
         words = [word for path in inputs.files for word in ("-r", str(path))] + inputs.paths + inputs.requirements
         if not inputs.lock:
             return [self._pip("packages", words, words)] if words else []
@@ -224,7 +224,7 @@ class Installer:
                 self.hashes[normalized(match[1])] = match[2]
         key = hashlib.sha256("\0".join([*lines, self.target.triple, *self.options]).encode()).hexdigest()
         folders = [self.cache.folder(key, lambda: self._locked(lines, str(inputs.lock)))]
-        # What a project needs is locked.
+        # A project's dependencies are locked.
         return [*folders, self._pip("projects", ["--no-deps", *words], words)] if words else folders
 
     def _locked(self, lines: list[str], lock: str) -> Path:
@@ -254,7 +254,7 @@ class Installer:
 
 
 def _tidy(folder: Path) -> None:
-    """Take out what is of this machine: paths of projects and wheels, and of the Python that scripts begin with."""
+    """Remove what depends on this machine: paths of projects and wheels, and the Python in scripts' first lines."""
     gone = set()
     for path in folder.glob("*.dist-info/direct_url.json"):
         if b'"file:' in path.read_bytes():
@@ -279,7 +279,7 @@ def _tidy(folder: Path) -> None:
 
 
 def distributions(folders: list[Path]) -> list[importlib.metadata.Distribution]:
-    """The distributions that are in folders, sorted by their names."""
+    """The distributions in folders, sorted by their names."""
     found = importlib.metadata.distributions(path=[str(folder) for folder in folders])
     return sorted(found, key=lambda d: d.metadata["Name"].lower())
 
@@ -287,7 +287,7 @@ def distributions(folders: list[Path]) -> list[importlib.metadata.Distribution]:
 def console_script(folders: list[Path], name: str | None, output: str) -> tuple[str, str]:
     """Return the name and the entry point of a console script.
 
-    Without a name: the one called as the file to write, or as what was asked for, or the only one that this has.
+    Without a name: the one named like the output file or like the requirement, or the only one that the latter has.
     """
     every = distributions(folders)
     found = {e.name: (e.value, d) for d in every for e in d.entry_points if e.group == "console_scripts"}
@@ -312,7 +312,7 @@ def _without_extras(entry: str) -> str:
 
 
 def neighbours(script: Path) -> list[str]:
-    """Return the modules beside a script that it imports; `python3 SCRIPT` would find them there."""
+    """Return the modules that a script imports from its own folder, as `python3 SCRIPT` would."""
     tree = ast.parse(script.read_bytes())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {
@@ -326,5 +326,5 @@ def neighbours(script: Path) -> list[str]:
 
 
 def temporary() -> tempfile.TemporaryDirectory[str]:
-    """A folder that is gone afterwards."""
+    """A folder that is removed afterwards."""
     return tempfile.TemporaryDirectory(prefix="bundle-")

@@ -10,9 +10,9 @@ from os import path
 
 from _staticpython.facts import ELF_MACHINE, TRIPLE
 
-# Our loader answers these itself, whatever the file is called: musl's ldso/dynlink.c, load_library().
-# What musl keeps in its libc.so (crypt, resolv) and what the interpreter holds (the Python C API) is
-# all found in the executable.
+# Our loader itself answers for these, whatever the file is called: musl's ldso/dynlink.c, load_library().
+# The executable has everything that is in musl's libc.so (crypt, resolv) and in the interpreter (the
+# Python C API).
 _EXECUTABLE = "libc.so"
 _PYTHON = "python{}.{}{}".format(*sys.version_info[:2], sys.abiflags)
 _OWN = {
@@ -25,12 +25,12 @@ _DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
 
 
 def _elf_ident() -> "tuple[int, int, int, int]":
-    """What the first 20 bytes of our own shared libraries say: class, byte order, type, machine."""
+    """The fields in the first 20 bytes of our own shared libraries: class, byte order, type, machine."""
     return 2 if sys.maxsize > 2**32 else 1, 1 if sys.byteorder == "little" else 2, 3, ELF_MACHINE
 
 
 def _is_own_kind(name: str, allow_glibc: bool) -> bool:
-    """Is `name` a shared library for this machine, and not one made for glibc?"""
+    """Is `name` a shared library for this machine, and not built for glibc?"""
     try:
         with open(name, "rb") as file:
             header = file.read(20)
@@ -77,8 +77,8 @@ def _find_in(folder: str, stem: str, allow_glibc: bool) -> "str | None":
 def find_library(name: str) -> "str | None":
     """Return what CDLL() needs to load the library `name`, or None.
 
-    A library made for glibc counts only where the user asks for it by LD_LIBRARY_PATH. The loader takes
-    it if it does not need glibc's own symbols; in the system's folders it is there for other programs.
+    A library built for glibc counts only if it is in LD_LIBRARY_PATH. The loader accepts it if it does not
+    need glibc's own symbols. In the system's folders, such libraries are for other programs.
     """
     if name in _OWN:
         return _OWN[name]

@@ -1,4 +1,4 @@
-"""pylock.toml (PEP 751): what is locked for a target, as requirements that pip takes with their hashes only."""
+"""pylock.toml (PEP 751): the packages locked for a target, as requirements that pip accepts only with their hashes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from _staticpython.payload import PayloadError
 if TYPE_CHECKING:
     from _staticpython.inputs import Target
 
-# Those that pip takes.
+# Those that pip accepts.
 _STRONG = ("sha256", "sha384", "sha512")
 
 
 def is_lock(path: Path) -> bool:
-    """Whether a file has a name of lock files."""
+    """Whether a file has a lock file's name."""
     return re.fullmatch(r"pylock(\.[^.]+)?\.toml", path.name) is not None
 
 
 def locked_requirements(lock: Path, target: Target) -> list[str]:
-    """Lines of a file of requirements: one of each package, and where the lock says that its file is.
+    """Lines of a requirements file: one for each package, and the places that the lock names for its file.
 
-    A file with the right hash is the right one wherever it comes from: an index and --find-links are asked, too.
+    A file with the right hash may come from anywhere: an index and --find-links are asked, too.
     """
     lines = []
     for package, source in _selected(lock, target):
@@ -45,7 +45,7 @@ def locked_requirements(lock: Path, target: Target) -> list[str]:
 
 
 def _selected(lock: Path, target: Target) -> list[tuple[Any, Any]]:
-    """Packages of the lock with the one file that the target takes of each."""
+    """The lock's packages, each with the one file that the target uses."""
     import tomllib  # type: ignore[import-not-found,unused-ignore]
     from pip._vendor.packaging import markers, pylock, tags  # type: ignore[attr-defined,unused-ignore]
 

@@ -1,10 +1,10 @@
-"""Code as marshal writes it, in one form, whatever else is in the process.
+"""Code as marshal writes it, but always the same bytes, whatever else is in the process.
 
-marshal marks each object that something refers to, in case that it comes again. That may be anything in the process.
-Here only those keep their mark that do come again.
+marshal marks each object with more than one reference, in case that it occurs again. Such a reference may be anywhere
+in the process. Here only objects that do occur again keep their mark.
 
-The compiler shares equal constants, but not always sets of strings: it depends on which of them were interned before
-(intern_constants of Objects/codeobject.c makes such a set anew). Here equal sets are one again.
+The compiler shares equal constants, but not always sets of strings: this depends on which strings were interned before
+(intern_constants in Objects/codeobject.c then makes a new set). Here equal sets are one object again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import types
 from typing import Any
 
 MARK = 0x80
-# A tag, and how many bytes or objects follow it (the format: Python/marshal.c). With a size: of one byte, of four.
+# Tags, and how many bytes or objects follow them (the format: Python/marshal.c). With a size of one byte, of four.
 BYTES = dict.fromkeys("0NTF.S", 0) | {"i": 4, "I": 8, "g": 8, "y": 16}
 TEXTS = {"z": 1, "Z": 1, "a": 4, "A": 4, "u": 4, "t": 4, "s": 4}
 GROUPS = {")": 1, "(": 4, "[": 4, "<": 4, ">": 4}
@@ -27,7 +27,7 @@ class _Reader:
         self.data = data
         self.at = 0
         self.marks: list[int] = []  # where the tags of marked objects are
-        self.again: list[tuple[int, int]] = []  # where an object comes again, and which
+        self.again: list[tuple[int, int]] = []  # where an object occurs again, and which
 
     def number(self, size: int) -> int:
         self.at += size
@@ -66,12 +66,12 @@ class _Reader:
 
 
 def one_form(code: types.CodeType) -> bytes:
-    """Return what marshal.loads() makes equal code of; it depends on the code only."""
+    """Return bytes from which marshal.loads() makes equal code; they depend only on the code."""
     return settled(marshal.dumps(_shared(code, {})))
 
 
 def _shared(what: Any, made: dict[bytes, Any]) -> Any:
-    """Return code or a constant with each of its sets, and tuples, being one object."""
+    """Return code, or a constant, in which equal sets are one object, and equal tuples too."""
     if isinstance(what, types.CodeType):
         return what.replace(co_consts=tuple(_shared(each, made) for each in what.co_consts))
     if isinstance(what, frozenset):
@@ -82,9 +82,9 @@ def _shared(what: Any, made: dict[bytes, Any]) -> Any:
 
 
 def settled(data: bytes) -> bytes:
-    """Return what marshal.dumps() wrote of code, without marks that nothing needs: marshal.loads() gives the same.
+    """Return the output of marshal.dumps() for code, without unneeded marks; marshal.loads() gives the same code.
 
-    Raises ValueError for types that no code has.
+    Raises ValueError for types that code does not contain.
     """
     reader = _Reader(data)
     reader.read()

@@ -1,6 +1,6 @@
-"""The code of what an application in one file carries, ready to be taken: the file python/modules.
+"""The code of an application's modules in ready form: the file python/modules of a bundle.
 
-runtime/library/library.h has its format, library.c finds and code.c reads what is in it.
+runtime/library/library.h defines its format; library.c finds a module in it, and code.c reads it.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ _MODULE = struct.Struct("<I2H2I2Q")
 
 
 def is_known() -> bool:
-    """Return whether this interpreter can take code from there; one without a GIL cannot."""
+    """Return whether this interpreter can use such a file; one without a GIL cannot."""
     return hasattr(_imp, "library_data") and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
 class Frozen(NamedTuple):
-    """A module's code, before its strings have their places among all modules'."""
+    """A module's code, before its strings have their places among those of all modules."""
 
     objects: int
-    # What stands between the strings; one more than there are of them.
+    # The parts between the strings; one more than there are strings.
     parts: list[bytes]
     strings: list[tuple[bytes, bool]]
 
 
 def _nameless(code: types.CodeType) -> types.CodeType:
-    """Code without its file's name, which it is given when it is taken."""
+    """Code without its file's name, which is set when the code is used."""
     inner = (_nameless(c) if isinstance(c, types.CodeType) else c for c in code.co_consts)
     return code.replace(co_filename="", co_consts=tuple(inner))
 
 
 def freeze(code: types.CodeType) -> Frozen:
-    """Return a module's code in the form of the executable's own; it depends on the source only."""
+    """Return a module's code in the form of those in the executable; it depends only on the source."""
     strings = Strings()
     caches = {opcode.opmap[name]: count for name, count in opcode._inline_cache_entries.items()}  # type: ignore[attr-defined]
     made = Module(_nameless(code), strings, caches)
@@ -62,28 +62,28 @@ def freeze(code: types.CodeType) -> Frozen:
 
 
 class Entry(NamedTuple):
-    """A module that is to be added: its name, where it is, and the SHA-256 of its source."""
+    """A module to add: its name, its place, and the SHA-256 of its source."""
 
     name: str
-    # Of PACKAGE and SITE, or SCRIPT for a file that its path names.
+    # PACKAGE and SITE, or SCRIPT for a file whose name is its path.
     place: int
     digest: bytes
 
 
 class _Group(NamedTuple):
-    """Modules that were added together, and the strings that no module before them has; as the cache has it."""
+    """Modules that were added together, and the strings that no earlier module has; as it is in the cache."""
 
-    # Name, place, how many objects there are, and these.
+    # Name, place, number of objects, and the objects.
     modules: list[tuple[bytes, int, int, bytes]]
     text: bytes
-    # Where in the text each string begins, times four, plus LIBRARY_...: uint32_t[].
+    # Each string's start in the text, times four, plus LIBRARY_...: uint32_t[].
     starts: bytes
-    # SHA-256 of all strings up to here, which decide the places of those that follow.
+    # SHA-256 of all strings so far, which decide the places of later ones.
     state: bytes
 
 
 def _references(first: int, end: int) -> list[bytes]:
-    """What refers to strings with these places: what numbers() gives, for many of them."""
+    """References to strings with these places: as numbers() returns them, for many at once."""
 
     def places(at: int, until: int) -> range:
         return range(max(first, at), min(end, until))
@@ -97,18 +97,18 @@ def _references(first: int, end: int) -> list[bytes]:
 class Modules:
     """Modules' code, by their names.
 
-    A bundle may have 200,000 strings, and 400,000 references to them. So what a group of modules came to is kept: it
-    depends on these, and on the strings of those before them.
+    A bundle may have 200,000 strings, and 400,000 references to them. So the result for a group of modules is cached.
+    It depends on these modules, and on the strings of earlier ones.
     """
 
     def __init__(self) -> None:
         self._groups: list[_Group] = []
-        # The strings of so many groups, by their places.
+        # The places of the strings of so many groups.
         self._known = 0
         self._places: dict[tuple[bytes, bool], bytes] = {}
 
     def add(self, entries: list[Entry], kept: Kept, frozen: Callable[[Entry], Frozen | None]) -> set[bytes]:
-        """Add modules; `frozen` gives the code of one, None for what is no Python. Return the names of the others."""
+        """Add modules; `frozen` returns a module's code, None if it is invalid. Return the names of those added."""
         digest = hashlib.sha256(self._groups[-1].state if self._groups else b"")
         for entry in entries:
             digest.update(b"%d %d %s %s" % (entry.place, len(entry.name.encode()), entry.name.encode(), entry.digest))
@@ -117,7 +117,7 @@ class Modules:
         return {name for name, *_ in self._groups[-1].modules}
 
     def _numbered(self, entries: list[Entry], frozen: Callable[[Entry], Frozen | None]) -> _Group:
-        """Give strings their places. No line of Python is executed for each reference to one."""
+        """Give strings their places. No line of Python runs once per reference."""
         self._learn()
         codes = [(entry, code) for entry in entries if (code := frozen(entry))]
         every = dict.fromkeys(chain.from_iterable(code.strings for _, code in codes))
@@ -141,7 +141,7 @@ class Modules:
         self._places.update(zip(strings, _references(count, count + len(strings)), strict=True))
 
     def _learn(self) -> None:
-        """Take the strings of groups whose code was known."""
+        """Add the strings of groups that came from the cache."""
         for group in self._groups[self._known :]:
             starts = [start for (start,) in struct.iter_unpack("<I", group.starts)]
             ends = [*(start >> 2 for start in starts[1:]), len(group.text)]
@@ -150,7 +150,7 @@ class Modules:
         self._known = len(self._groups) + 1
 
     def file(self) -> bytes:
-        """Return what is read."""
+        """Return the content of the file."""
         text = b"".join(group.text for group in self._groups)
         if len(text) >= 1 << 30:
             raise ValueError(f"{len(text) >> 20} MiB of strings in the modules' code: at most 1,024 can be carried")
@@ -161,7 +161,7 @@ class Modules:
             at += len(group.text)
         names, table, objects = bytearray(), bytearray(), []
         size = 0
-        # Of two with one name that of the last group is the one.
+        # If two modules have one name, that of the last group is used.
         modules = sorted({module[0]: module for group in self._groups for module in group.modules}.values())
         for name, place, count, code in modules:
             digest = int.from_bytes(_imp.source_hash(count, code), "little")

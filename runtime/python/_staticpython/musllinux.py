@@ -1,4 +1,4 @@
-"""Tell every copy of `packaging` which wheels this interpreter runs: musllinux, and after them manylinux if asked for.
+"""Tell every copy of `packaging` which wheels this interpreter runs: musllinux, then manylinux if requested.
 
 PEP 656 has installers find musl's version by running the program interpreter (PT_INTERP) of
 `sys.executable`. A static executable has none, so `packaging._musllinux` would offer no musllinux tag.
@@ -20,12 +20,12 @@ OLD_NAMES = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 
 
 def loads_glibc() -> bool:
-    """Do libraries built for glibc load? The loader, too, asks the environment that the process started with."""
+    """Do libraries built for glibc load? The loader also reads the environment that the process started with."""
     return bool(GLIBC_VERSION) and posix.environ.get(b"STATICPYTHON_GLIBC") == b"1"
 
 
 def manylinux_tags(arches: "str | Sequence[str]") -> "Iterator[str]":
-    """Yield the platform tags of PEP 600 for a machine or several, the newest first."""
+    """Yield the platform tags of PEP 600 for one or several machines, the newest first."""
     major, newest = map(int, GLIBC_VERSION.split("."))
     for arch in [arches] if isinstance(arches, str) else arches:
         for minor in range(newest, min(OLD_NAMES) - 1, -1):
@@ -37,7 +37,7 @@ def manylinux_tags(arches: "str | Sequence[str]") -> "Iterator[str]":
 def patch(module: "Any") -> None:
     """Make `module._get_musl_version(sys.executable)` answer with our musl's version.
 
-    Where libraries built for glibc load, `module.platform_tags` has manylinux tags behind its own.
+    If libraries built for glibc load, `module.platform_tags` has manylinux tags after its own.
     """
     original = getattr(module, "_get_musl_version", None)
     if original is None:

@@ -1,4 +1,4 @@
-"""A bundle's options: of the command line, and of [tool.staticpython.bundle] in a project's pyproject.toml."""
+"""A bundle's options: from the command line, and from [tool.staticpython.bundle] in a project's pyproject.toml."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ command = ["a=app:main"].
 
 _WAYS = ("console-script", "module", "entry")
 _SWITCHES = ("python", "no-sources", "only-traced", "dry-run")
-# Their values begin with a path; in a table that is below the project's folder.
+# Their values begin with a path, which in a project's table is relative to the project's folder.
 _PATHS = (
     "requirements", "site-packages", "add", "interpreter", "record", "trace", "report", "sbom", "licences", "cache",
     "output",
@@ -149,7 +149,7 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
 
 
 def _table(project: Path) -> dict[str, object]:
-    """A project's options; nothing for what is no project's folder."""
+    """A project's options; none if it is not a project's folder."""
     file = project / "pyproject.toml"
     if not file.is_file():
         return {}

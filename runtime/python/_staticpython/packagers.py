@@ -1,7 +1,7 @@
-"""Modules of packaging tools that must be told something about this interpreter, once they are imported.
+"""Modules of packaging tools that must be told something about this interpreter once they are imported.
 
-They are copied into pip, setuptools, poetry, uv and others, and `pip install -U pip` replaces them: hence a hook of
-the import system (importlib._bootstrap), which works without site too, instead of a patch of one copy.
+They are copied into pip, setuptools, poetry, uv and others, and `pip install -U pip` replaces them. So this is a hook
+in the import system (importlib._bootstrap), which also works without site, instead of a patch for one copy.
 """
 
 TYPE_CHECKING = False

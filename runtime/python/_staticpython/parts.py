@@ -1,6 +1,6 @@
-"""What a bundle is made of: packages and the interpreter's sources, with their versions, licences and hashes.
+"""The parts of a bundle: packages and the interpreter's sources, with their versions, licences and hashes.
 
-As a bill of materials it is CycloneDX 1.6 in JSON (ECMA-424), without what differs between two builds of the same.
+The bill of materials is CycloneDX 1.6 in JSON (ECMA-424), without fields that differ between two equal builds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from _staticpython.payload import PayloadError
 SBOM, LICENCES = "python/sbom.cdx.json", "python/licences.txt"
 UNKNOWN = "UNKNOWN"
 
-# Trove classifiers that say which licence it is, and not only of which family; SPDX's identifiers for them.
+# Trove classifiers that name one licence, not only a family, with their SPDX identifiers.
 _CLASSIFIERS = {
     "Academic Free License (AFL)": "AFL-3.0",
     "Apache Software License": "Apache-2.0",
@@ -50,35 +50,35 @@ _WORD = re.compile(r"\s*([()]|[A-Za-z0-9.+:-]+)")
 
 @dataclass(frozen=True)
 class Part:
-    """A package, or a source that the interpreter was made of."""
+    """A package, or a source that the interpreter was made from."""
 
     name: str
     version: str
     # Package URL (ECMA-427).
     purl: str
-    # SPDX's expression, what else the package says, or UNKNOWN.
+    # An SPDX expression, other text from the package, or UNKNOWN.
     licence: str
-    # Of the archive that it was taken from, if that is known.
+    # Of the archive that it came from, if known.
     sha256: str
-    # Our patches of it: names and SHA-256.
+    # Our patches for it: names and SHA-256.
     patches: tuple[tuple[str, str], ...] = ()
-    # What it says of its licence: names and texts.
+    # Its licence files: names and texts.
     texts: tuple[tuple[str, str], ...] = ()
 
 
 def normalized(name: str) -> str:
-    """A project's name as indexes have it (PEP 503)."""
+    """A project's name as in indexes (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-# ---- What there is
+# ---- Which parts there are
 
 
 def interpreter_parts(tree: Path) -> list[Part]:
-    """The sources of a tree that are in its interpreter and library; raises PayloadError without its manifest."""
+    """The sources that a tree's interpreter and library contain; raises PayloadError if its manifest is missing."""
     try:
         manifest = json.loads((tree / "manifest.json").read_text(encoding="utf-8"))
-        # What has no licence there is the build's: headers of the kernel.
+        # Sources without a licence there are for the build only: the kernel's headers.
         linked = [i for i in manifest["inputs"] if (tree / "licences" / i["name"]).is_dir()]
         return sorted((_source(tree, i) for i in linked), key=lambda part: part.name)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -103,12 +103,12 @@ def _source(tree: Path, source: dict[str, str | dict[str, str]]) -> Part:
 def package_parts(
     distributions: Sequence[importlib.metadata.Distribution], hashes: Mapping[str, str]
 ) -> Iterator[Part]:
-    """Packages; `hashes` has the SHA-256 of the archives that they came from, by their names as indexes have them."""
+    """Packages; `hashes` has the SHA-256 of their archives, by their normalized names."""
     for d in distributions:
         metadata = d.metadata  # which is read anew each time
         name, version = normalized(metadata["Name"]), metadata["Version"]
         texts = []
-        # Distribution.files would make an object of each line, of which few are meant.
+        # Distribution.files would make an object for each line, and only few are needed.
         for line in (d.read_text("RECORD") or "").splitlines():
             file = line.partition(",")[0]
             if ".dist-info/" in file and _LICENCE_FILES.search(file.partition(".dist-info/")[2]):
@@ -121,7 +121,7 @@ def package_parts(
 
 
 def licence_of(metadata: importlib.metadata.PackageMetadata) -> str:
-    """What a package says: an expression (PEP 639), classifiers that mean one licence, a short text; or UNKNOWN."""
+    """A package's own words: an expression (PEP 639), classifiers that name one licence, a short text; or UNKNOWN."""
 
     def field(name: str) -> str:
         return " ".join(str(metadata[name]).split()) if name in metadata else ""
@@ -142,9 +142,9 @@ def licence_of(metadata: importlib.metadata.PackageMetadata) -> str:
 
 
 def is_refused(licence: str, patterns: Sequence[str]) -> bool:
-    """Whether one of the patterns, 'GPL-*', is of a licence that cannot be chosen otherwise (SPDX 2.3, annex D).
+    """Whether a pattern, such as 'GPL-*', matches a licence to which there is no alternative (SPDX 2.3, annex D).
 
-    A licence with an exception is another one: 'GPL-* WITH *' is of it. What is no expression is one name.
+    A licence with an exception is another licence, which 'GPL-* WITH *' matches. Other text counts as one name.
     """
     words: list[str] = []
     at = 0
@@ -165,7 +165,7 @@ def _either(words: list[str]) -> _Tree | None:
 
 
 def _list_of(operator: str, words: list[str]) -> _Tree | None:
-    """Take terms with an operator between them from the front of words; None if they are no expression."""
+    """Take terms with an operator between them from the start of words; None if they are no expression."""
     terms = []
     while True:
         term = _list_of("AND", words) if operator == "OR" else _term(words)
@@ -204,7 +204,7 @@ def _is_like(licence: str, patterns: Sequence[str]) -> bool:
     )
 
 
-# ---- How it is told
+# ---- Output
 
 
 def _component(part: Part) -> dict[str, object]:
@@ -216,7 +216,7 @@ def _component(part: Part) -> dict[str, object]:
     if part.licence != UNKNOWN:
         words = re.sub(r"[()]", " ", part.licence).split()
         is_expression = re.fullmatch(r"\w[\w.+-]*( (AND|OR|WITH) \w[\w.+-]*)*", " ".join(words)) is not None
-        # "BSD" and "Apache" are no identifiers; those have a number, or are known.
+        # "BSD" and "Apache" are no identifiers: an identifier has a number, or is a known one.
         is_expression = is_expression and (len(words) > 1 or words[0] in _CLASSIFIERS.values() or "-" in words[0])
         component["licenses"] = [{"expression": part.licence} if is_expression else {"license": {"name": part.licence}}]
     if part.patches:
@@ -226,7 +226,7 @@ def _component(part: Part) -> dict[str, object]:
 
 
 def cyclonedx(name: str, parts: Sequence[Part]) -> str:
-    """The bill of materials of an application with that name; the same bytes for the same parts."""
+    """The bill of materials for an application with that name; the same parts give the same bytes."""
     application = {"type": "application", "bom-ref": "application", "name": name}
     bom = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -241,7 +241,7 @@ def cyclonedx(name: str, parts: Sequence[Part]) -> str:
 
 
 def licence_texts(parts: Sequence[Part]) -> str:
-    """The licence of each part, and what it says of that."""
+    """The licence of each part, and its licence texts."""
     texts = []
     for part in parts:
         head = f"{part.name} {part.version}: {part.licence}"
@@ -251,7 +251,7 @@ def licence_texts(parts: Sequence[Part]) -> str:
 
 
 def check_licences(parts: Sequence[Part], patterns: Sequence[str]) -> None:
-    """Raise PayloadError where a part has a licence that is not wanted."""
+    """Raise PayloadError if a part has an unwanted licence."""
     refused = [f"{part.name} {part.version} ({part.licence})" for part in parts if is_refused(part.licence, patterns)]
     if refused:
         raise PayloadError(f"--fail-on {' '.join(patterns)}: {', '.join(refused)}")

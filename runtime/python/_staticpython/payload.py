@@ -1,4 +1,4 @@
-"""Programs that carry files: the payload's format, as runtime/musl/payload.h tells it, and its place in an ELF file."""
+"""Programs that carry files: the payload's format (see runtime/musl/payload.h), and its place in an ELF file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AT_DIGEST = struct.calcsize("<8s6Qq2I")
 ENTRY = struct.Struct("<IHHIIQQ")
 FOLDER, FILE, PROGRAM, LINK = range(4)
 
-# 1980, as zip's; a folder of Python's library has another one, which the interpreter knows its files by.
+# 1980, as in zip files. The library's folder has another time, by which the interpreter recognises its files.
 DEFAULT_TIME = 315532800
 
 _PT_LOAD, _PT_NOTE = 1, 4
@@ -29,18 +29,18 @@ _SHT_PROGBITS = 1
 
 
 class PayloadError(Exception):
-    """Something that cannot be carried, or that cannot carry it."""
+    """Something cannot be carried, or a program cannot carry it."""
 
 
 def umask() -> int:
-    """Return the process's mask of permissions, which can only be asked for by setting it."""
+    """Return the process's umask, which can only be read by setting it."""
     mask = os.umask(0o77)
     os.umask(mask)
     return mask
 
 
 def matches(path: str, pattern: str) -> bool:
-    """Whether a pattern is of this path or of a folder that it is in."""
+    """Whether a pattern matches this path or a folder above it."""
     pattern = pattern.removeprefix("./").rstrip("/")
     return fnmatch.fnmatchcase(path, pattern) or fnmatch.fnmatchcase(path, f"{pattern}/*")
 
@@ -53,7 +53,7 @@ def _up(number: int, multiple: int) -> int:
 
 
 class _Fields(NamedTuple):
-    """A header of the program's: its place in the file, its layout and its fields by name."""
+    """A header in the program: its place in the file, its layout and its fields by name."""
 
     at: int
     layout: struct.Struct
@@ -72,7 +72,7 @@ class _Fields(NamedTuple):
         self.layout.pack_into(data, self.at, *(self.values[n] for n in self.names))
 
 
-# By class: the file's header from e_entry on, a program header, a section header.
+# By ELF class: the file's header from e_entry on, a program header, a section header.
 _LAYOUTS = {
     1: ("<IIIIHHHHHH", "<8I", "<10I"),
     2: ("<QQQIHHHHHH", "<IIQQQQQQ", "<IIQQQQIIQQ"),
@@ -86,7 +86,7 @@ _SECTION_HEADER = "name type flags addr offset size link info addralign entsize"
 
 
 class Program:
-    """An ELF program that a payload can be put into."""
+    """An ELF program with room for a payload."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -144,7 +144,7 @@ class Program:
 
     @property
     def page(self) -> int:
-        """What the kernel's pages may be at most: data that is mapped begins at a multiple."""
+        """The largest page size that the kernel may have: mapped data begins at a multiple of it."""
         return max(self.segment.values["align"], 4096)
 
     @property
@@ -153,12 +153,12 @@ class Program:
 
     @property
     def payload(self) -> bytes:
-        """What the program carries."""
+        """The program's payload."""
         at = self.segment.values["offset"]
         return bytes(self.data[at : at + self.payload_size])
 
     def reserve(self, size: int) -> int:
-        """Make room for so many bytes behind the program; return where they begin."""
+        """Make room for so many bytes after the program; return where they begin."""
         if self.payload_size:
             raise PayloadError(f"{self.path}: it carries something already: take the python3 that it was made of")
         at = _up(len(self.data), self.page)
@@ -178,12 +178,12 @@ class Program:
 # ---- The payload
 
 
-# What is opened is unpacked whole; what is larger than this stays as it is.
+# Opening a file unpacks all of it, so larger files than this are not compressed.
 _PACKED_AT_MOST = 64 << 20
 
 
 def deflated(content: bytes, level: int) -> bytes:
-    """Return a file's content as DEFLATE (RFC 1951), or nothing where that is not an eighth smaller."""
+    """Return a file's content as DEFLATE (RFC 1951), or nothing if that is not smaller by an eighth."""
     if len(content) > _PACKED_AT_MOST:
         return b""
     packer = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
@@ -195,7 +195,7 @@ def deflated(content: bytes, level: int) -> bytes:
 class _Entry:
     kind: int
     content: bytes | Path = b""
-    # The same as DEFLATE; nothing where it is stored as it is.
+    # The content as DEFLATE; empty if it is stored as it is.
     packed: bytes = b""
     children: dict[bytes, _Entry] = field(default_factory=dict)
     number: int = 0
@@ -204,7 +204,7 @@ class _Entry:
 
 
 class Payload:
-    """Files, and what the program is to do with them."""
+    """Files, and what the program has to do with them."""
 
     def __init__(self, config: bytes = b"", time: int = DEFAULT_TIME) -> None:
         self.root = _Entry(FOLDER)
@@ -212,7 +212,7 @@ class Payload:
         self.time = time
 
     def _place(self, path: str | bytes) -> tuple[_Entry, bytes]:
-        """The folder that a path is in, made where it is not there, and the path's last part."""
+        """The folder of a path, made if it is missing, and the path's last part."""
         *folders, name = os.fsencode(path).strip(b"/").split(b"/")
         at = self.root
         for part in folders:
@@ -239,11 +239,11 @@ class Payload:
             raise PayloadError(f"{os.fsdecode(path)}: it is a file, too")
 
     def add_file(self, path: str | bytes, content: bytes | Path, *, program: bool = False, packed: bytes = b"") -> None:
-        """Add a file; `packed` is what deflated() made of its content: not of programs and of what is mapped."""
+        """Add a file; `packed` is deflated() of its content, but not for programs and mapped files."""
         self._add(path, _Entry(PROGRAM if program else FILE, content, packed))
 
     def replace_file(self, path: str, content: bytes) -> int:
-        """Give a file that was added another content; return what the one before took."""
+        """Replace the content of an added file; return the size of the old content."""
         folder, name = self._place(path)
         entry = folder.children[name]
         before = len(entry.packed) or len(entry.content)  # type: ignore[arg-type]
@@ -251,7 +251,7 @@ class Payload:
         return before
 
     def files(self) -> Iterator[tuple[str, int, bytes | Path]]:
-        """All files, sorted, with their kinds and contents; a link to one is as that."""
+        """All files, sorted, with their kinds and contents; a link to a file counts as the file."""
         yield from self._files_in(self.root, b"")
 
     def _files_in(self, folder: _Entry, at: bytes) -> Iterator[tuple[str, int, bytes | Path]]:
@@ -286,9 +286,9 @@ class Payload:
         return self._find(os.fsencode(path)) is not None
 
     def _number(self) -> tuple[list[_Entry], list[tuple[int, bytes]]]:
-        """All entries, the children of a folder together and behind it; the parent and the name of each."""
+        """All entries, a folder's children together and after it; and the parent and name of each."""
         entries, names = [self.root], [(0, b"")]
-        for entry in entries:  # it grows
+        for entry in entries:  # it grows meanwhile
             if entry.kind == FOLDER:
                 entry.at, entry.size = len(entries), len(entry.children)
                 for name, child in sorted(entry.children.items()):
@@ -304,7 +304,7 @@ class Payload:
         at_names = HEAD.size + ENTRY.size * len(entries)
         at_config = _up(at_names + len(text), 8)
         at = at_config + len(self.config)
-        # What is mapped stands together, so that little is lost.
+        # Mapped files are placed together, so that little space is lost.
         ordered = [e for e in entries if e.kind != FOLDER]
         mapped = {
             e.number
@@ -316,7 +316,7 @@ class Payload:
             e.size = len(e.content) if isinstance(e.content, bytes) else e.content.stat().st_size
             e.at = _up(at, page if e.number in mapped else 16)
             at = e.at + (len(e.packed) or e.size)
-        # What follows a library in its last page is nobody's.
+        # No other data may follow a library in its last page.
         size = _up(at, page)
         table = bytearray()
         name_at = 0
@@ -331,14 +331,14 @@ class Payload:
         return start, ordered, size
 
     def measure(self, program: Path) -> int:
-        """Return how many bytes write() would write."""
+        """Return how many bytes write() will write."""
         elf = Program(program)
         return elf.reserve(0) + self._lay_out(elf.page, elf.build_id)[2]
 
     def write(self, program: Path, output: Path) -> int:
-        """Write a copy of a program that carries this; return the payload's size.
+        """Write a copy of a program that carries this payload; return the payload's size.
 
-        Raises PayloadError where that file cannot be written, and OSError for a file that cannot be read.
+        Raises PayloadError if that file cannot be written, and OSError if a file cannot be read.
         """
         elf = Program(program)
         start, entries, size = self._lay_out(elf.page, elf.build_id)
@@ -362,7 +362,7 @@ class Payload:
 
 
 def is_mapped(name: bytes, content: bytes | Path) -> bool:
-    """Whether a file may be asked for by the loader, which maps it from where it is."""
+    """Whether the loader may open a file: it maps the file from where it is stored."""
     return b".so" in name or _is_elf(content)
 
 

@@ -1,7 +1,7 @@
-"""Writes down what a bundle made with --record takes: see traces.py, which reads it. A .pth file starts this.
+"""Records what a bundle made with --record uses: see traces.py, which reads it. A .pth file starts this.
 
-Each process adds a line for a module or a source when it is first asked for: so nothing is lost with a process that
-is killed, and processes of multiprocessing count. The file is opened for each line: programs close all descriptors.
+Each process adds a line for a module or a source at its first use. So nothing is lost if a process is killed, and
+processes of multiprocessing count. The file is opened for each line, because some programs close all descriptors.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _write(line: str) -> None:
 
 
 class _Finder:
-    """Sees each module that is looked for, and finds none."""
+    """Sees each module that is looked for, and finds none itself."""
 
     @staticmethod
     def find_spec(name: str, *_: object) -> None:
@@ -46,7 +46,7 @@ def _heard(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def start(file: str) -> None:
-    """Write down what was imported, and from now on what is looked for."""
+    """Record what was imported so far, and from now on what is looked for."""
     _file.append(file)
     for name in list(sys.modules):
         _write(name)

@@ -1,6 +1,6 @@
-"""Let the commands that are installed into the tree start the interpreter beside them, so that the tree can be moved.
+"""Let commands that are installed into the tree start the interpreter beside them, so that the tree can be moved.
 
-Those of virtual environments, of --user, --target and --prefix name their interpreter by its path, as everywhere.
+Commands of virtual environments, --user, --target and --prefix name their interpreter by its path, as usual.
 """
 
 import os
@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# As relocate.py writes it: sh runs the second line; Python takes lines two and three for a string.
+# As relocate.py writes it: sh runs the second line; to Python, lines two and three are a string.
 HEAD = """\
 #!/bin/sh
 '''exec' "$(dirname -- "$(readlink -f -- "$0")")/{python}"{options} "$0" "$@"
@@ -19,7 +19,7 @@ HEAD = """\
 
 
 def is_in_tree(folder: str, executable: str) -> bool:
-    """Are the scripts' folder and the interpreter both the bin of the tree that this process runs from?"""
+    """Are the scripts and the interpreter both in the bin folder of the tree that this process runs from?"""
     if sys.prefix != sys.base_prefix:
         return False
     tree = os.path.realpath(os.path.join(sys.base_prefix, "bin"))
@@ -27,19 +27,19 @@ def is_in_tree(folder: str, executable: str) -> bool:
 
 
 def head(executable: str, options: str = "") -> bytes:
-    """Return the lines that a script begins with, for an interpreter beside it."""
+    """Return the first lines of a script, for an interpreter beside it."""
     return HEAD.format(python=os.path.basename(executable), options=options).encode()
 
 
 def patch_distlib(module: "Any") -> None:
-    """Have distlib's ScriptMaker, by which pip writes entry points, begin them so."""
+    """Make distlib's ScriptMaker, with which pip writes entry points, use these first lines."""
     maker = getattr(module, "ScriptMaker", None)
     original = getattr(maker, "_build_shebang", None)
     if original is None:
         return
 
     def _build_shebang(self: "Any", executable: bytes, post_interp: bytes) -> "Any":
-        """Build a shebang line: distlib's, or for the tree's own bin that of a script that can be moved."""
+        """Build a shebang line: distlib's, or for the tree's own bin one that can be moved."""
         path = os.fsdecode(executable).strip('"')
         if is_in_tree(self.target_dir, path):
             return head(path, os.fsdecode(post_interp))
@@ -49,7 +49,7 @@ def patch_distlib(module: "Any") -> None:
 
 
 def patch_pip(module: "Any") -> None:
-    """Have pip's fix_script(), which completes `#!python` of the scripts in a wheel, begin them so."""
+    """Make pip's fix_script(), which completes `#!python` in a wheel's scripts, use these first lines."""
     original = getattr(module, "fix_script", None)
     if original is None:
         return

@@ -1,4 +1,4 @@
-"""What a bundle runs: checked, and as runtime/interpreter/bundle.c reads it."""
+"""What a bundle runs: checks it, and writes it in the form that runtime/interpreter/bundle.c reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def check_module(name: str, folders: list[Path], *, runs: bool) -> importlib.machinery.ModuleSpec | None:
     """Refuse a module that is in none of the folders, or that `-m` could not run; none of its code is executed.
 
-    Where it is; None for one of the interpreter's own.
+    Return its spec, which says where it is; None for a built-in module.
     """
     paths: list[str] | None = [str(folder) for folder in folders]
     parts = name.split(".")
@@ -41,7 +41,7 @@ def check_module(name: str, folders: list[Path], *, runs: bool) -> importlib.mac
 
 
 def check_entry(entry: str, folders: list[Path]) -> None:
-    """Refuse an entry point whose module is not there, or certainly has no such function; none of it is executed."""
+    """Refuse an entry point if its module is missing, or certainly has no such function; nothing is executed."""
     module, function = _parts_of(entry)
     spec = check_module(module, folders, runs=False)
     top = function.split(".")[0]
@@ -53,7 +53,7 @@ def check_entry(entry: str, folders: list[Path]) -> None:
 
 
 def may_define(source: bytes, name: str) -> bool:
-    """Whether a module with that source may have a name: it is bound there, or the source does not tell."""
+    """Whether a module with that source may define a name: the source binds it, or it is not certain."""
     try:
         text = importlib.util.decode_source(source)
         tree = ast.parse(text)
@@ -67,21 +67,21 @@ def may_define(source: bytes, name: str) -> bool:
 
 
 def _binds(node: ast.AST, name: str) -> bool:
-    """Whether a part of a module may bind a name of the module by another way than an assignment."""
+    """Whether a part of a module may bind a module-level name in another way than by assignment."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return any(alias.name == "*" or (alias.asname or alias.name).split(".")[0] == name for alias in node.names)
     if isinstance(node, ast.Global):
         return name in node.names
     if isinstance(node, ast.FunctionDef):
         return node.name == "__getattr__"
-    # exec(...), globals()[...] = ..., sys.modules[__name__] = ..., what enum gives to a module
+    # exec(...), globals()[...] = ..., sys.modules[__name__] = ..., names that enum adds to a module
     if isinstance(node, ast.Name):
         return node.id in {"exec", "globals", "vars", "locals", "setattr", "global_enum"}
     return isinstance(node, ast.Attribute) and node.attr in {"modules", "__dict__", "global_enum", "_convert_"}
 
 
-# A process that multiprocessing spawns imports it, too. Ctrl-C while the application is imported, which cannot catch
-# it, ends the process as it ends a program in C: without a traceback.
+# A process that multiprocessing spawns imports this, too. Ctrl-C during the import of the application, which cannot
+# catch it yet, ends the process as it ends a C program: without a traceback.
 _ENTRY = """\
 import _signal
 import sys
@@ -108,14 +108,14 @@ def _parts_of(entry: str) -> tuple[str, str]:
 
 
 def parse_entry(entry: str) -> tuple[str, str]:
-    """The module of MODULE:FUNCTION, and the code that a console script has for it."""
+    """The module of MODULE:FUNCTION, and a console script's code for it."""
     module, function = _parts_of(entry)
     top = function.split(".")[0]
     return module, _ENTRY.format(module=module, top=top, function=function)
 
 
 def _module_code(module: str) -> str:
-    """The code of a file that runs a module, as -m does."""
+    """The code of a script that runs a module, as -m does."""
     call = f'    runpy.run_module({module!r}, run_name="__main__", alter_sys=True)\n'
     return f'import runpy\n\nif __name__ == "__main__":\n{call}'
 
@@ -148,7 +148,7 @@ def _add_command(text: str, bundler: Bundler) -> tuple[str, str]:
 def what_runs(
     options: argparse.Namespace, bundler: Bundler, script: Path | None, output: Path
 ) -> list[tuple[str, str]]:
-    """The configuration; raises PayloadError if what it names is not there."""
+    """The configuration; raises PayloadError if something that it names is missing."""
     if options.python:
         return [("variable", variable) for variable in options.env]
     commands = [_add_command(text, bundler) for text in options.command]
@@ -167,7 +167,7 @@ def what_runs(
 
 
 def _default(options: argparse.Namespace, bundler: Bundler, script: Path | None, output: Path) -> list[tuple[str, str]]:
-    """What is run where no command is named."""
+    """What runs if no command is named."""
     if script:
         place = bundler.add_script(script)
         _warn_of_neighbours(script, bundler.folders)

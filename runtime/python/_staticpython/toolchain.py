@@ -1,8 +1,8 @@
-"""The compilers that sysconfig names: scripts of the tree, since nobody knows the machine's in advance.
+"""The compilers that sysconfig names: scripts of the tree, because the machine's are not known in advance.
 
-The tree's _sysconfigdata already says CC=<tree>/bin/<triple>-cc and so on (see _staticpython.cc for what
+The tree's _sysconfigdata already has CC=<tree>/bin/<triple>-cc and so on (_staticpython.cc explains what
 that script runs). Here the running interpreter adds what only it knows: the Zig of the PyPI package
-`ziglang` in its virtual environment, or in the environment pip isolates a build with.
+`ziglang` in its virtual environment, or in pip's isolated build environment.
 """
 
 import sys
@@ -26,13 +26,13 @@ def find_ziglang(folders: "Iterable[str]") -> "str | None":
 
 
 def _quoted(word: str) -> str:
-    """Quote for shlex.split(), which setuptools takes commands apart with; as _sysconfigdata does."""
+    """Quote for shlex.split(), which setuptools uses to split commands; as _sysconfigdata does."""
     return f"'{word}'" if any(character.isspace() for character in word) else word
 
 
 def customize_config_vars(config_vars: "dict[str, Any]") -> None:
-    """Name the Zig that this interpreter sees, unless the compiler script finds it alone."""
-    # pip hides the environment's own packages from an isolated build, hence the folder by name.
+    """Name the Zig that this interpreter sees, unless the compiler script finds it by itself."""
+    # pip hides the environment's own packages from an isolated build, so the folder is named.
     own = "{}/lib/python{}.{}{}/site-packages".format(sys.prefix, *sys.version_info[:2], sys.abiflags)
     zig = find_ziglang([*sys.path, own])
     if not zig or zig.startswith(sys.base_prefix + "/"):

@@ -1,4 +1,4 @@
-"""What runs of an application took, as recorder.py wrote it down: modules by their names, sources by their paths."""
+"""What runs of an application used, as recorder.py wrote it: modules by their names, sources by their paths."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from _staticpython.payload import PayloadError
 
 @dataclass(frozen=True)
 class Trace:
-    """Names of modules, and paths below the program; also of what was looked for and is not there."""
+    """Names of modules, and paths below the program; also of those that were looked for and not found."""
 
     names: frozenset[str]
 
     @classmethod
     def read(cls, files: Sequence[Path]) -> Trace | None:
-        """All runs together; None without files."""
+        """All runs combined; None without files."""
         names: set[str] = set()
         for file in files:
             if not file.is_file():

@@ -1,8 +1,8 @@
 """The bundled time zones, for machines with neither /usr/share/zoneinfo nor the tzdata package.
 
-They are the files of the tzdata package on PyPI (IANA's database), kept where no one imports them, so
-that `pip install tzdata` brings newer ones and `pip list` tells the truth. Who blocks the import of tzdata
-(sys.modules["tzdata"] = None, as test_zoneinfo does) wants no data but the system's, hence not these either.
+They are the files of the tzdata package on PyPI (IANA's database), in a folder that is not importable. So
+`pip install tzdata` brings newer ones, and `pip list` is correct. Code that blocks the import of tzdata
+(sys.modules["tzdata"] = None, as in test_zoneinfo) wants only the system's data, so it does not get these.
 """
 
 import sys
@@ -20,7 +20,7 @@ def _is_blocked() -> bool:
 
 
 def open_zone(key: str) -> "BinaryIO | None":
-    """Open the zone `key`, "Europe/Berlin"; None if there is none of that name."""
+    """Open the zone `key`, such as "Europe/Berlin"; None if there is no such zone."""
     if _is_blocked() or path.isabs(key) or ".." in key.split("/"):
         return None
     try:

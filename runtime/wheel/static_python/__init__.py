@@ -1,1 +1,1 @@
-"""A fully static CPython, as a wheel: this package holds its tree (`python -m static_python help`)."""
+"""A fully static CPython as a wheel: this package contains its tree (`python -m static_python help`)."""

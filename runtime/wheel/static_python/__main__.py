@@ -1,4 +1,4 @@
-"""The command static-python: start the interpreter that is in this package, say where it is, or copy it."""
+"""The command static-python: start the interpreter in this package, print its path, or copy its tree."""
 
 import json
 import os
@@ -20,11 +20,11 @@ usage: static-python [ARGUMENTS OF PYTHON...]
 
 
 class CommandError(Exception):
-    """What the user can mend; printed without a traceback."""
+    """A mistake that the user can correct; printed without a traceback."""
 
 
 def facts() -> dict:  # type: ignore[type-arg]  # Python 3.8 has no dict[str, ...]
-    """Return what a wheel cannot hold of the tree: links, the time of its files, and the interpreter's path."""
+    """Return what a wheel cannot store: the tree's links, its files' time, and the interpreter's path."""
     try:
         return dict(json.loads((PACKAGE / "tree.json").read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
@@ -32,7 +32,7 @@ def facts() -> dict:  # type: ignore[type-arg]  # Python 3.8 has no dict[str, ..
 
 
 def interpreter() -> Path:
-    """Return the path of the interpreter; raises CommandError when it is not there or no program."""
+    """Return the path of the interpreter; raises CommandError if it is missing or not executable."""
     program = TREE / str(facts()["interpreter"])
     if not os.access(str(program), os.X_OK):
         what = "is not executable" if program.exists() else "is missing"
@@ -41,7 +41,7 @@ def interpreter() -> Path:
 
 
 def unpack(folder: Path) -> None:
-    """Copy the tree, as it was built, to a folder that is new or empty. It appears there when it is whole."""
+    """Copy the tree, as it was built, to a new or empty folder. It appears there when it is complete."""
     known = facts()
     if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
         raise CommandError(f"{folder}: is there already, and no empty folder: name a new one")
@@ -53,7 +53,7 @@ def unpack(folder: Path) -> None:
     except OSError as error:
         raise CommandError(f"{parent}: {error.strerror}") from None
     try:
-        # What pip compiled for another Python is not the tree's.
+        # Files that pip compiled for another Python are not the tree's.
         files = [line for line in known["files"] if (TREE / line).is_file()]
         if len(files) < len(known["files"]):
             raise CommandError(f"{TREE}: files are missing: install static-python again")
@@ -64,7 +64,7 @@ def unpack(folder: Path) -> None:
         for name, target in known["links"].items():
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             (part / name).symlink_to(target)
-        # Files with this time are known to be those that were built: they need no look inside.
+        # Files with this time count as unchanged since the build: their content is not checked.
         for path in part.rglob("*"):
             os.utime(str(path), (known["time"], known["time"]), follow_symlinks=False)
         part.chmod(0o755)
@@ -76,7 +76,7 @@ def unpack(folder: Path) -> None:
 
 
 def start(arguments: "list[str]") -> None:
-    """Become the interpreter; raises CommandError when it does not start here."""
+    """Become the interpreter; raises CommandError if it does not start here."""
     program = str(interpreter())
     try:
         os.execv(program, [program, *arguments])
@@ -85,7 +85,7 @@ def start(arguments: "list[str]") -> None:
 
 
 def main() -> int:
-    """Do what the command line says; return the exit code. A command of ours is known by the first word only."""
+    """Do what the command line says; return the exit code. Only the first word can be a command of ours."""
     command, arguments = (sys.argv[1], sys.argv[2:]) if sys.argv[1:] else ("run", [])
     try:
         if command in ("help", "--help", "-h"):
