@@ -1,9 +1,9 @@
 """Compare the constants and types of glibc's headers with those of the C library that was built (docs/loader.md).
 
-`python -m staticpython.abi --plan build/<target>/plan.json`: a library that was compiled with glibc's headers hands
-musl what they say. glibc's headers are those of the toolchain's zig, for the newest glibc that wheels may ask for;
-`--headers /usr/include/x86_64-linux-gnu --headers /usr/include` takes a Debian machine's. What differs must be
-expected, with its reason, in `tests/build/glibc_abi.yml`; exit code 1 when something else does, or no longer does.
+`python -m staticpython.abi --plan build/<target>/plan.json`: a library that was compiled with glibc's headers passes
+their values to musl. glibc's headers are those of the toolchain's zig, for the newest glibc that wheels may ask for;
+`--headers /usr/include/x86_64-linux-gnu --headers /usr/include` uses a Debian machine's. `tests/build/glibc_abi.yml`
+must list each difference, with a reason; exit code 1 if one is missing there, or no longer exists.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from staticpython.target_plan import TargetPlan, read_plan
 EXPECTED = ROOT / "tests/build/glibc_abi.yml"
 FOLDERS = ("", "arpa", "net", "netinet", "netpacket", "sys")
 DIAGNOSTICS = ("-ferror-limit=0", "-fno-caret-diagnostics", "-fmacro-backtrace-limit=1")
-ROUNDS = 8  # what a compiler says of a line may come to light only when others are gone
+ROUNDS = 8  # some faults show up only when others are gone
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Constants and types that glibc and musl have otherwise, for one reason."""
+    """Constants and types that differ between glibc and musl, for one reason."""
 
-    reason: str = key("Why that is no harm, or what is wrong where it is.")
+    reason: str = key("Why the difference does no harm, or what goes wrong.")
     handled: str = key("The file that bridges the difference.", default="")
     constants: list[str] = key("Names of constants; shell patterns.", default=[])
     types: list[str] = key("Names of types, or `type.field`; shell patterns.", default=[])
@@ -51,7 +51,7 @@ class Abi:
 
 
 class AbiError(StaticPythonError):
-    """A compiler that does not do what is asked of it."""
+    """The compiler failed."""
 
     exit_code = 10
 
@@ -69,14 +69,14 @@ class Side:
         return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
     def must(self, text: str, *flags: str) -> str:
-        """Compile a text that has no faults; return what the compiler prints."""
+        """Compile a text that must be valid; return the compiler's output."""
         done = self.run(text, *flags)
         if done.returncode:
             raise AbiError(f"the headers of {self.name} do not compile:\n{done.stderr[:2000]}")
         return done.stdout
 
     def without_faults(self, head: str, lines: dict[str, str], *flags: str) -> tuple[list[str], str]:
-        """Compile lines behind a head, without those that have faults; return whose is left, and what is printed."""
+        """Compile lines after a head, dropping those with errors; return the names of the rest, and the output."""
         lines, before = dict(lines), head.count("\n")
         for _ in range(ROUNDS):
             done = self.run(head + "".join(f"{line}\n" for line in lines.values()), *flags)
@@ -90,8 +90,8 @@ class Side:
         raise AbiError(f"the headers of {self.name} do not compile:\n{done.stderr[:2000]}")
 
     def numbers(self, head: str, expressions: dict[str, str]) -> dict[str, int]:
-        """Return the values of constant expressions; those that are none, or no integers, are left out."""
-        # A pointer has no unary plus. The name of a value is its number, since `type.field` is no word.
+        """Return the values of constant expressions; others, and those that are no integers, are left out."""
+        # A pointer has no unary plus. A value is named by its number, because `type.field` is no identifier.
         names = list(expressions)
         lines = {str(i): f"const long long v_{i} = (long long)+({expressions[n]});" for i, n in enumerate(names)}
         with tempfile.TemporaryDirectory() as folder:
@@ -130,7 +130,7 @@ def sides(plan: TargetPlan, build: Path, headers: list[Path]) -> tuple[Side, Sid
 
 
 def head(include: Path, left_out: Iterable[str]) -> str:
-    """Return the text that includes every header of musl's, where both have it."""
+    """Return a text that includes every header that both libraries have."""
     names = [f"{folder}/{p.name}".lstrip("/") for folder in FOLDERS for p in sorted((include / folder).glob("*.h"))]
     return "".join(
         f"#if __has_include(<{name}>)\n#include <{name}>\n#endif\n" for name in names if name not in set(left_out)
@@ -138,13 +138,13 @@ def head(include: Path, left_out: Iterable[str]) -> str:
 
 
 def macros(side: Side, text: str) -> set[str]:
-    """Return the macros without arguments that users may see."""
+    """Return the public macros without arguments."""
     found = re.findall(r"^#define (\w+) \S", side.must(text, "-E", "-dM"), re.MULTILINE)
     return {name for name in found if not name.startswith("__")}
 
 
 def type_names(side: Side, text: str) -> set[str]:
-    """Return names that may be types: `struct x`, and what typedef declares."""
+    """Return names that may be types: `struct x`, and names that typedef declares."""
     text = re.sub(r"^#.*", "", side.must(text, "-E"), flags=re.MULTILINE)
     found = {f"{kind} {name}" for kind, name in re.findall(r"\b(struct|union)\s+(\w+)\s*\{", text)}
     found |= set(re.findall(r"\}\s*(\w+)\s*;", text)) | set(
@@ -154,7 +154,7 @@ def type_names(side: Side, text: str) -> set[str]:
 
 
 def layouts(side: Side, text: str, types: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the fields of types: name -> where it is. A field in a struct without a name is its outer struct's."""
+    """Return the fields of types: name -> offset. A field of an anonymous struct belongs to the outer struct."""
     names = list(types)
     lines = {name: f"struct holder_{i} {{ {name} v; }};" for i, name in enumerate(names)}
     _, dump = side.without_faults(text, lines, "-fsyntax-only", "-Xclang", "-fdump-record-layouts-complete")
@@ -166,7 +166,7 @@ def layouts(side: Side, text: str, types: Iterable[str]) -> dict[str, dict[str, 
 
 
 def _fields(block: str) -> Iterator[tuple[str, str]]:
-    inside = 0  # how deep a field with a name has others, which do not count
+    inside = 0  # depth in a named field's own struct, whose fields do not count
     for at, indent, text in re.findall(r"^ *([\d:-]+) \|( +)(.*)$", block, re.MULTILINE):
         depth = len(indent) // 2
         if depth < 2 or (inside and depth > inside):
@@ -179,7 +179,7 @@ def _fields(block: str) -> Iterator[tuple[str, str]]:
 
 @dataclass
 class Compared:
-    """What both libraries have, and what of it differs: name -> (glibc's, musl's)."""
+    """What both libraries have, and the differences: name -> (glibc's, musl's)."""
 
     constants: int = 0
     types: int = 0
@@ -188,7 +188,7 @@ class Compared:
 
 
 def compare(glibc: Side, musl: Side, text: str) -> Compared:
-    """Compare what both sides say of each constant and type that both have."""
+    """Compare each constant and type that both sides have."""
     names = sorted(macros(glibc, text) & macros(musl, text))
     ours, theirs = (side.numbers(text, {name: name for name in names}) for side in (musl, glibc))
     both = sorted(ours.keys() & theirs.keys())
@@ -217,7 +217,7 @@ def compare(glibc: Side, musl: Side, text: str) -> Compared:
 
 
 def unexpected(compared: Compared, expected: Abi) -> Iterator[str]:
-    """Yield what differs and is not written, and what is written and does not differ."""
+    """Yield differences that are not listed, and listed ones that do not differ."""
     constants, types = set[str](), set[str]()
     for difference in expected.differences:
         for kind, patterns, found, used in (
@@ -238,7 +238,7 @@ def unexpected(compared: Compared, expected: Abi) -> Iterator[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what is not expected; returns 1 when something is."""
+    """Print what is unexpected; return 1 if there is anything."""
     parser = argparse.ArgumentParser(prog="staticpython.abi", description=__doc__)
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--headers", type=Path, action="append", default=[], help="a folder of glibc's headers instead")

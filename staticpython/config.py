@@ -1,4 +1,4 @@
-"""The facts: what the YAML files may hold, and how they are read and checked against each other."""
+"""The facts: what the YAML files may contain, and how they are read and checked against each other."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ HOST_STYLES = ("gnu", "target", "none")
 
 @dataclass(frozen=True)
 class Cpu:
-    """The CPU that code is made for: each that is newer runs it too."""
+    """The CPU that code is compiled for: newer CPUs run it too."""
 
     cflags: list[str] = key("Compiler flags that select it.")
     zig: str = key("The same CPU, as Zig's `-mcpu` names it.")
     emulator: str = key("The same CPU, as the emulator's `-cpu` names it.")
     download: str = key("The CPU in the names of archives, as python-build-standalone names it.")
-    configure_answers: dict[str, str] = key("Answers for configure that differ with the CPU.", default={})
+    configure_answers: dict[str, str] = key("Answers for configure that depend on the CPU.", default={})
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ class Arch:
     elf_machine: str = key("e_machine of the binary, with the name that elf.h gives it.")
     elf_class: int = key("Bits of the ELF class: 32 or 64.")
     cpus: dict[str, Cpu] = key("What `--cpu` may name; the first one is the default.")
-    pie: bool = key(
-        "Whether programs are static-PIE unless `--no-pie` or `--pie` says otherwise; else at a fixed address."
-    )
+    pie: bool = key("Whether programs are static-PIE, else at a fixed address; `--pie` and `--no-pie` override it.")
     thread_stack_mib: int = key("Stack of a new thread in MiB (p_memsz of PT_GNU_STACK, which musl reads).")
     linux_headers: str = key("The kernel's name for the arch, as in Zig's `<name>-linux-any` header folders.")
     zig_target: str = key("The arch as Zig's `-target` names it.")
@@ -57,7 +55,7 @@ class Arch:
         " on every Linux."
     )
     oci_arch: str = key("The arch in an OCI image, as Go names it (GOARCH).")
-    gcc_cpus: list[str] = key("What the triples of ready GCC toolchains for the arch begin with, best first.")
+    gcc_cpus: list[str] = key("How triples of existing GCC toolchains for the arch begin, best first.")
     emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
     byte_order: str = key("Order of the bytes in a number.", default="little", choices=("little", "big"))
     preserve_none: bool = key(
@@ -65,16 +63,16 @@ class Arch:
     )
     cflags: list[str] = key("Compiler flags that every object of this arch gets, after the CPU's: the ABI.", default=[])
     glibc_cflags: list[str] = key(
-        "Compiler flags of the C library for an arch whose programs can load libraries built for glibc"
-        " (runtime/musl/glibc); without any, those are refused.",
+        "Compiler flags for the C library on an arch whose programs can load libraries built for glibc"
+        " (runtime/musl/glibc); without flags, such libraries are refused.",
         default=[],
     )
     glibc_version: str | None = key(
-        "The highest glibc version in wheel tags that pip accepts then (PEP 600).", default=None
+        "The highest glibc version in wheel tags that pip accepts with such libraries (PEP 600).", default=None
     )
-    lto_ldflags: list[str] = key("Linker flags with which link-time optimisation knows the arch's ABI.", default=[])
+    lto_ldflags: list[str] = key("Linker flags that tell link-time optimisation the arch's ABI.", default=[])
     configure_answers: dict[str, str] = key(
-        "Answers for configure tests that would have to run a program (config.site), where they differ from those of"
+        "Answers for configure tests that would have to run a program (config.site), if they differ from those in"
         " configs/common/answers.yml; native builds take them as well.",
         default={},
     )
@@ -87,10 +85,10 @@ class Arch:
 
 @dataclass(frozen=True)
 class Answers:
-    """What configure is told on every arch: `configs/common/answers.yml`."""
+    """Answers for configure on every arch: `configs/common/answers.yml`."""
 
     configure_answers: dict[str, str] = key(
-        "Answers for configure tests that would have to run a program; an arch or a CPU may answer otherwise."
+        "Answers for configure tests that would have to run a program; an arch or a CPU may override them."
     )
 
 
@@ -102,7 +100,7 @@ class OwnRelease:
 
     @property
     def stamp(self) -> str:
-        """The date as names have it: 20261127."""
+        """The date as in file names: 20261127."""
         return self.date.replace("-", "")
 
 
@@ -116,21 +114,21 @@ class PyPI:
 
 @dataclass(frozen=True)
 class Release:
-    """One version of a package: one file, one hash, several places to have it from."""
+    """One version of a package: one file, one hash, several places to download it from."""
 
     version: str = key("Upstream's version.")
     file: str = key("Name of the file in downloads/ and in a mirror.")
-    size: int = key("Size of the file in bytes; 0 when only the hash is known.")
+    size: int = key("Size of the file in bytes; 0 if only the hash is known.")
     sha256: str = key("SHA-256 of the file; nothing is used before it matches.")
     urls: list[str] = key("Addresses of the file, best first.", default=[])
     debian: str | None = key(
-        "Path of the file in Debian's archive, `pool/main/<letter>/<source package>/<file>`, reached through apt: where"
-        " its lists have a file of this hash, else in the pool of a mirror.",
+        "Path of the file in Debian's archive, `pool/main/<letter>/<source package>/<file>`. apt downloads it: if"
+        " its lists have a file with this hash, from there, otherwise from a mirror's pool.",
         default=None,
     )
-    pypi: PyPI | None = key("The PyPI project with the file, reached by pip's settings.", default=None)
-    inner: str | None = key("A tarball or folder inside the file: the one that holds the tree.", default=None)
-    host: str | None = key("Build machine (`uname -m`) that this release is for; any when missing.", default=None)
+    pypi: PyPI | None = key("The PyPI project with the file; pip's settings name the index.", default=None)
+    inner: str | None = key("A tarball or folder inside the file that contains the source tree.", default=None)
+    host: str | None = key("Build machine (`uname -m`) that this release is for; any if missing.", default=None)
 
 
 @dataclass(frozen=True)
@@ -139,13 +137,13 @@ class Licence:
 
     spdx: str = key(
         "SPDX expression. A package under the GPL, LGPL or AGPL is linked only with --with-gpl, unless an alternative"
-        " (`OR`) or an exception (`WITH`) frees what it is linked to."
+        " (`OR`) or an exception (`WITH`) allows other licences for the linked program."
     )
     files: list[str] = key("Licence texts in the source tree, copied beside the interpreter.")
 
     @property
     def gpl(self) -> bool:
-        """Whether it holds what is linked to the package to the GPL."""
+        """Whether everything that is linked with the package must be under the GPL."""
         return is_gpl(self.spdx)
 
 
@@ -163,17 +161,15 @@ class Package:
         " cpython has none here: each series has its own (`configs/series`).",
         default=[],
     )
-    default_series: str | None = key(
-        "Kind cpython: the series that is built when --python does not say which.", default=None
-    )
-    source_of: str | None = key("A package whose source tree this one is cut from, instead of releases.", default=None)
-    subset: list[str] = key("The files and folders taken of the release or, with `source_of`, of the tree.", default=[])
+    default_series: str | None = key("Kind cpython: the series that is built without --python.", default=None)
+    source_of: str | None = key("A package whose source tree contains this one's, instead of releases.", default=None)
+    subset: list[str] = key("Files and folders to take from the release, or from `source_of`'s tree.", default=[])
     trees: dict[str, str] = key(
         "Other packages' source trees that this one builds inside its own: folder here -> package.", default={}
     )
     needs: list[str] = key("Packages that must be in the sysroot first.", default=[])
-    replaced_by: str | None = key("A GPL package that takes its place with --with-gpl.", default=None)
-    in_tree: bool = key("Builds only inside its source tree: a copy of the tree is the build folder.", default=False)
+    replaced_by: str | None = key("A GPL package that replaces it with --with-gpl.", default=None)
+    in_tree: bool = key("It builds only in its source tree, so the build folder is a copy of the tree.", default=False)
     overlay: dict[str, str] = key("Our own files laid over the source tree: path here -> path there.", default={})
     only_for_speed: list[str] = key(
         "Files of `overlay` that go with patches of the kind `speed`: --no-speedups leaves them out.", default=[]
@@ -192,27 +188,25 @@ class Package:
     configure_env: dict[str, str] = key("Environment of configure, besides the tools and CFLAGS.", default={})
     cflags: list[str] = key("CFLAGS, after those of the arch.", default=[])
     trained: bool = key(
-        "A library that the interpreter's profile counts too, and that its link optimises.", default=False
+        "A library that the interpreter's trained profile includes, and that its link optimises.", default=False
     )
-    train_again: dict[str, str] = field(default_factory=dict)  # a series'
+    train_again: dict[str, str] = field(default_factory=dict)  # from a series
     link: list[str] = key(
-        "Kind cpython: flags of the interpreter's own link, and of no other. `{hidden}` is every archive that is"
-        " linked, but for those of packages that are `exported`.",
+        "Kind cpython: flags of the interpreter's own link only. `{hidden}` stands for all linked archives"
+        " except those of `exported` packages.",
         default=[],
     )
     exported: bool = key(
-        "Libraries that the interpreter loads find the functions of its archives (`installs`) there.", default=False
+        "Libraries that the interpreter loads can use the functions of its archives (`installs`).", default=False
     )
     make: list[str] = key("Arguments of make; for kind zig-object the file to compile.", default=[])
     install: list[str] = key("Targets of `make install`.", default=["install"])
     install_files: dict[str, str] = key("Kinds make and copy: file or folder built -> place below usr/.", default={})
-    installs: list[str] = key("Files below usr/ that must be there after the installation.", default=[])
-    runtime_fact: str | None = key(
-        "Name under which the version stands in the interpreter's _staticpython.facts.", default=None
-    )
+    installs: list[str] = key("Files below usr/ that must exist after the installation.", default=[])
+    runtime_fact: str | None = key("Name of its version in the interpreter's _staticpython.facts.", default=None)
     runtime_data: dict[str, str] = key("Kind data: file or folder -> place in lib/python*/_staticpython.", default={})
-    speedups: bool = True  # else without what is only for speed: without_speedups()
-    lacking: tuple[str, ...] = ()  # names of patches that the series does without: of_series()
+    speedups: bool = True  # False: without files and patches for speed only, see without_speedups()
+    lacking: tuple[str, ...] = ()  # names of patches that the series lacks, see of_series()
 
     @property
     def archives(self) -> list[str]:
@@ -222,13 +216,13 @@ class Package:
 
 @dataclass(frozen=True)
 class Optimisation:
-    """What makes the interpreter fast; extension modules get none of it."""
+    """Flags that make the interpreter fast; extension modules get none of them."""
 
-    lto_cflags: list[str] = key("Compiler flags of link-time optimisation; empty where there is none.", default=[])
+    lto_cflags: list[str] = key("Compiler flags of link-time optimisation; empty without it.", default=[])
     lto_ldflags: list[str] = key("Linker flags of link-time optimisation.", default=[])
     profile_use: list[str] = key("Compiler flags that use a trained profile; `{profile}` is the file.", default=[])
     profile_ldflags: list[str] = key(
-        "Linker flags that order functions; `{order}` is the list of those that start-up calls.", default=[]
+        "Linker flags that order functions; `{order}` is the list of functions that start-up calls.", default=[]
     )
     data_ldflags: list[str] = key(
         "Linker flags that say where a PIE's data begins; `{source}` is the folder of the interpreter's source.",
@@ -238,14 +232,14 @@ class Optimisation:
 
 @dataclass(frozen=True)
 class Family:
-    """What all toolchains with the same compiler have in common: `configs/families/<name>.yml`."""
+    """What toolchains with the same compiler have in common: `configs/families/<name>.yml`."""
 
     cflags: list[str] = key("Flags of every compilation, before a toolchain's own.", default=[])
     ldflags: list[str] = key("Flags of every link, before a toolchain's own.", default=[])
     preserve_none: bool = key(
-        "Whether it has the calling convention `preserve_none`, where the arch does, and `musttail`.", default=False
+        "Whether it has `musttail` and, on arches with it, the calling convention `preserve_none`.", default=False
     )
-    optimisation: Optimisation = key("What makes the interpreter fast.", default=Optimisation())
+    optimisation: Optimisation = key("Flags that make the interpreter fast.", default=Optimisation())
 
 
 @dataclass(frozen=True)
@@ -259,16 +253,16 @@ class Toolchain:
     )
     tools: dict[str, str] = key(
         "Tool -> command; each becomes a wrapper `<triple>-<tool>`. `{package}` is the package's folder, `{target}`"
-        " the target's in build/, `{triple}` the arch's. What names none of them is a command in PATH."
+        " the target's in build/, `{triple}` the arch's. A command without these is found in PATH."
     )
-    build_tools: dict[str, str] = key("The same for tools that make programs for the build machine: `build-<tool>`.")
+    build_tools: dict[str, str] = key("The same, for programs of the build machine: `build-<tool>`.")
     family: str = key("The compiler whose options it takes: `configs/families/<name>.yml`.")
-    package: str | None = key("The package that holds it.", default=None)
+    package: str | None = key("The package that contains it.", default=None)
     builds: list[str] = key("Packages that it is built from, before everything else.", default=[])
-    from_prefix: bool = key("It is in the folder that --toolchain-prefix gives.", default=False)
+    from_prefix: bool = key("It is in the folder that --toolchain-prefix names.", default=False)
     debian: list[str] = key("Debian's and Ubuntu's packages that have its commands.", default=[])
     cflags: list[str] = key(
-        "Flags of every compilation. As in `tools`; `{sysroot}` is the target's, `{cc}` the compiler's own command.",
+        "Flags of every compilation, filled in as `tools`; `{sysroot}` is the target's, `{cc}` the compiler's command.",
         default=[],
     )
     ldflags: list[str] = key(
@@ -276,18 +270,18 @@ class Toolchain:
     )
     profile_generate: list[str] = key("Compiler flags that make programs write a profile: `make profile`.", default=[])
     profile_runtime: list[str] = key("Linker flags of an interpreter that writes a profile.", default=[])
-    preserve_none: bool = False  # the family's
-    optimisation: Optimisation = Optimisation()  # the family's
+    preserve_none: bool = False  # from the family
+    optimisation: Optimisation = Optimisation()  # from the family
 
 
 @dataclass(frozen=True)
 class Launcher:
-    """What compilations go through (--launcher): `configs/launchers/<name>.yml`."""
+    """A program that starts the compiler (--launcher): `configs/launchers/<name>.yml`."""
 
     name: str
     summary: str = key("What it is and when to take it, in one line.")
     debian: str = key("Debian's and Ubuntu's package of it.")
-    command: str = key("The shell's words before the compiler and its arguments; `{family}` is the toolchain's.")
+    command: str = key("Shell words before the compiler and its arguments; `{family}` is the toolchain's.")
     remote: bool = key(
         "Compiles remotely. Files that use a profile stay local: remote machines lack it.", default=False
     )
@@ -314,9 +308,9 @@ class Module:
     )
     needs: list[str] = key("Packages that it links.", default=[])
     feature: str | None = key("Group that --without and --only can name.", default=None)
-    gpl: bool = key("Linked only with --with-gpl: a package that it needs has such a licence.", default=False)
+    gpl: bool = key("Linked only with --with-gpl, because it needs a GPL package.", default=False)
     test: bool = key("Never linked: built as a shared object, for `make test-stdlib` only.", default=False)
-    disabled: str | None = key("Never built, and why.", default=None)
+    disabled: str | None = key("The reason why it is never built.", default=None)
 
 
 @dataclass(frozen=True)
@@ -331,7 +325,7 @@ class Series:
     """A CPython release series: `configs/series/<series>.yml`. Its lists and mappings follow those of the package."""
 
     name: str
-    modules: dict[str, Module]  # of setup_local/<series>.yml
+    modules: dict[str, Module]  # from setup_local/<series>.yml
     variant_of: str | None = key(
         "The series of which this is another build. This one shares its releases, modules, patches and date; lists and"
         " mappings of both are joined. The name is that series' with CPython's ABI flags: `3.14t`.",
@@ -339,37 +333,35 @@ class Series:
     )
     releases: list[Release] = key("Releases, preferred first.", default=[])
     date: str = key(
-        "The day of its newest release, year-month-day. The newest of all series' is SOURCE_DATE_EPOCH.", default=""
+        "The day of its newest release, year-month-day. The newest day of all series is SOURCE_DATE_EPOCH.", default=""
     )
     profile: str | None = key("The trained profile (`make profile`), packed with xz.", default=None)
-    order: str | None = key("The functions that start-up calls (`make profile`).", default=None)
+    order: str | None = key("The list of functions that start-up calls (`make profile`).", default=None)
     train_again: dict[str, str] = key(
-        "Objects that `make profile` compiles a second time, and the flag it does so with.", default={}
+        "Objects that `make profile` compiles a second time -> the flag for that.", default={}
     )
     overlay: dict[str, str] = key("Our own files laid over the source tree: path here -> path there.", default={})
     only_for_speed: list[str] = key("Files of `overlay` that --no-speedups leaves out.", default=[])
     configure: list[str] = key("Arguments of configure.", default=[])
     tail_calls: list[str] = key(
-        "Arguments of configure where compiler and CPU have `preserve_none`: one function for each bytecode"
+        "Arguments of configure if compiler and CPU have `preserve_none`: one function for each bytecode"
         " instruction, which ends with a jump to the next one.",
         default=[],
     )
     configure_env: dict[str, str] = key("Environment of configure.", default={})
     link: list[str] = key("Flags of the interpreter's own link.", default=[])
-    library: bool = key("Whether the executable holds the code of the standard library's modules.", default=True)
-    lacking: dict[str, str] = key(
-        "Patches of `patches/cpython` that this series does without: name -> why.", default={}
-    )
+    library: bool = key("Whether the executable contains the code of the standard library's modules.", default=True)
+    lacking: dict[str, str] = key("Patches of `patches/cpython` that this series lacks: name -> reason.", default={})
 
     @property
     def abi_flags(self) -> str:
-        """What the names of a variant have behind the version: `t` of `3.14t`."""
+        """What follows the version in the name of a variant: `t` of `3.14t`."""
         return self.name.removeprefix(self.variant_of) if self.variant_of else ""
 
 
 @dataclass(frozen=True)
 class Supported:
-    """A line of `supported.txt`: a target and toolchain, and what the pair is tested by."""
+    """A line of `supported.txt`: a target, a toolchain, and how the pair is tested."""
 
     arch: str
     toolchain: str
@@ -397,12 +389,12 @@ class Facts:
 
     @property
     def default_series(self) -> str:
-        """The series that is built when nobody says which."""
+        """The series that is built by default."""
         assert self.cpython.default_series
         return self.cpython.default_series
 
     def in_series(self, package: Package, series: str) -> Package:
-        """Return a package as a series has it: only the interpreter has series."""
+        """Return a package for a series; only the interpreter has series."""
         if package.kind != "cpython":
             return package
         pick("Python series", series, list(self.series))
@@ -410,7 +402,7 @@ class Facts:
 
 
 def of_series(cpython: Package, series: Series) -> Package:
-    """Return the interpreter's package with what a series adds, of the series' releases those that it still has."""
+    """Return the interpreter's package for a series: with the series' additions, and its releases that are left."""
     package = dataclasses.replace(
         cpython,
         releases=[r for r in cpython.releases if r in series.releases],
@@ -426,7 +418,7 @@ def of_series(cpython: Package, series: Series) -> Package:
 
 
 def pick(kind: str, name: str, known: dict[str, object] | dict[str, Arch] | list[str]) -> None:
-    """Raise UsageError when `name` is not among `known`, with the nearest name and all allowed ones."""
+    """Raise UsageError if `name` is not in `known`, with the nearest name and all allowed ones."""
     if name not in known:
         raise UsageError(f"unknown {kind} '{name}'{nearest(name, known)} (known: {', '.join(sorted(known))})")
 
@@ -518,9 +510,9 @@ def _load_release(path: Path) -> OwnRelease:
 
 
 def _check_date(path: Path, date: str) -> None:
-    """Raise FactsError for what is no day, or is written in another way."""
+    """Raise FactsError if the text is not a day in the form year-month-day."""
     try:
-        exact = datetime.date.fromisoformat(date).isoformat() == date  # newer Pythons read other forms, too
+        exact = datetime.date.fromisoformat(date).isoformat() == date  # newer Pythons accept other forms, too
     except ValueError:
         exact = False
     if not exact:
@@ -547,7 +539,7 @@ def _check_series(facts: Facts, root: Path) -> None:
 
 
 def _check_arches(arches: dict[str, Arch], where: Path) -> None:
-    """Raise FactsError for two arches that would be one tree, or take each other's wheels, and for half of a glibc."""
+    """Raise FactsError if arches share a tree or wheels, or if only one of the two keys for glibc is there."""
     for arch in arches.values():
         if bool(arch.glibc_cflags) != bool(arch.glibc_version):
             raise FactsError(f"{where / arch.name}.yml: give both of glibc_cflags and glibc_version, or neither")
@@ -630,7 +622,7 @@ def _known_packages(facts: Facts, where: Path, where_key: str, names: list[str])
 
 def _check_known(where: Path, where_key: str, kind: str, name: str, known: Collection[str]) -> None:
     if name not in known:
-        # Of a standard's hundreds of names the nearest will do.
+        # A standard has hundreds of names: name only the nearest.
         every = f" (known: {', '.join(sorted(known))})" if len(known) < 100 else ""
         raise FactsError(f"{where}: {where_key}: no {kind} '{name}'{nearest(name, known)}{every}")
 
@@ -672,13 +664,13 @@ def _check_overlay(where: Path, owner: Package | Series, root: Path) -> None:
 
 
 def _check_pool_path(where: Path, i: int, release: Release) -> None:
-    """Raise FactsError for what is no path in Debian's pool, or is one of another version's file."""
+    """Raise FactsError for a path that is not in Debian's pool, or is that of another version."""
     if not release.debian:
         return
     if not re.fullmatch(r"pool/[a-z-]+/(lib)?[a-z0-9]/[a-z0-9][a-z0-9.+-]*/[^/]+", release.debian):
         raise FactsError(f"{where}: releases[{i}].debian: must be pool/main/<letter>/<source package>/<file>")
     file = re.split("[^0-9]+", release.debian.rpartition("/")[2])
-    # A package may be cut from another's archive: the numbers are those of the file, not of the version.
+    # A package may be part of another's archive: the file's numbers count, not the version's.
     if missing := [n for n in re.findall("[0-9]+", release.file) if n not in file]:
         raise FactsError(
             f"{where}: releases[{i}].debian: names the file of another version: no {missing[0]} of {release.file}"
@@ -714,7 +706,7 @@ def _check_patches(facts: Facts, root: Path) -> None:
 
 
 def _check_series_patches(facts: Facts, root: Path) -> None:
-    """Raise FactsError for a series that lacks what another one needs, and does not say why: a patch not for speed."""
+    """Raise FactsError if a series lacks a patch of another series without a reason, and it is not for speed."""
     package = without_speedups(facts.cpython)
     names = {
         series.name: {p.stem for r in series.releases for p in patches(of_series(package, series), r.version, root)}
@@ -752,7 +744,7 @@ def patch_folders(package: Package, version: str, root: Path = ROOT) -> list[Pat
 def patches(package: Package, version: str, root: Path = ROOT) -> list[Path]:
     """Return the patches for a version of a package, in the order in which they apply: by number, over all folders.
 
-    A patch in the folder of a version stands for one of the same name in a more general folder.
+    A patch in the folder of a version replaces one of the same name in a more general folder.
     """
     found = {patch.name: patch for folder in patch_folders(package, version, root) for patch in folder.glob("*.patch")}
     every = [found[name] for name in sorted(found) if found[name].stem not in package.lacking]

@@ -1,8 +1,8 @@
-"""Have a package's source file: `python -m staticpython.fetch PACKAGE... --downloads DIR --record DIR`.
+"""Get packages' source files: `python -m staticpython.fetch PACKAGE... --downloads DIR --record DIR`.
 
-In order: the downloads folder, the mirror, upstream, the Debian source package through apt, the pools of apt's mirrors,
-PyPI by pip's settings, Debian's archive of snapshots. A file is used only once its size and SHA-256 are the pinned
-ones; until then it has another name.
+In this order: the downloads folder, the mirror, upstream, the Debian source package through apt, the pools of apt's
+mirrors, PyPI with pip's settings, Debian's archive of snapshots. A file has another name until its size and SHA-256
+are the pinned ones.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from staticpython.plan import choose_releases, fitting_releases
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
 PYPI_INDEX = "https://pypi.org/simple"
 APT_HELPER = Path("/usr/lib/apt/apt-helper")
-APT_LISTS_AGE = 6 * 3600  # seconds after which Debian's lists are asked for anew
-# Debian's suites with the versions in configs/packages, newest last: what testing drops, unstable or stable may have.
+APT_LISTS_AGE = 6 * 3600  # seconds after which Debian's lists are downloaded again
+# Debian's suites with the versions in configs/packages, newest last: unstable or stable may have what testing drops.
 DEBIAN_SUITES = ("trixie", "forky", "sid")
-# It keeps all that Debian ever had, and is slow: asked last.
+# It has everything that Debian ever had, and is slow: asked last.
 SNAPSHOTS = "https://snapshot.debian.org/"
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -60,10 +60,10 @@ class Places:
 
 
 def fetch(package: Package, places: Places) -> tuple[Release, str]:
-    """Have the file of the first release that can be had; return the release and where it came from.
+    """Get the file of the first release that can be downloaded; return the release and where it came from.
 
-    Raises FetchError when there is none, with what each place answered, and ChecksumError for a file in the downloads
-    folder or the mirror that was tampered with.
+    Raises FetchError if there is none, with each place's answer, and ChecksumError for a wrong file in the downloads
+    folder or the mirror.
     """
     answers: list[str] = []
     fitting = fitting_releases(package)
@@ -113,7 +113,7 @@ def _fetch_from_anywhere(package: Package, release: Release, places: Places, ans
 
 
 def _ways(release: Release, places: Places) -> Iterator[tuple[str, Callable[[Path], None]]]:
-    """Yield the places to ask, each with the function that brings the file to a path."""
+    """Yield the places to ask, each with the function that downloads the file to a path."""
     if places.mirror:
         yield f"mirror {places.mirror}", lambda part: _from_mirror(places.mirror, release, part)
     snapshots = [url for url in release.urls if url.startswith(SNAPSHOTS)]
@@ -121,7 +121,7 @@ def _ways(release: Release, places: Places) -> Iterator[tuple[str, Callable[[Pat
         yield url, lambda part, url=url: _download(url, release, part)  # type: ignore[misc]
     if debian := release.debian:
         yield f"Debian {debian.split('/')[-2]}", lambda part: _from_debian(debian, release, places, part)
-        # The lists name what a suite has today; a mirror's pool has a file for as long as any suite has it.
+        # The lists name what a suite has today; a mirror's pool keeps a file as long as any suite has it.
         for url in (f"{mirror}/{debian}" for mirror in _debian_mirrors()):
             yield url, lambda part, url=url: _by_apt(url, [], release, part)  # type: ignore[misc]
     if pypi := release.pypi:
@@ -141,7 +141,7 @@ def _from_mirror(mirror: str, release: Release, part: Path) -> None:
 
 
 def _download(url: str, release: Release, part: Path) -> None:
-    """Fetch a URL, going on where an earlier try was cut off (RFC 9110, Range)."""
+    """Fetch a URL, continuing where an earlier try was cut off (RFC 9110, Range)."""
     have = part.stat().st_size if part.exists() else 0
     if release.size and have >= release.size:
         have = 0
@@ -166,7 +166,7 @@ def _download(url: str, release: Release, part: Path) -> None:
 
 
 def _session() -> requests.Session:
-    """Return a session that tries again what may pass."""
+    """Return a session that retries after temporary errors."""
     session = requests.Session()
     retry = Retry(total=3, connect=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
     session.mount("http://", HTTPAdapter(max_retries=retry))
@@ -186,9 +186,9 @@ def _first_line(error: Exception) -> str:
 
 
 def _from_debian(pool_path: str, release: Release, places: Places, part: Path) -> None:
-    """Let apt fetch a source package's file in a private state: no root, and nothing of the system is changed.
+    """Let apt fetch a source package's file with private state: without root, and without changes to the system.
 
-    The file is found by its hash, whatever Debian calls it and whichever revision of the package it is in.
+    The file is found by its hash, whatever its name in Debian, and in any revision of the package.
     """
     if not APT_HELPER.exists():
         raise UnavailableError("this machine has no apt")
@@ -207,7 +207,7 @@ def _from_debian(pool_path: str, release: Release, places: Places, part: Path) -
 
 def _by_apt(url: str, options: list[str], release: Release, part: Path) -> None:
     """Let apt fetch an address of one of its mirrors, with its proxy, certificates and passwords."""
-    if url.startswith("file:"):  # else apt makes a link
+    if url.startswith("file:"):  # otherwise apt makes a link
         url = f"copy:{url.removeprefix('file:')}"
     if os.geteuid() == 0:  # apt's own user cannot write here
         options = [*options, "-oAPT::Sandbox::User=root"]
@@ -217,7 +217,7 @@ def _by_apt(url: str, options: list[str], release: Release, part: Path) -> None:
 
 
 def _find_in_listing(listing: str, sha256: str) -> tuple[str, str]:
-    """Find a file by its hash in what `apt-cache showsrc` says; return the package's version and the file's name."""
+    """Find a file by its hash in `apt-cache showsrc`'s output; return the package's version and the file's name."""
     for stanza in listing.split("\n\n"):
         version = re.search(r"^Version: (\S+)$", stanza, re.MULTILINE)
         file = re.search(rf"^ {sha256} \d+ (\S+)$", stanza, re.MULTILINE)
@@ -228,7 +228,7 @@ def _find_in_listing(listing: str, sha256: str) -> tuple[str, str]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock file, so that one process at a time writes what it stands for."""
+    """Hold a lock file, so that only one process at a time writes the files that it protects."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -264,16 +264,16 @@ def apt_options(
         run = _run(["apt-get", *options, "update", "-q"])
         if run.returncode or not any((state / "lists").glob("*_Sources*" if kind == "deb-src" else "*_Packages*")):
             raise UnavailableError(apt_reason(run.stderr))
-        if not run.stderr:  # apt only warns of a list that it could not have
+        if not run.stderr:  # apt only warns about a list that it could not download
             stamp.touch()
     return options
 
 
 def _debian_mirrors() -> list[str]:
-    """Return the mirrors of Debian's archive that this machine's apt is set up with.
+    """Return the mirrors of Debian's archive in the settings of this machine's apt.
 
-    The security archive and other people's repositories hold no such suites. Without lists (`--no-release-info`), as in
-    a fresh container, apt knows no labels: then the address must do.
+    The security archive and other repositories do not have these suites. Without lists (`--no-release-info`), as in
+    a fresh container, apt knows no labels: then the address decides.
     """
     if not APT_HELPER.exists():
         return []
@@ -289,18 +289,18 @@ def _debian_mirrors() -> list[str]:
 
 
 def apt_reason(stderr: str) -> str:
-    """Return the first thing that apt complained about."""
+    """Return apt's first complaint."""
     said = [line[2:].strip() for kind in ("E:", "W:") for line in stderr.splitlines() if line.startswith(kind)]
     return said[0] if said else "apt did not bring the file"
 
 
 def _from_pypi(pypi: PyPI, release: Release, places: Places, part: Path) -> None:
-    """Let pip fetch a wheel, so that the user's own index settings hold; a source release it would also run."""
+    """Let pip fetch a wheel, with the user's own index settings. It would also run the code of a source release."""
     if not release.file.endswith(".whl"):
         _download(_address_in_index(pypi, release, places), release, part)
         return
     with tempfile.TemporaryDirectory(dir=places.downloads) as folder:
-        # pip resumes nothing and shows its own progress on a terminal.
+        # pip resumes no downloads, and shows its own progress on a terminal.
         options = ["--no-deps", "--disable-pip-version-check", "--only-binary", ":all:", "--dest", folder]
         options += ["--platform", pypi.platform] if pypi.platform != "any" else []
         run = _run([places.python, "-m", "pip", "download", "-q", *options, f"{pypi.project}=={release.version}"])
@@ -312,7 +312,7 @@ def _from_pypi(pypi: PyPI, release: Release, places: Places, part: Path) -> None
 
 
 def index_page(project: str, python: str) -> str:
-    """Return the address of a project's page in the index that a Python's pip is set up with (PEP 503)."""
+    """Return the address of a project's page in the index of a Python's pip settings (PEP 503)."""
     settings = _run([python, "-m", "pip", "config", "list"]).stdout
     indexes = dict(re.findall(r"^(\S+)\.index-url='(.*)'$", settings, re.MULTILINE))
     chosen = next((indexes[section] for section in (":env:", "download", "global") if section in indexes), PYPI_INDEX)
@@ -320,7 +320,7 @@ def index_page(project: str, python: str) -> str:
 
 
 def _address_in_index(pypi: PyPI, release: Release, places: Places) -> str:
-    """Return the address of a project's file in the index that pip is set up with."""
+    """Return the address of a project's file in the index of pip's settings."""
     page = index_page(pypi.project, places.python)
     try:
         reply = _session().get(page, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))

@@ -1,6 +1,6 @@
-"""What is in a folder of archives: `python -m staticpython.index FOLDER --url URL` writes SHA256SUMS, downloads.json.
+"""Lists of a folder of archives: `python -m staticpython.index FOLDER --url URL` writes SHA256SUMS, downloads.json.
 
-downloads.json is what `uv python install --python-downloads-json-url` reads: uv's own list of interpreters has the same
+`uv python install --python-downloads-json-url` reads downloads.json: uv's own list of interpreters has the same
 form (crates/uv-python/download-metadata.json of uv).
 """
 
@@ -19,19 +19,19 @@ from staticpython.fetched import sha256_of
 from staticpython.published import Archive, written_whole
 
 INDEX, SUMS, SIGNATURE = "downloads.json", "SHA256SUMS", "SHA256SUMS.minisig"
-# What uv can say of an interpreter. Another one has a name, but no place in its list.
+# What uv can express about an interpreter. Others have a file name, but no place in uv's list.
 UV_OPTIONS = {(): None, ("freethreaded",): "freethreaded"}
 UV_CPUS = re.compile(r"(?P<family>x86_64|aarch64|i686|riscv64)(?:_(?P<variant>v[234]))?")
 PUBLISHED = ("*.tar.gz", "*.tar.zst", "*.whl", "*.oci.tar", "*.json")
 
 
 def downloads(archives: dict[str, str], url: str) -> dict[str, Any]:
-    """Return uv's list of interpreters, of archives (name -> SHA-256) that are below `url`.
+    """Return uv's list of interpreters, for archives (name -> SHA-256) below `url`.
 
-    Of two releases of one interpreter the later one is taken.
+    Of two releases of one interpreter the later one is listed.
     """
     result: dict[str, Any] = {}
-    for name in sorted(archives):  # by date, when everything before it is the same
+    for name in sorted(archives):  # by date, if everything before it is the same
         archive = Archive.parse(name)
         cpu = UV_CPUS.fullmatch(archive.cpu) if archive else None
         if not archive or not cpu or archive.options not in UV_OPTIONS or archive.contents != "install_only_stripped":
@@ -57,7 +57,7 @@ def downloads(archives: dict[str, str], url: str) -> dict[str, Any]:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file in a folder that is handed out."""
+    """Return the SHA-256 of each file for users in a folder."""
     files = {file for pattern in PUBLISHED for file in folder.glob(pattern)}
     return {file.name: sha256_of(file) for file in sorted(files)}
 
@@ -68,9 +68,9 @@ def sums_text(files: dict[str, str]) -> str:
 
 
 def write_index(folder: Path, url: str) -> list[Path]:
-    """Write both files of a folder; return them. Raises UsageError where there is no archive, or for no URL.
+    """Write both files of a folder; return them. Raises UsageError if there is no archive, or no URL.
 
-    A signature of an earlier SHA256SUMS goes.
+    The signature of an earlier SHA256SUMS is removed.
     """
     if not re.match(r"(https?|file)://.", url):
         raise UsageError(f"--url {url}: is no URL: it is where the archives will be, as https://example.org/releases")

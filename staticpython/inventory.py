@@ -1,8 +1,8 @@
-"""Say what libraries built for glibc need, and what of it a built interpreter does not have (docs/loader.md).
+"""Report what libraries built for glibc need, and what a built interpreter lacks of it (docs/loader.md).
 
 `python -m staticpython.inventory --program TREE/bin/python3 FILE...`: wheels, shared libraries, or folders of these.
-The answer is the loader's (runtime/musl/glibc/loader.h), without loading anything. Exit code 1 when something is not
-covered. Any file may be damaged: each read is checked, and what is wrong is said.
+The answer is the same as the loader's (runtime/musl/glibc/loader.h), without loading anything. Exit code 1 if something
+is missing. Any file may be damaged: each read is checked, and faults are reported.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FACTS = ROOT / "configs/common/glibc.yml"
 EXPECTED = ROOT / "tests/build/glibc.yml"
 ALIASES, LOADER = ROOT / "runtime/musl/glibc/aliases.h", ROOT / "runtime/musl/glibc/loader.h"
 
-# What the program stands for by the start of the name (runtime/musl/loader.c); glibc's own names are in loader.h.
+# Libraries that the program replaces, by the start of the name (runtime/musl/loader.c); glibc's own are in loader.h.
 OF_PROGRAM = ("libz.", "libpython3.")
 
 # man 5 elf, and the ABIs of the CPUs.
@@ -45,8 +45,8 @@ STT_NOTYPE, STT_FUNC, STT_TLS, STT_GNU_IFUNC = 0, 2, 6, 10
 class Glibc:
     """`configs/common/glibc.yml`."""
 
-    lfs64: list[str] = key("musl's functions that glibc's names for large files (with 64 at their end) also mean.")
-    libraries_of_gcc: list[str] = key("Sonames of GCC's run-time libraries, which wheels take from the system.")
+    lfs64: list[str] = key("musl's functions that also have glibc's names for large files, with 64 at their end.")
+    libraries_of_gcc: list[str] = key("Sonames of GCC's run-time libraries, which wheels expect in the system.")
     tls_room: int = key("Bytes that a process has for initial-exec TLS of libraries built for glibc.")
 
 
@@ -54,11 +54,11 @@ class Glibc:
 class Inventory:
     """What a project's manylinux wheels need."""
 
-    libraries_of_gcc: list[str] = key("Sonames of GCC's libraries that they do not bring.", default=[])
-    outside: list[str] = key("Other libraries that they do not bring.", default=[])
+    libraries_of_gcc: list[str] = key("Sonames of GCC's libraries that they need but do not contain.", default=[])
+    outside: list[str] = key("Other libraries that they need but do not contain.", default=[])
     initial_exec: list[str] = key("Objects with initial-exec TLS, by the start of the name.", default=[])
     ifuncs: list[str] = key("Objects with IFUNCs, by the start of the name.", default=[])
-    uncovered: dict[str, str] = key("What the program does not have -> why that is no harm.", default={})
+    uncovered: dict[str, str] = key("Names that the program lacks -> why that does no harm.", default={})
 
 
 @dataclass(frozen=True)
@@ -99,24 +99,24 @@ class FormatError(StaticPythonError):
 
 @dataclass(frozen=True)
 class Undefined:
-    """A name that an object wants of others."""
+    """A name that an object needs from others."""
 
     name: str
     version: str = ""
-    file: str = ""  # whose version it is
+    file: str = ""  # the library that defines the version
     weak: bool = False
-    function: bool = True  # it is called only; otherwise something reads its address
+    function: bool = True  # it is only called; otherwise something reads its address
     type: int = STT_NOTYPE
 
     @property
     def of_glibc(self) -> bool:
-        """Whether the version says that it is glibc's."""
+        """Whether the version is one of glibc's."""
         return is_of_glibc(self.file)
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What one object needs, and what it has."""
+    """What one object needs, and what it defines."""
 
     name: str
     machine: str
@@ -132,19 +132,19 @@ class Needs:
 
     @property
     def for_glibc(self) -> bool:
-        """Whether the loader takes it for built for glibc."""
+        """Whether the loader considers it built for glibc."""
         return any(map(is_of_glibc, self.libraries)) or any(u.of_glibc for u in self.undefined)
 
 
 @functools.cache
 def facts() -> Glibc:
-    """Return what is written of glibc."""
+    """Return the facts about glibc."""
     return load(FACTS, Glibc)
 
 
 @functools.cache
 def own_libraries() -> frozenset[str]:
-    """Return the names of glibc's own libraries, for which the program stands, out of the loader's source."""
+    """Return the names of glibc's own libraries, which the program replaces, from the loader's source."""
     found = re.search(r"is_of_glibc.*?names\[\] =(.*?);", LOADER.read_text(encoding="utf-8"), re.DOTALL)
     if not found:
         raise FactsError(f"{LOADER}: is_of_glibc() has no names[] any more, which staticpython/inventory.py reads")
@@ -152,12 +152,12 @@ def own_libraries() -> frozenset[str]:
 
 
 def is_of_glibc(file: str) -> bool:
-    """Tell whether a library is one of glibc's own."""
+    """Whether a library is one of glibc's own."""
     return file in own_libraries() or file.startswith("ld-linux")
 
 
 class Image:
-    """An ELF file's bytes by offset and by address. Whatever is outside raises FormatError."""
+    """An ELF file's bytes by offset and by address. Reading outside the file raises FormatError."""
 
     def __init__(self, name: str, data: bytes) -> None:
         """Read the header and the segments."""
@@ -185,7 +185,7 @@ class Image:
         self.strings_end = min(self.strings + self.one(DT_STRSZ), len(data))
 
     def fault(self, text: str) -> FormatError:
-        """Return the error that names the file."""
+        """Return an error that names the file."""
         return FormatError(f"{self.name}: {text}")
 
     def _read_dynamic(self, at: int, size: int) -> None:
@@ -206,7 +206,7 @@ class Image:
         return layout.unpack_from(self.data, at)
 
     def offset(self, address: int) -> int:
-        """Return where in the file an address is."""
+        """Return an address's offset in the file."""
         for start, offset, size in self.loads:
             if start <= address < start + size:
                 return int(address - start + offset)
@@ -229,7 +229,7 @@ class Image:
 
 
 def count_symbols(image: Image) -> int:
-    """Return the length of the symbol table, which only the hash tables tell."""
+    """Return the length of the symbol table, which only the hash tables give."""
     if DT_HASH in image.dynamic:
         return int(image.read(PAIR, image.offset(image.one(DT_HASH)))[0] >> 32)
     if DT_GNU_HASH not in image.dynamic:
@@ -249,7 +249,7 @@ def count_symbols(image: Image) -> int:
 
 
 def read_versions(image: Image) -> dict[int, tuple[str, str]]:
-    """Return what of other libraries a version's number means: its name, and the library."""
+    """Return the needed versions by their numbers: name and library."""
     found: dict[int, tuple[str, str]] = {}
     if DT_VERNEED not in image.dynamic:
         return found
@@ -282,7 +282,7 @@ def relocations(image: Image, address: int, size: int) -> Iterator[tuple[int, in
 
 
 def read_needs(name: str, data: bytes) -> Needs:
-    """Read what an object needs. Raises FormatError for whatever is not a sound shared library."""
+    """Read what an object needs. Raises FormatError for anything but a valid shared library."""
     image = Image(name, data)
     machine, initial_exec, irelative = image.machine, 0, 0
     called, read = set[int](), set[int]()
@@ -322,7 +322,7 @@ def read_needs(name: str, data: bytes) -> Needs:
 
 
 def aliases(text: str) -> list[tuple[str, str]]:
-    """Return the pairs of aliases.h: glibc's name, and what has another name here."""
+    """Return the pairs of aliases.h: glibc's name, and musl's name for the same thing."""
     pairs = re.findall(r"^ALIAS\((\w+), (\w+)\)$", text, re.MULTILINE)
     for name in re.findall(r"FINITE\((\w+)\)", text.split("#define FINITE")[1].split("\n", 1)[1]):
         pairs += [(f"__{name}{suffix}_finite", name + suffix) for suffix in ("", "f", "l")]
@@ -331,12 +331,12 @@ def aliases(text: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Program:
-    """The names that a built interpreter has for what it loads."""
+    """The names that a built interpreter offers to the libraries that it loads."""
 
     names: frozenset[str]
 
     def has(self, name: str) -> bool:
-        """Tell whether a library built for glibc finds a name, as find_for_glibc() of loader.h would."""
+        """Whether a library built for glibc finds a name, as find_for_glibc() in loader.h would."""
         if f"__glibc_{name}" in self.names or name in self.names:
             return True
         same = _aliases().get(name)
@@ -353,7 +353,7 @@ def _aliases() -> dict[str, str]:
 
 
 def read_program(path: Path) -> Program:
-    """Read an interpreter's names."""
+    """Read the names from an interpreter."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -363,7 +363,7 @@ def read_program(path: Path) -> Program:
 
 @dataclass
 class Report:
-    """What a wheel, or what else was named, needs together."""
+    """What all objects of a wheel, folder or file need together."""
 
     objects: int = 0
     for_glibc: int = 0
@@ -373,12 +373,12 @@ class Report:
     tls: int = 0  # bytes at a fixed distance from the thread pointer
     ifuncs: list[str] = field(default_factory=list)
     libraries_of_gcc: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)  # libraries that nobody brings
+    outside: list[str] = field(default_factory=list)  # libraries that none of the objects contains
     uncovered: dict[str, str] = field(default_factory=dict)  # a name, or a fault -> what happens
 
 
 def report_on(objects: list[Needs], program: Program) -> Report:
-    """Compare what objects need together with what the program has."""
+    """Compare what all objects need with what the program has."""
     known = {PurePath(o.name).name for o in objects} | {o.soname for o in objects}
     defined = frozenset().union(*(o.defined for o in objects))
     report, versions, names = Report(len(objects)), set[tuple[int, int]](), set[str]()
@@ -422,7 +422,7 @@ def _fate(wanted: Undefined) -> str:
 
 
 def objects_of(path: Path) -> Iterator[Needs]:
-    """Read the objects of a wheel, of a folder, or a file. Other files are passed over in wheels and folders."""
+    """Read the objects of a wheel or a folder, or one file. Other files in wheels and folders are skipped."""
     if path.is_dir():
         for file in sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink()):
             with file.open("rb") as opened:
@@ -473,7 +473,7 @@ def describe(name: str, report: Report) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the reports; returns 1 when something is not covered."""
+    """Print the reports; return 1 if something is missing."""
     parser = argparse.ArgumentParser(prog="staticpython.inventory", description=__doc__)
     parser.add_argument("--program", type=Path, required=True, help="the interpreter that is to load them")
     parser.add_argument("--json", action="store_true", help="for programs")

@@ -1,6 +1,6 @@
-"""What is handed to users: the names of archives, and archives whose bytes depend on nothing but what is in them.
+"""Files for users: the names of archives, and archives whose bytes depend only on their contents.
 
-The names are python-build-standalone's, since uv, mise, hatch, PyApp and Bazel's rules_python take them apart:
+The names are python-build-standalone's, because uv, mise, hatch, PyApp and Bazel's rules_python parse them:
 `cpython-<version>+<date>-<arch>-unknown-linux-musl[-<options>]-<contents>.tar.gz`, `full.tar.zst`.
 """
 
@@ -21,13 +21,13 @@ from typing import IO
 from staticpython.errors import StaticPythonError, UsageError, run_main
 from staticpython.target_plan import TargetPlan, read_plan
 
-# What a target's archive has at its top, as python-build-standalone's has.
+# The top folder in a target's archive, as in python-build-standalone's.
 FOLDER = "python"
-# What an archive of a target may hold, and how it is packed. The first two are the same bytes: the interpreter is
-# stripped while it is linked. `full` has its parts, too; `symbols` is unpacked beside one of them.
+# Contents of the archives of a target, and their packing. The first two have the same bytes, because the interpreter is
+# stripped by the link. `full` also has the interpreter's parts; `symbols` is unpacked beside one of them.
 CONTENTS = {"install_only": "gz", "install_only_stripped": "gz", "full": "zst", "symbols": "zst"}
-# What packs, by the end of the name, and the variables that would change how. gzip(1) has a deflate of its own, but
-# Python's zlib differs between machines. `gzip -9` saves 0.8% in 3 times as long, `zstd -19` 11% in 17 times.
+# The packing programs, by the end of the name, and variables that would change their output. gzip(1) has a deflate of
+# its own; Python's zlib differs between machines. `gzip -9` saves 0.8% in 3 times the time, `zstd -19` 11% in 17 times.
 PACKERS = {".gz": ["gzip", "-n", "-6"], ".zst": ["zstd", "-q", "-9", "--single-thread"]}
 PACKERS_READ = ("GZIP", "ZSTD_CLEVEL", "ZSTD_NBTHREADS")
 
@@ -39,7 +39,7 @@ _NAME = re.compile(
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive, as its name tells of it."""
+    """An archive, as described by its name."""
 
     version: str
     date: str
@@ -55,7 +55,7 @@ class Archive:
 
     @classmethod
     def parse(cls, name: str) -> Archive | None:
-        """Take a file's name apart; None for what is no archive of an interpreter."""
+        """Parse a file's name; None if it is not an interpreter's archive."""
         found = _NAME.fullmatch(name)
         if not found:
             return None
@@ -70,7 +70,7 @@ class Archive:
 
     @property
     def stem(self) -> str:
-        """What the names of all files of this interpreter begin with."""
+        """The beginning of the names of all files of this interpreter."""
         options = f"-{'+'.join(self.options)}" if self.options else ""
         return f"cpython-{self.version}+{self.date}-{self.cpu}-unknown-linux-musl{options}"
 
@@ -87,7 +87,7 @@ def build_options(plan: TargetPlan) -> list[str]:
 
 
 def target_parser(name: str, description: str | None) -> argparse.ArgumentParser:
-    """Return the parser of a step of make dist: `--into DIST`, where the trees are, and a plan.json for each target."""
+    """Return a parser for a step of make dist: `--into DIST`, the folder of trees, and a plan.json per target."""
     parser = argparse.ArgumentParser(prog=f"staticpython.{name}", description=description)
     parser.add_argument("--into", type=Path, required=True, help="the folder of the trees, and of what is made of them")
     parser.add_argument("plans", type=Path, nargs="+", metavar="PLAN")
@@ -100,7 +100,7 @@ def pack(
     arguments: list[str] | None,
     write: Callable[[TargetPlan, Path, Path, Path], list[Path]],
 ) -> int:
-    """Run a step of make dist: write the files of each target and say so; return the exit code.
+    """Run a step of make dist: write the files of each target and print their names; return the exit code.
 
     `write` takes a plan, its tree, the folder of its plan.json and the folder to write to, and returns the files.
     """
@@ -117,7 +117,7 @@ def pack(
 
 
 def program(name: str) -> str:
-    """Return the path of a program in PATH, which is its Debian package's name, too; raises UsageError without it."""
+    """Return the path of a program in PATH; raises UsageError, which names the Debian package, if it is missing."""
     path = shutil.which(name)
     if not path:
         raise UsageError(f"no {name} in PATH: install it (Debian and Ubuntu: apt-get install {name})")
@@ -126,7 +126,7 @@ def program(name: str) -> str:
 
 @contextlib.contextmanager
 def written_whole(result: Path) -> Iterator[Path]:
-    """Give the path to write a file under: it gets its own name when the block ends, and a failure leaves nothing."""
+    """Yield a temporary path for a file: it gets its own name when the block ends, and a failure leaves nothing."""
     part = result.with_name(f"{result.name}.part")
     try:
         yield part
@@ -136,19 +136,19 @@ def written_whole(result: Path) -> Iterator[Path]:
 
 
 def mode_of(path: Path) -> int:
-    """Return the permissions that a file is packed with: whoever made it and with whatever umask."""
+    """Return the permissions of a packed file, which do not depend on its owner or the umask."""
     return 0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644
 
 
 def contents_of(tree: Path) -> list[Path]:
-    """Return everything below a tree, sorted by its path in bytes; raises UsageError for no tree."""
+    """Return everything below a tree, sorted by the bytes of its path; raises UsageError if there is no tree."""
     if not tree.is_dir():
         raise UsageError(f"{tree}: no such tree: run make first")
     return sorted(tree.rglob("*"), key=lambda path: os.fsencode(path.relative_to(tree)))
 
 
 def write_tar(file: IO[bytes], folders: Iterable[tuple[str, Path]], time: int) -> None:
-    """Write folders into a tar archive, each below its name, if it has one: sorted, nobody's, everything of one time.
+    """Write folders into a tar archive, each below its name, if it has one: sorted, without owners, with one time.
 
     The format is that of POSIX.1-2001 (pax).
     """
@@ -157,7 +157,7 @@ def write_tar(file: IO[bytes], folders: Iterable[tuple[str, Path]], time: int) -
             for path in [*([folder] if name else []), *contents_of(folder)]:
                 info = tarfile.TarInfo("/".join(filter(None, [name, *path.relative_to(folder).parts])))
                 info.mtime = time
-                if path.is_symlink() and path != folder:  # a folder may be a link to where it is
+                if path.is_symlink() and path != folder:  # a folder may be a link
                     info.type, info.mode, info.linkname = tarfile.SYMTYPE, 0o777, str(path.readlink())
                     tar.addfile(info)
                 elif path.is_dir():
@@ -170,9 +170,9 @@ def write_tar(file: IO[bytes], folders: Iterable[tuple[str, Path]], time: int) -
 
 
 def write_archive(result: Path, folders: Iterable[tuple[str, Path]], time: int) -> Path:
-    """Write folders into `result`, a tar.gz or tar.zst; it appears under its name only when it is whole.
+    """Write folders into `result`, a tar.gz or tar.zst; it appears under its name only when it is complete.
 
-    Raises UsageError where the program that packs is missing, StaticPythonError when it fails.
+    Raises UsageError if the packing program is missing, StaticPythonError if it fails.
     """
     name, *options = PACKERS[result.suffix]
     packer = program(name)
@@ -185,7 +185,7 @@ def write_archive(result: Path, folders: Iterable[tuple[str, Path]], time: int) 
             try:
                 write_tar(process.stdin, folders, time)
             except BrokenPipeError:
-                pass  # the packer has said why
+                pass  # the packing program has printed the reason
             finally:
                 process.stdin.close()
                 failed = process.wait()

@@ -1,7 +1,7 @@
-"""What an interpreter is made of, for programs: `python -m staticpython.sbom --into DIST PLAN...`.
+"""A bill of materials of the interpreter: `python -m staticpython.sbom --into DIST PLAN...`.
 
-For each target a CycloneDX 1.6 document (ECMA-424), from the manifest.json of its tree: each source with its hash,
-licence and package URL, our patches as its pedigree, whole.
+For each target a CycloneDX 1.6 document (ECMA-424), from its tree's manifest.json: each source with its hash,
+licence and package URL, and the full text of our patches as its pedigree.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from staticpython.fetched import sha256_of
 from staticpython.published import Archive, target_parser
 from staticpython.target_plan import TargetPlan, read_plan
 
-# Names of one thing stay the same from one document to the next (RFC 9562, UUID of a name).
+# A component has the same identifier in every document (RFC 9562, UUID of a name).
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/static-python")
 
 
@@ -45,7 +45,7 @@ def read_manifest(plan: TargetPlan, tree: Path) -> dict[str, Any]:
 
 
 def package_url(entry: dict[str, Any], facts: Facts) -> PackageURL:
-    """Return the package URL (ECMA-427) of an input: of PyPI when its file is a wheel of it, else of its file."""
+    """Return the package URL (ECMA-427) of an input: PyPI's if its file is a wheel from there, else its file's."""
     package = facts.packages[entry.get("source_of") or entry["name"]]
     releases = [*package.releases, *(r for s in facts.series.values() for r in s.releases)]
     pypi = next((r.pypi for r in releases if r.sha256 == entry["sha256"]), None)
@@ -64,7 +64,7 @@ def _sha256(digest: str) -> list[HashType]:
 
 
 def _patches(entry: dict[str, Any]) -> Iterator[Patch]:
-    """Yield the patches of an input; raises StaticPythonError for one that is no longer what was built with."""
+    """Yield the patches of an input; raises StaticPythonError if one has changed since the build."""
     for name, digest in sorted(entry["patches"].items()):
         file = ROOT / name
         if not file.is_file() or sha256_of(file) != digest:
@@ -95,7 +95,7 @@ def _component(entry: dict[str, Any], facts: Facts, inside: list[Component]) -> 
 
 
 def bundled(sources: Path, tree: Path) -> list[Component]:
-    """Return what CPython's source has inside: what its own SPDX document names, and the pip that it brings."""
+    """Return the components inside CPython's source: those of its own SPDX document, and the bundled pip."""
     found = []
     document = sources / "Misc/sbom.spdx.json"
     if document.is_file():
@@ -120,7 +120,7 @@ def bundled(sources: Path, tree: Path) -> list[Component]:
 def make_document(plan: TargetPlan, tree: Path, build: Path) -> str:
     """Return the document of a target as JSON; the same tree gives the same text.
 
-    Raises UsageError where there is no tree, StaticPythonError for patches that are not those it was built with.
+    Raises UsageError if there is no tree, StaticPythonError if patches have changed since the build.
     """
     manifest, facts = read_manifest(plan, tree), load_facts()
     archive = Archive.of(plan, "install_only")

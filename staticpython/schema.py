@@ -1,4 +1,4 @@
-"""Typed YAML: a frozen dataclass is the schema of a file, its fields' metadata the documentation of the keys.
+"""Typed YAML: a frozen dataclass is the schema of a file; its fields' metadata documents the keys.
 
 A field is declared with `key("what it means")`. Types understood: str, int, bool, list[X], dict[str, X],
 `X | None` and other such dataclasses.
@@ -24,7 +24,7 @@ _JSON_NAMES = {str: "string", int: "integer", bool: "boolean"}
 
 
 def key(doc: str, *, default: Any = dataclasses.MISSING, choices: tuple[str, ...] = ()) -> Any:
-    """Declare a YAML key: its documentation, its default (required without one) and the values allowed."""
+    """Declare a YAML key: its documentation, its default (without one it is required) and its allowed values."""
     metadata = {"doc": doc, "choices": choices}
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=default.copy, metadata=metadata)
@@ -34,7 +34,7 @@ def key(doc: str, *, default: Any = dataclasses.MISSING, choices: tuple[str, ...
 def load(path: Path, schema: type[T], **given: Any) -> T:
     """Read `path` as `schema`; `given` are fields that come from elsewhere, such as the file's name.
 
-    Raises FactsError with the file and the key of the first thing wrong.
+    Raises FactsError with the file and the key of the first mistake.
     """
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_loader)

@@ -1,7 +1,7 @@
 """Run CPython's own test suite on a built tree: `python -m staticpython.stdlib_tests TREE --plan ... [TEST...]`.
 
-Every failure must be one that `tests/stdlib/expectations.yml` expects, with its reason; one that is expected and does
-not happen is reported as well, so that the file stays true.
+`tests/stdlib/expectations.yml` must list every failure, with a reason. A listed failure that does not happen is
+reported as well, so that the file stays correct.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from staticpython.target_plan import TargetPlan, read_plan
 from staticpython.verify import emulator_of
 
 EXPECTATIONS = ROOT / "tests/stdlib/expectations.yml"
-# No network but the loopback, no display, no sound, nothing that fills the disk.
+# No network except the loopback, no display, no sound, nothing that fills the disk.
 RESOURCES = "all,-network,-urlfetch,-gui,-audio,-largefile,-walltime"
 
 
@@ -37,8 +37,8 @@ class Expectation:
         "Single tests, `*test_file.Class.test_name`: * matches anything. No whole files: they hide others."
     )
     reason: str = key("Why they fail, and whose fault it is.")
-    arches: list[str] = key("Arches it happens on; all when missing.", default=[])
-    series: list[str] = key("Series of CPython it happens with; all when missing.", default=[])
+    arches: list[str] = key("Arches that it happens on; all if missing.", default=[])
+    series: list[str] = key("Series of CPython that it happens with; all if missing.", default=[])
     due_to: str = key(
         "A patch without which they pass, by the beginning of its path: `libedit/0005`. They fail where it is applied.",
         default="",
@@ -55,7 +55,7 @@ class Expectations:
 
 @dataclass
 class Outcome:
-    """What a run of the suite gave."""
+    """The results of a run of the suite."""
 
     counts: Counter[str] = field(default_factory=Counter)
     failed: set[str] = field(default_factory=set)
@@ -65,7 +65,7 @@ class Outcome:
 
 
 def prepare_tree(tree: Path, sources: Path, build: Path, work: Path, series: str) -> Path:
-    """Make a copy of the tree with the `test` package and its extensions, so that the released one stays as it is."""
+    """Make a copy of the tree with the `test` package and its extensions; the released tree stays as it is."""
     copy = work / "tree"
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(tree, copy, symlinks=True)
@@ -143,7 +143,7 @@ def files_of(names: list[str]) -> list[str]:
 
 
 def settle(outcome: Outcome, again: Outcome, files: list[str]) -> None:
-    """Take a second run's word for the files in it: what fails in a crowd for want of time passes alone."""
+    """Use a second run's results for its files: tests that time out among many others pass alone."""
     first = {name for name in outcome.failed if files_of([name])[0] in files}
     outcome.recovered = first - again.failed
     outcome.failed -= outcome.recovered
@@ -153,9 +153,9 @@ def settle(outcome: Outcome, again: Outcome, files: list[str]) -> None:
 
 
 def judge(outcome: Outcome, expectations: list[Expectation], *, complete: bool) -> list[str]:
-    """Return what is unexpected: failures without a reason, and tests that pass although one is given.
+    """Return what is unexpected: failures that are not listed, and listed tests that pass.
 
-    After a complete run, expectations that nothing met are unexpected as well.
+    After a complete run, listed failures that match no test are unexpected as well.
     """
     faults = [f"unexpected failure: {n}" for n in unexpected(outcome, expectations)]
     always = [e for e in expectations if not e.sometimes]
@@ -180,10 +180,10 @@ def run_suite(tree: Path, plan: TargetPlan, work: Path, tests: list[str], jobs: 
     python = (tree / f"bin/python{plan.series}").resolve()
     command = [*emulator_of(plan), str(python), "-m", "test", f"-j{jobs}", "--timeout=1200", "-W", "-u", RESOURCES]
     command += ["--junit-xml", str(junit), *tests]
-    # Neither the user's settings nor those that the Makefile makes for reproducible builds.
+    # Without the user's settings, and without the Makefile's for reproducible builds.
     foreign = ("PYTHON", "SSL_", "PIP_", "LC_", "LANG", "TZ", "SOURCE_DATE_EPOCH")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-    # test_cext and test_cppext compile with what a user would have: a Zig in the PATH.
+    # test_cext and test_cppext compile as a user would: with a Zig in the PATH.
     zig = work.resolve().parents[1] / "sources/ziglang/ziglang"
     environment |= {"TERM": "xterm", "HOME": str(work.resolve()), "PATH": f"{zig}:{os.environ['PATH']}"}
     lines = []
@@ -210,7 +210,7 @@ def run_suite(tree: Path, plan: TargetPlan, work: Path, tests: list[str], jobs: 
     outcome.counts["failed"] += len(new)
     outcome.passed -= new
     outcome.failed |= new
-    # A crashed worker leaves no cases behind: its file stands for them.
+    # A crashed worker reports no test cases: its file is reported instead.
     for name in failed_files(output):
         short = name.removeprefix("test.")
         if not any(f".{short}." in f".{case}" for case in outcome.failed):
@@ -228,7 +228,7 @@ def starts_programs(python: Path) -> bool:
 
 
 def load_expectations(path: Path = EXPECTATIONS) -> list[Expectation]:
-    """Read the failures that are expected; raises FactsError for one that names no single test."""
+    """Read the expected failures; raises FactsError for one that names no test."""
     failures = load(path, Expectations).failures
     for number, expectation in enumerate(failures):
         for pattern in expectation.tests:
@@ -240,7 +240,7 @@ def load_expectations(path: Path = EXPECTATIONS) -> list[Expectation]:
 def named(words: list[str]) -> list[str]:
     """Return tests' names: `@selection` stands for those in tests/stdlib/selection.txt.
 
-    Raises UsageError for a list that is not there.
+    Raises UsageError for a list that does not exist.
     """
     names = []
     for word in words:
@@ -253,7 +253,7 @@ def named(words: list[str]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the suite and judge it; returns the exit code."""
+    """Run the suite and check the results; return the exit code."""
     parser = argparse.ArgumentParser(prog="staticpython.stdlib_tests", description=__doc__)
     parser.add_argument("tree", type=Path)
     parser.add_argument("--plan", type=Path, required=True)
