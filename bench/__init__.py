@@ -1,1 +1,1 @@
-"""How fast the built interpreter is, compared with others: `python -m bench --help`."""
+"""Compares the speed of the built interpreter with others: `python -m bench --help`."""

@@ -1,8 +1,8 @@
 """Compare interpreters: `python -m bench run ours=PYTHON debian`; `make bench` does it with what was built.
 
 An interpreter is NAME=PATH of its program, or the NAME of a baseline, which is then made: `debian` (Debian's packages),
-`book` (CPython's own build), `plain` (this project's, without what makes it fast), `peer` (that, without patches).
-`ours` is what all others' times are divided by. Interrupt it at any moment: the same command goes on.
+`book` (CPython's own build), `plain` (this project's, without its speedups), `peer` (plain without patches).
+All others' times are divided by those of `ours`. Interrupt it at any moment: the same command continues.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def prepare(options: argparse.Namespace) -> list[Interpreter]:
-    """Have all interpreters, ours first."""
+    """Return all interpreters, ours first."""
     named = dict(interpreter(text, options.wanted, options.work) for text in options.interpreters)
     if OURS not in named or len(named) < 2:
         raise UsageError(f"name {OURS}=PATH and another interpreter")
@@ -57,7 +57,7 @@ def prepare(options: argparse.Namespace) -> list[Interpreter]:
 
 @contextmanager
 def alone(results: Path) -> Iterator[None]:
-    """Let one process at a time work on a file of results."""
+    """Let only one process at a time work on a file of results."""
     results.parent.mkdir(parents=True, exist_ok=True)
     with results.with_suffix(".lock").open("w") as lock:
         try:
@@ -79,7 +79,7 @@ def choose(jobs: list[Job], patterns: list[str] | None) -> list[Job]:
 
 
 def run(options: argparse.Namespace, results: Results) -> None:
-    """Measure, and go on where an earlier call stopped."""
+    """Measure, continuing where an earlier call stopped."""
     bench = load_bench()
     if options.mode not in bench.modes:
         raise UsageError(f"no mode '{options.mode}'{nearest(options.mode, bench.modes)} ({', '.join(bench.modes)})")

@@ -1,4 +1,4 @@
-"""Have the interpreters that ours is compared with, below build/bench, and a virtual environment for each."""
+"""Makes the interpreters that ours is compared with, below build/bench, and a virtual environment for each."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def say(text: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment without what is said to this process's Python only."""
+    """Return the environment without the variables for this process's own Python."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 def run(command: list[str], log: Path, cwd: Path | None = None) -> None:
-    """Run a step with its output in a file; raise BenchError that names it, and shows its end, when it fails."""
+    """Run a step with its output in a file; if it fails, raise BenchError with the file's name and last lines."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file:
         code = subprocess.run(
@@ -60,7 +60,7 @@ def run(command: list[str], log: Path, cwd: Path | None = None) -> None:
 
 
 def venv(name: str, python: Path, work: Path) -> Path:
-    """Have a virtual environment of an interpreter with `requirements.txt` and our clock in it; return its Python.
+    """Make a virtual environment of an interpreter with `requirements.txt` and our clock; return its Python.
 
     The pip of this process installs: not every interpreter has one of its own.
     """
@@ -90,8 +90,8 @@ def pip_install(python: Path, arguments: list[str], log: Path) -> None:
 def debian(facts: Baselines, wanted: Wanted, work: Path) -> Path:
     """Unpack Debian's packages, with their own C library.
 
-    The interpreter is started by Debian's dynamic linker and finds Debian's libraries, because that is written into it:
-    no script stands before it whose time would count.
+    The paths of Debian's dynamic linker and libraries are written into the interpreter. So it needs no script to start
+    it, whose time would count.
     """
     pick("series", wanted.series, list(facts.debian.series))
     packages = facts.debian.series[wanted.series]
@@ -99,7 +99,7 @@ def debian(facts: Baselines, wanted: Wanted, work: Path) -> Path:
     into = work / "baselines" / f"debian-{wanted}"
     root, debs, log = into / "root", into / "debs", work / "logs" / f"debian-{wanted}.log"
     python = root / packages.python
-    # The dynamic linker is named by its whole path: in a folder that was moved, it is not there.
+    # The dynamic linker's path is absolute: after a move of the folder it would be wrong.
     done = into / "done"
     if done.exists() and done.read_text() == str(root):
         return python
@@ -121,7 +121,7 @@ def debian(facts: Baselines, wanted: Wanted, work: Path) -> Path:
 
 
 def download_debs(libraries: list[str], packages: DebianSeries, arch: str, into: Path, log: Path) -> None:
-    """Download packages to `into`/debs: by Debian's lists, whose hashes apt checks, and by path and hash."""
+    """Download packages to `into`/debs: by Debian's lists, whose hashes apt checks, or by path and hash."""
     try:
         options = apt_options(into / "apt", "deb", (packages.suite,), arch)
     except UnavailableError as error:
@@ -136,7 +136,7 @@ def download_debs(libraries: list[str], packages: DebianSeries, arch: str, into:
 
 
 def unpack_release(package: Package, source: Path) -> None:
-    """Make `source` a package's release as its authors have it: unpatched."""
+    """Make `source` a package's unpatched release."""
     downloads = Path("downloads").absolute()
     downloads.mkdir(parents=True, exist_ok=True)
     release, _ = fetch(package, Places(downloads))
@@ -145,7 +145,7 @@ def unpack_release(package: Package, source: Path) -> None:
 
 
 def book(facts: Baselines, wanted: Wanted, work: Path) -> Path:
-    """Build CPython's release for the host, the way its README says: takes half an hour."""
+    """Build CPython's release for the host, as its README says; this takes half an hour."""
     project = load_facts()
     plan = make_plan(project, Options(arches=(wanted.arch,), python=wanted.series))
     target = plan.targets[0]
@@ -166,7 +166,7 @@ def book(facts: Baselines, wanted: Wanted, work: Path) -> Path:
 
 
 def generate_plain(facts: Baselines, wanted: Wanted, output: Path, log: Path) -> list[str]:
-    """Write the Makefile of a build without what makes it fast; return the command that runs it."""
+    """Write the Makefile of a build without speedups; return the command that runs it."""
     downloads = Path("downloads").absolute()
     mirror = ["--mirror", str(downloads)] if downloads.exists() else []
     target = ["--arch", wanted.arch, "--python", wanted.series]
@@ -176,7 +176,7 @@ def generate_plain(facts: Baselines, wanted: Wanted, output: Path, log: Path) ->
 
 
 def plain(facts: Baselines, wanted: Wanted, work: Path) -> Path:
-    """Build this project's interpreter without what makes it fast."""
+    """Build this project's interpreter without its speedups."""
     output = work / "baselines" / f"plain-{wanted}"
     say(f"plain: generate.py {' '.join(facts.plain.generate)}; logs in {output / 'logs'}")
     make = generate_plain(facts, wanted, output, work / "logs/plain-generate.log")
@@ -185,9 +185,9 @@ def plain(facts: Baselines, wanted: Wanted, work: Path) -> Path:
 
 
 def peer(facts: Baselines, wanted: Wanted, work: Path) -> Path:
-    """Build what `plain` is without this project's patches: C library, interpreter and libraries as they are released.
+    """Build `plain` without this project's patches: C library, interpreter and libraries as they are released.
 
-    The Makefile is the same; in the place of its patched sources are others, which it takes for done.
+    The Makefile is the same; its patched sources are replaced by others, which it considers finished.
     """
     output, log = work / "baselines" / f"peer-{wanted}", work / "logs"
     python = output / "python/bin/python3"
@@ -205,7 +205,7 @@ def peer(facts: Baselines, wanted: Wanted, work: Path) -> Path:
         (sources / f"{name}.stamp").touch()
     build = f"build/{wanted.arch}"
     run([*make, f"{build}/stamps/cpython"], log / "peer-make.log")
-    # No tree is assembled: finding it wherever it is, is what the patches do.
+    # No tree is assembled: only with the patches would the interpreter find it.
     install = ["make", "-C", str(output / build / "cpython"), f"DESTDIR={output / 'installed'}", "install"]
     run([*install, *plan.targets[0].interpreter.make], log / "peer-install.log")
     (output / "installed/python").rename(output / "python")
@@ -221,7 +221,7 @@ MAKERS: dict[str, Callable[[Baselines, Wanted, Path], Path]] = {
 
 
 def interpreter(text: str, wanted: Wanted, work: Path) -> tuple[str, Path]:
-    """Understand NAME=PATH, or NAME of a baseline, which is made when it is not there yet."""
+    """Parse NAME=PATH, or the NAME of a baseline, which is made if it does not exist yet."""
     name, given, path = text.partition("=")
     if given:
         python = Path(path).absolute()

@@ -1,4 +1,4 @@
-"""Count instructions: on a machine that others use too, they say what timing cannot."""
+"""Counts instructions: on a busy machine they are more exact than times."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bench.suites import Interpreter, timed_command, timed_input
 from staticpython.benchmarks import Bench
 from staticpython.errors import UsageError
 
-SECONDS = 0.003  # what a statement does in this time is counted
+SECONDS = 0.003  # the instructions of a statement in this time are counted
 
 
 def instructions(command: list[str], text: str = "") -> int:
-    """Return how many instructions of user space a command takes: by perf, or by valgrind where perf cannot."""
+    """Return how many user-space instructions a command takes: counted by perf, or by valgrind if perf cannot."""
     with tempfile.NamedTemporaryFile("r") as out:
         if perf_counts():
             run = ["perf", "stat", "-x,", "-e", "instructions:u", "-o", out.name, *command]
@@ -38,7 +38,7 @@ def instructions(command: list[str], text: str = "") -> int:
 
 
 def perf_counts() -> bool:
-    """Tell whether the machine counts instructions for perf: a virtual one may not."""
+    """Whether the machine counts instructions for perf; a virtual one may not."""
     if not shutil.which("perf"):
         return False
     run = ["perf", "stat", "-x,", "-e", "instructions:u", "true"]
@@ -46,7 +46,7 @@ def perf_counts() -> bool:
 
 
 def countable(results: Results, patterns: list[str] | None) -> Iterator[tuple[str, str]]:
-    """Yield suite and benchmark: those a pattern names, else those that are slower than another's."""
+    """Yield suite and benchmark: those that a pattern names, or else those that are slower than another's."""
     for suite, benchmarks in results.seconds.items():
         for name in benchmarks if suite != "pyperformance" else ():
             found = [results.ratios(suite, other).get(name) for other in results.others]
@@ -58,7 +58,7 @@ def countable(results: Results, patterns: list[str] | None) -> Iterator[tuple[st
 def count(
     bench: Bench, interpreters: list[Interpreter], patterns: list[str] | None, results: Results
 ) -> Iterator[None]:
-    """Count what was measured, and yield after each: a command as a whole, a statement without what comes before it."""
+    """Count measured benchmarks, and yield after each: a command as a whole, a statement without its preparation."""
     chosen = list(countable(results, patterns))
     empty: dict[tuple[str, str], int] = {}
     for number, (suite, name) in enumerate(chosen, 1):

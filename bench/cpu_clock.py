@@ -1,7 +1,7 @@
-"""A clock that stands still while other programs run: CPU time of this process and of its children that have ended.
+"""A clock that stands still while other programs run: CPU time of this process and of its ended children.
 
-`python -m bench` puts it into each virtual environment as `time.perf_counter`, which pyperf measures with. The clock on
-the wall also measures what else the machine does.
+`python -m bench` puts it into each virtual environment as `time.perf_counter`, which pyperf uses. Wall-clock time
+would also measure other work of the machine.
 """
 
 import time
@@ -16,5 +16,5 @@ def cpu_seconds() -> float:
 
 
 def install() -> None:
-    """Make it what pyperf measures with."""
+    """Make it pyperf's clock."""
     time.perf_counter = cpu_seconds

@@ -2,8 +2,8 @@
 
     python -m bench.guest qemu-aarch64 plain=.../bin/python3 ours=.../bin/python3
 
-prints how many times the instructions of the last one the others take, for each benchmark of a group (`language`)
-and for start-up. QEMU must be one that takes plugins: Debian's qemu-user does, qemu-user-static does not.
+prints the others' instructions, divided by those of the last one, for each benchmark of a group (`language`) and for
+start-up. QEMU must support plugins: Debian's qemu-user does, qemu-user-static does not.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def instructions(qemu: list[str], command: list[str], text: str = "") -> int:
 
 
 def count(qemu: list[str], python: Path, group: Group) -> dict[str, int]:
-    """Return benchmark -> instructions: of start-up as a whole, of a statement what one more turn takes."""
+    """Return benchmark -> instructions: for start-up all of them, for a statement those of one more execution."""
     command = timed_command(python)
     before = instructions(qemu, command, timed_input(group, loops={}))
     found = {"-c pass": instructions(qemu, [str(python), "-c", "pass"])}

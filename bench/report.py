@@ -16,7 +16,7 @@ COLOURS = ("#1f6fb4", "#c65102", "#3a7d34")
 
 
 def span(ratio: Ratio) -> str:
-    """Return a ratio and how far its rounds are from each other."""
+    """Return a ratio and the spread of its rounds."""
     return f"{ratio.least:.2f} ({min(ratio.rounds):.2f}-{max(ratio.rounds):.2f})"
 
 
@@ -29,13 +29,13 @@ def duration(seconds: float) -> str:
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> str:
-    """Return a Markdown table; numbers, in all columns but the first, to the right."""
+    """Return a Markdown table, with all columns but the first right-aligned."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def instruction_ratio(results: Results, suite: str, name: str, other: str) -> str:
-    """Return another's instructions divided by ours, where they were counted."""
+    """Return another's instructions divided by ours, if they were counted."""
     counted = results.instructions.get(suite, {}).get(name, {})
     return f"{counted[other] / counted[OURS]:.2f}" if counted.get(OURS) and other in counted else ""
 
@@ -53,7 +53,7 @@ def summary(results: Results, other: str) -> str:
 
 
 def slower(results: Results, other: str) -> str:
-    """Return what is slower than another in every round, and by instructions where they were counted."""
+    """Return benchmarks that are slower than another's in every round, and by instructions if they were counted."""
     found = [
         (ratio.least, suite, name, ratio)
         for suite in results.seconds
@@ -110,7 +110,7 @@ def markdown(results: Results) -> str:
 
 
 def position(ratio: float) -> float:
-    """Return where a ratio is in the plot: on a logarithmic scale."""
+    """Return a ratio's position in the plot, on a logarithmic scale."""
     share = math.log(min(max(ratio, LOWEST), HIGHEST) / LOWEST) / math.log(HIGHEST / LOWEST)
     return round(LEFT + share * (WIDTH - LEFT - 20), 1)
 

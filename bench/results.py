@@ -1,4 +1,4 @@
-"""The results: measured alternately, kept as JSON, and their ratios."""
+"""The results: measured alternately and kept as JSON, and their ratios."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Results:
     """Everything measured; one file of `docs/bench`."""
 
     machine: str = ""
-    interpreters: dict[str, str] = field(default_factory=dict)  # name -> what it says of itself
+    interpreters: dict[str, str] = field(default_factory=dict)  # name -> its own description
     rounds: dict[str, int] = field(default_factory=dict)  # suite/job -> rounds done
     failures: dict[str, dict[str, str]] = field(default_factory=dict)  # suite/job -> interpreter -> reason
     # suite -> benchmark -> interpreter -> seconds in each round
@@ -36,17 +36,17 @@ class Results:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
         text = json.dumps(asdict(self), indent=1)
-        text = re.sub(r"\[\s+([^\[\]]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)  # a list, a line
+        text = re.sub(r"\[\s+([^\[\]]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)  # one line per list
         temporary.write_text(text + "\n", encoding="utf-8")
         temporary.rename(path)
 
     @property
     def others(self) -> list[str]:
-        """The names of those that ours is compared with."""
+        """The names of the interpreters that ours is compared with."""
         return [name for name in self.interpreters if name != OURS]
 
     def ratios(self, suite: str, other: str) -> dict[str, Ratio]:
-        """Return a suite's benchmarks that both have done."""
+        """Return a suite's benchmarks that both have run."""
         both = {
             name: (by[OURS], by[other])
             for name, by in self.seconds.get(suite, {}).items()
@@ -56,7 +56,7 @@ class Results:
 
 
 def load_results(path: Path) -> Results:
-    """Read a file of results; without one, return none."""
+    """Read a file of results; without a file there are none."""
     if not path.exists():
         return Results()
     try:
@@ -67,15 +67,15 @@ def load_results(path: Path) -> Results:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Another's time divided by ours, above 1 where ours is faster."""
+    """Another's time divided by ours: above 1 if ours is faster."""
 
-    rounds: tuple[float, ...]  # in each, what was measured one right after the other
-    least: float  # of the least times of all rounds: what else the machine does only ever adds to a time
+    rounds: tuple[float, ...]  # of each round: measured one right after the other
+    least: float  # of all rounds' least times: other work of the machine can only add to a time
     seconds: float  # our least
 
     @classmethod
     def of(cls, ours: list[float], other: list[float]) -> Ratio:
-        """Compare the times of as many rounds as both have."""
+        """Compare the times of the rounds that both have."""
         both = min(len(ours), len(other))
         ours, other = ours[:both], other[:both]
         return cls(tuple(b / a for a, b in zip(ours, other, strict=True)), min(other) / min(ours), min(ours))
@@ -88,7 +88,7 @@ def geomean(values: Iterable[float]) -> float:
 
 
 def geomean_of(ratios: Iterable[Ratio]) -> Ratio:
-    """Return the geometric means of benchmarks: of their lowest and highest rounds, and of their least times."""
+    """Return benchmarks' geometric means: of their lowest and highest rounds, and of their least times."""
     values = [(min(ratio.rounds), max(ratio.rounds), ratio.least) for ratio in ratios]
     lowest, highest, least = (geomean(column) for column in zip(*values, strict=True))
     return Ratio((lowest, highest), least, 0.0)
@@ -102,7 +102,7 @@ def describe_machine() -> str:
 
 
 def measure(jobs: list[Job], interpreters: list[Interpreter], rounds: int, results: Results, path: Path) -> None:
-    """Run all jobs, round by round: each with one interpreter right after the other. Go on where a call stopped."""
+    """Run all jobs, round by round, each with one interpreter right after the other. Continue where a call stopped."""
     forget_what_ours_failed(results, jobs)
     for number in range(rounds):
         for done, job in enumerate(jobs, 1):
@@ -117,7 +117,7 @@ def measure(jobs: list[Job], interpreters: list[Interpreter], rounds: int, resul
 
 
 def forget_what_ours_failed(results: Results, jobs: list[Job]) -> None:
-    """Let those of the jobs be tried again: nothing was kept of them."""
+    """Forget these jobs' failures, so that they are tried again."""
     for job in jobs:
         if OURS in results.failures.get(job.key, {}):
             del results.failures[job.key]
@@ -125,7 +125,7 @@ def forget_what_ours_failed(results: Results, jobs: list[Job]) -> None:
 
 
 def add_round(results: Results, job: Job, interpreters: list[Interpreter]) -> None:
-    """Run a job once with each interpreter, and keep the times, or why there are none."""
+    """Run a job once with each interpreter, and keep the times, or the reason why there are none."""
     times, failed = {}, {}
     for one in interpreters:
         try:

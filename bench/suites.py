@@ -1,4 +1,4 @@
-"""The suites: what there is to run, and one run of it with one interpreter."""
+"""The suites: their jobs, and one run of a job with one interpreter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Times = dict[str, float]  # benchmark -> seconds
 
 @dataclass(frozen=True)
 class Interpreter:
-    """One of those compared."""
+    """An interpreter of the comparison."""
 
     name: str
     python: Path
@@ -36,13 +36,13 @@ class Interpreter:
 
     @functools.cached_property
     def venv(self) -> Path:
-        """The Python of its virtual environment, made when first asked for: not every interpreter can have one."""
+        """The Python of its virtual environment, which is made when needed: not every interpreter can have one."""
         return venv(self.name, self.python, self.work)
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is run at once, alternately with each interpreter; it may hold several benchmarks."""
+    """A unit that runs alternately with each interpreter; it may contain several benchmarks."""
 
     suite: str
     name: str
@@ -50,12 +50,12 @@ class Job:
 
     @property
     def key(self) -> str:
-        """The name that the results and `--only` know it by."""
+        """Its name in the results and for `--only`."""
         return f"{self.suite}/{self.name}"
 
 
 def call(command: list[str], text: str = "", seconds: float | None = None) -> str:
-    """Run a measurement; return what it printed. Raises BenchError with the last thing it complained about."""
+    """Run a measurement; return its output. Raises BenchError with its last complaint."""
     try:
         run = subprocess.run(
             command, input=text, env=environment(), capture_output=True, text=True, check=False, timeout=seconds
@@ -69,7 +69,7 @@ def call(command: list[str], text: str = "", seconds: float | None = None) -> st
 
 
 def timed_command(python: Path) -> list[str]:
-    """Return the command that runs `timed.py`: nothing of the user's or of the current folder is imported."""
+    """Return the command that runs `timed.py`, without imports from the user's or the current folder."""
     return [str(python), "-s", "-P", str(TIMED)]
 
 
@@ -79,7 +79,7 @@ def timed_input(group: Group, **more: Any) -> str:
 
 
 def pyperf_times(result: Path) -> Times:
-    """Read pyperf's result: each benchmark's best value, for what disturbs a run only adds to it."""
+    """Read pyperf's result: each benchmark's best value, because a disturbance can only add to it."""
     data = json.loads(result.read_text(encoding="utf-8"))
     times = {}
     for benchmark in data["benchmarks"]:
@@ -89,7 +89,7 @@ def pyperf_times(result: Path) -> Times:
 
 
 def with_pyperf(command: list[str], arguments: list[str], seconds: float | None = None) -> Times:
-    """Run something that takes pyperf's options."""
+    """Run a program that has pyperf's options."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         call([*command, "--quiet", "-o", str(result), *arguments], seconds=seconds)
@@ -139,13 +139,13 @@ def pyperformance_jobs(bench: Bench, mode: Mode, first: Interpreter) -> Iterator
 
 @functools.cache
 def pyperformance_list(one: Interpreter) -> dict[str, tuple[str, list[str], str | None]]:
-    """Return pyperformance's benchmarks: name -> script, its arguments, and the file of what it needs."""
+    """Return pyperformance's benchmarks: name -> script, its arguments, and its requirements file."""
     lines = call([str(one.venv), "-c", LIST_PYPERFORMANCE]).splitlines()
     return {name: tuple(rest) for name, *rest in map(json.loads, lines)}
 
 
 def install(one: Interpreter, requirements: str | None) -> None:
-    """Install what a benchmark needs, once."""
+    """Install a benchmark's requirements, once."""
     if not requirements:
         return
     name = Path(requirements).parent.name

@@ -1,6 +1,6 @@
-"""How many times as fast threads are as one that does all their work: `INTERPRETER bench/threads.py THREADS`.
+"""Speed of threads, divided by that of one thread that does all their work: `INTERPRETER bench/threads.py THREADS`.
 
-Prints that, and the CPU time in seconds that one second had. Both are 1 at most with the lock of the interpreter.
+Prints that, and the CPU seconds used per second. With the GIL both are 1 at most.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 
 
 def work() -> int:
-    """Compute in Python, without calls that give up the lock."""
+    """Compute in Python, without calls that release the GIL."""
     total = 0
     for n in range(3_000_000):
         total += n * n % 7

@@ -1,4 +1,4 @@
-"""Time statements inside this interpreter: standard library only, for it runs in the interpreters that are measured.
+"""Times statements inside this interpreter: standard library only, because it runs in the measured interpreters.
 
 Reads a group of `bench/bench.yml` as JSON from stdin and prints JSON: name -> seconds of one execution, the best of
 some repeats. With `loops` (name -> count) each statement is executed that often, for a tool that counts instructions.

@@ -1,4 +1,4 @@
-"""What the statements of `bench/bench.yml` call, inside the interpreters that are measured: standard library only."""
+"""Functions for the statements of `bench/bench.yml`, in the measured interpreters: standard library only."""
 
 from __future__ import annotations
 
@@ -123,12 +123,12 @@ def in_threads(count: int, work: Callable[[], object]) -> None:
 
 
 def small_objects() -> object:
-    """Allocate what CPython's own allocator has room for, and free it."""
+    """Allocate objects that CPython's own allocator serves, and free them."""
     return [(i, [i], {i: i}) for i in range(20000)]
 
 
 def large_objects() -> object:
-    """Allocate what CPython gets from malloc, keep some of it, and free it in another order."""
+    """Allocate objects that CPython gets from malloc, keep some, and free them in another order."""
     kept: dict[int, bytes] = {}
     for i in range(20000):
         kept[i * 31 % 257] = bytes(600 + i * 7919 % 5000)
@@ -148,7 +148,7 @@ def sqlite_rows() -> object:
 
 
 class TlsPair:
-    """Two ends of a TLS 1.2 connection in memory; keys agreed on beforehand, so that no certificate is needed."""
+    """Two ends of a TLS 1.2 connection in memory, with pre-shared keys, so that no certificate is needed."""
 
     def __init__(self, cipher: str) -> None:
         """Shake hands."""

@@ -12,7 +12,7 @@ FACTS = ROOT / "bench/bench.yml"
 
 @dataclass(frozen=True)
 class Mode:
-    """How long is measured."""
+    """How long to measure."""
 
     rounds: int = key("Rounds; in each, all interpreters do a benchmark one right after the other.")
     milliseconds: int = key("A statement is repeated until it has taken this long.")
@@ -51,7 +51,7 @@ class Book:
 
 @dataclass(frozen=True)
 class Plain:
-    """This project's build without what makes it fast."""
+    """This project's build without its speedups."""
 
     generate: list[str] = key("Arguments of generate.py.")
 
@@ -65,7 +65,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Baselines:
-    """Interpreters that this project's is compared with."""
+    """Interpreters to compare this project's with."""
 
     debian: Debian = key("Debian's packages.")
     book: Book = key("CPython's own build by the host's compiler.")

@@ -1,9 +1,9 @@
-"""Kill a build with SIGKILL at random moments, let it go on, and compare the result with an uninterrupted build.
+"""Kill a build with SIGKILL at random moments, continue it, and compare the result with an uninterrupted build.
 
     python tests/interruption.py REFERENCE_TREE OUTPUT [--kills 5] [--seed N]
 
-Builds the native target in OUTPUT with this project's downloads/. Only make itself is killed: what it started lives on
-for a while, as it would after an out-of-memory kill. Exits 1 unless the trees are equal, file by file.
+Builds the native target in OUTPUT with this project's downloads/. Only make itself is killed: its children live on for
+a while, as after an out-of-memory kill. Exits 1 unless the trees are equal, file by file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tests on what was built: `make test`, or `pytest tests/build --target build/<target>/plan.json`.
 
-Without --target every target built in build/ is tested; when there is none, all of these tests are skipped.
+Without --target every target built in build/ is tested; if there is none, all of these tests are skipped.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class BuiltTarget:
         return f"cpython-{self.plan.series.replace('.', '')}"
 
     def needs_patch(self, name: str) -> None:
-        """Skip a test of what only that patch of the interpreter, one for speed, makes so."""
+        """Skip a test of behaviour that needs a speed patch, if the build lacks it."""
         assert [*(ROOT / "patches").glob(f"cpython*/{name}.patch")], f"no series has {name}"
         (cpython,) = (p for p in self.plan.packages if p.kind == "cpython")
         if name not in {Path(file).stem for files in cpython.patches.values() for file in files}:
@@ -88,7 +88,7 @@ class BuiltTarget:
 
     @property
     def starts_programs(self) -> bool:
-        """Whether the kernel starts the target's programs, itself or through binfmt_misc (`make test` sees to it)."""
+        """Whether the kernel starts the target's programs, directly or by binfmt_misc (which `make test` sets up)."""
         return starts_programs(self.binary)
 
     def run(self, *arguments: str | Path, python: Path | None = None, **options: Any) -> str:
@@ -101,7 +101,7 @@ class BuiltTarget:
 
 
 def compile_program(target: BuiltTarget, source: Path, output: Path, *flags: str) -> Path:
-    """Compile a C program as users do, with the target's wrapper, and as it stands: no call is replaced."""
+    """Compile a C program as users do, with the target's wrapper, and exactly as written: no call is replaced."""
     command = [str(target.cc), "-O1", "-fno-builtin", str(source), "-o", str(output), *flags]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
@@ -109,7 +109,7 @@ def compile_program(target: BuiltTarget, source: Path, output: Path, *flags: str
 
 
 def visible_symbols(program: Path) -> set[str]:
-    """Return the names that what a program loads finds in it."""
+    """Return the names that a program offers to the libraries that it loads."""
     with program.open("rb") as file:
         table = ELFFile(file).get_section_by_name(".dynsym")
         assert isinstance(table, SymbolTableSection)
@@ -125,7 +125,7 @@ def run_program(
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """Return an environment that says nothing about Python, certificates or terminals but what is given."""
+    """Return an environment without variables about Python, certificates or terminals except the given ones."""
     kept = {k: os.environ[k] for k in ("PATH", "HOME") if k in os.environ}
     return kept | more
 
@@ -149,7 +149,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave to the native run what the emulator would only repeat (`--all` repeats it), and what has no modules."""
+    """Skip tests that an emulator would only repeat (`--all` repeats them), and tests whose modules are missing."""
     marker = item.get_closest_marker("any_cpu")
     target = getattr(item, "callspec", None) and item.callspec.params.get("target")  # type: ignore[attr-defined]
     if marker and target and target.emulator and not item.config.getoption("--all"):
@@ -177,7 +177,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
-    """What random input is made from: `--seed`, or another number each time. A test that fails shows it."""
+    """The seed for random input: `--seed`, or another number each time. A failing test shows it."""
     seed = request.config.getoption("--seed") or random.randrange(1, 1 << 31)
     print(f"random input of --seed {seed}")
     return int(seed)
@@ -185,7 +185,7 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(scope="session")
 def cpython_on_glibc(target: BuiltTarget) -> Path:
-    """Debian's CPython of the series, with its own glibc, which `make bench` compares with, too."""
+    """Debian's CPython of the series, with its own glibc; `make bench` compares with the same."""
     if target.emulator or target.arch != platform.machine():
         pytest.skip("CPython on glibc is run for this machine only, and compared with a native target")
     facts, wanted = load_bench().baselines, Wanted(target.plan.series, target.arch)
@@ -194,7 +194,7 @@ def cpython_on_glibc(target: BuiltTarget) -> Path:
         pytest.skip(f"no packages of Debian's are named for {wanted} (bench/bench.yml)")
     work = ROOT / "build/bench"
     work.mkdir(parents=True, exist_ok=True)
-    with (work / "lock").open("w") as lock:  # tests run at the same time
+    with (work / "lock").open("w") as lock:  # other tests run at the same time
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             return debian(facts, wanted, work)
@@ -204,7 +204,7 @@ def cpython_on_glibc(target: BuiltTarget) -> Path:
 
 @pytest.fixture
 def programs(target: BuiltTarget) -> None:
-    """For a test whose program starts others."""
+    """Skip a test whose program starts others, if the kernel cannot start them."""
     if not target.starts_programs:
         pytest.skip("the emulated program starts others: needs `make test` and binfmt_misc in a user namespace")
 
@@ -218,7 +218,7 @@ def moved(target: BuiltTarget, tmp_path: Path) -> Path:
 
 
 def enter_chroot() -> list[str]:
-    """Return the command that enters a root folder, or skip the test where none can be entered."""
+    """Return the command that enters a root folder, or skip the test if this machine does not allow it."""
     chroot = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin") or "chroot"
     enter = [chroot] if os.geteuid() == 0 else [shutil.which("unshare") or "unshare", "--map-root-user", chroot]
     if subprocess.run([*enter, "/", "/bin/true"], capture_output=True).returncode:
@@ -228,7 +228,7 @@ def enter_chroot() -> list[str]:
 
 @pytest.fixture
 def chroot(target: BuiltTarget, tmp_path: Path) -> Callable[..., str]:
-    """Run the interpreter in a root folder that holds nothing but the tree in /python."""
+    """Run the interpreter in a root folder that contains only the tree, in /python."""
     root = tmp_path / "root"
     shutil.copytree(target.tree, root / "python", symlinks=True)
     if target.emulator:

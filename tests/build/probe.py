@@ -1,9 +1,9 @@
-"""Questions to an interpreter; prints {question: answer} as JSON. Run by ours and by one on glibc.
+"""Asks an interpreter questions; prints {question: answer} as JSON. Our interpreter and one on glibc run it.
 
-Only what the same release must answer the same everywhere is asked: no paths, no process numbers, no addresses.
+It asks only what the same release must answer alike everywhere: no paths, no process numbers, no addresses.
 """
 
-# Each function is called at once, in the round of the loop that made it; and os is asked, not pathlib.
+# Each function is called at once, in the iteration that made it. And the questions are for os, not pathlib.
 # ruff: noqa: B023, PLW0108, PTH115, PTH116, PTH123, RUF001, SIM115
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from operator import itemgetter
 from typing import Any
 
 ANSWERS: dict[str, str] = {}
-# Their import prints, opens something, or their values are the build's.
+# Importing them prints or opens something, or their values depend on the build.
 NOT_ASKED = {"antigravity", "this", "idlelib", "turtle", "turtledemo", "tkinter", "_tkinter", "ensurepip", "lib2to3"}
 BUILD = {"__file__", "__cached__", "__doc__", "__path__", "__spec__", "__loader__", "__builtins__", "__package__"}
 
 
 def ask(question: str, answer: Callable[[], Any]) -> None:
-    """Note the answer, or the exception that it is."""
+    """Record the answer, or the exception."""
     try:
         ANSWERS[question] = repr(answer())
     except Exception as error:
@@ -102,7 +102,7 @@ def errors() -> None:
 
 
 def interpreter() -> None:
-    """Ask for what programs read of the interpreter, and for sizes of C's types."""
+    """Ask for what programs read about the interpreter, and for the sizes of C types."""
     import ctypes
     import locale
     import platform
@@ -195,7 +195,7 @@ def addresses() -> None:
 
 
 def numbers() -> None:
-    """Ask for arithmetic, and for text of numbers."""
+    """Ask for arithmetic, and for numbers as text."""
     import cmath
     import decimal
     import math

@@ -1,4 +1,4 @@
-"""malloc in libc.a: what any malloc owes its callers, and what ours takes in memory, time and threads.
+"""malloc in libc.a: what callers may expect of any malloc, and how much memory and time ours takes, with threads.
 
 Everything is compiled with the target's own wrappers and run natively or under the emulator.
 The checks are in ``libc/allocator.c``.
@@ -15,7 +15,7 @@ import pytest
 
 from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_program, visible_symbols
 
-# Every check that allocator.c has. The test fails when this list and the program's disagree.
+# All checks of allocator.c. The test fails if this list and the program's differ.
 CHECKS = (
     "first_use_in_threads",
     "basics",
@@ -38,7 +38,7 @@ CHECKS = (
     "limited",
     "tightly_limited",
 )
-# An emulator's own memory is in these figures, and its limits are not the program's.
+# These figures include an emulator's own memory, and its limits are not the program's.
 NATIVE_ONLY = (
     "full",
     "many_threads",
@@ -78,7 +78,7 @@ def test_environment_says_nothing_to_it(target: BuiltTarget, program: Path) -> N
 
 
 def test_its_names_are_its_own(target: BuiltTarget, tmp_path: Path) -> None:
-    """Nothing of mimalloc's can clash with another copy of it in the program, such as CPython's."""
+    """No name of mimalloc can clash with another copy of it in the program, such as CPython's."""
     source = tmp_path / "whole.c"
     source.write_text("void *mi_malloc(unsigned long n) { return 0; }\nint main(void) { return 0; }\n")
     symbols = visible_symbols(compile_program(target, source, tmp_path / "whole", "-Wl,--export-dynamic"))

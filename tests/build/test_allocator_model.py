@@ -16,9 +16,9 @@ import pytest
 
 from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_program
 
-# mimalloc's own checks (mimalloc/types.h): MI_DEBUG=3 looks at nearly every step for what its structures must keep to.
-# MI_SECURE=4 puts guard pages between runs of blocks. MI_PADDING notices what was written behind a block, but with it
-# blocks do not grow where they are.
+# mimalloc's own checks (mimalloc/types.h): MI_DEBUG=3 checks its data structures' invariants at nearly every step.
+# MI_SECURE=4 puts guard pages between runs of blocks. MI_PADDING notices writes beyond a block, but with it blocks do
+# not grow in place.
 CHECKS = {
     "invariants": ["-DMI_DEBUG=3", "-DMI_SECURE=0", "-DMI_PADDING=0"],
     "guard-pages": ["-DMI_DEBUG=3", "-DMI_SECURE=4", "-DMI_PADDING=0"],

@@ -1,4 +1,4 @@
-"""Applications of PyPI in one file each (tests/build/bundles.yml), run where nothing else is.
+"""Applications from PyPI in one file each (tests/build/bundles.yml), run in an empty root.
 
 `pytest tests/build/test_applications.py --applications` tests all of them, which takes a quarter of an hour of CPU.
 """
@@ -20,7 +20,7 @@ from tests.build.test_bundle import enter_empty_root
 
 APPLICATIONS = load(BUNDLES, Bundles).applications
 
-# Before each program that a bundle runs as a Python: how to start its application, and where that may listen.
+# Start of each program that a bundle runs as a Python: how to start its application, and a port to listen at.
 BEFORE = """\
 import socket, sys
 app = [sys.executable, sys.executable]
@@ -31,7 +31,7 @@ with socket.create_server(("127.0.0.1", 0)) as free:
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all of these tests; what is made for the second time is made without it."""
+    """One cache for all of these tests; the second bundle of an application is made without it."""
     return tmp_path_factory.mktemp("cache")
 
 
@@ -46,7 +46,7 @@ def made(target: BuiltTarget, application: Application, folder: Path, output: Pa
 
 
 def beside_the_system(target: BuiltTarget, folder: Path, program: Path) -> Callable[..., tuple[int, str, str]]:
-    """As enter_empty_root, but in a folder of the machine's own root."""
+    """As enter_empty_root, but in a folder of the machine's own file system."""
     folder.mkdir()
 
     def run(_: str, *words: str, text: str = "", timeout: float = 120, **variables: str) -> tuple[int, str, str]:
@@ -63,7 +63,7 @@ def beside_the_system(target: BuiltTarget, folder: Path, program: Path) -> Calla
 def test_application(
     target: BuiltTarget, tmp_path: Path, cache: Path, request: pytest.FixtureRequest, name: str
 ) -> None:
-    """It does what it does where it is installed, and a second bundle of it has the same bytes."""
+    """It does the same as where it is installed, and a second bundle of it has the same bytes."""
     application = APPLICATIONS[name]
     all_of_it = request.config.getoption("--applications")
     if not application.always and not all_of_it:
@@ -91,5 +91,5 @@ def test_application(
         assert code == step.code, said
         assert re.search(step.output, output + errors, re.MULTILINE), said
     if not application.system:
-        # Where it may write is gone with its mounts.
+        # The folders that it may write to are gone with its mounts.
         assert {path.name for path in root.rglob("*") if not path.is_dir()} <= {"app", "emulator"}

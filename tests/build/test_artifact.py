@@ -1,4 +1,4 @@
-"""What the interpreter does, wherever its tree is."""
+"""The interpreter's features, wherever its tree is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINKED = (
     "ssl, sqlite3, ctypes, lzma, bz2, zlib, uuid, decimal, hashlib, json, asyncio, multiprocessing, "
     "xml.etree.ElementTree, zoneinfo, unicodedata, socket, select, mmap, dbm.sqlite3, termios, pwd"
 )
-# What a profile may leave out, by the extension module that it needs.
+# Modules that a `--profile` may leave out, by the extension module that they need.
 OPTIONAL = {"_curses": "curses", "_curses_panel": "curses.panel", "readline": "readline"}
 
 
@@ -45,7 +45,7 @@ def test_binary_is_stripped(target: BuiltTarget) -> None:
 
 
 def test_what_a_wheel_finds_in_it(target: BuiltTarget) -> None:
-    """All of zlib, which wheels may take from outside; of the other libraries nothing, for they bring their own."""
+    """All of zlib, which wheels may expect outside; nothing of other libraries, because wheels contain their own."""
     symbols = visible_symbols(target.binary)
     assert {"PyObject_Call", "dlopen", "printf", "deflate", "inflate", "crc32", "zlibVersion"} <= symbols
     others = ("sqlite3_", "BZ2_", "lzma_", "SSL_", "EVP_", "ffi_", "XML_", "mpd_", "uuid_", "rl_", "wadd", "history_")
@@ -97,7 +97,7 @@ def test_read_only_tree_is_not_written_to(target: BuiltTarget, moved: Path) -> N
         for path in moved.rglob("*"):
             if path.is_dir():
                 path.chmod(0o755)
-    # As root the modes do not hold: what matters is that everything was compiled beforehand.
+    # For root the modes have no effect: what matters is that everything was compiled before.
     assert {p: p.lstat().st_mtime_ns for p in moved.rglob("*")} == before
 
 
@@ -118,10 +118,10 @@ def test_empty_chroot_has_terminals(chroot: Chroot) -> None:
     show = "print(curses.tigetnum('cols'), curses.tigetnum('colors'), curses.tigetflag('am'), curses.tigetstr('home'))"
     for terminal, shown in (
         ("xterm-256color", "80 256 1 b'\\x1b[H'"),
-        # More colors than 16 bits count.
+        # More colors than fit in 16 bits.
         ("xterm-direct", "80 16777216 1 b'\\x1b[H'"),
         ("linux", "80 8 1 b'\\x1b[H'"),
-        # By its other name.
+        # Under its other name.
         ("vt100-am", "80 -1 1 b'\\x1b[H'"),
         ("dumb", "80 -1 1 None"),
     ):
@@ -261,7 +261,7 @@ def test_line_editing_in_a_terminal(target: BuiltTarget) -> None:
     command = [*target.emulator, str(target.binary), "-q", "-i", "-c", "import readline; print(readline.backend)"]
     with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env, close_fds=True) as process:
         os.close(slave)
-        # ^A goes to the start of the line: only a line editor makes 6*7 of it.
+        # ^A goes to the start of the line: the result is 6*7 only with a line editor.
         os.write(master, b"*7)\x01print(6\n")
         output, end = b"", time.monotonic() + 60
         while b"42" not in output and time.monotonic() < end:
@@ -312,7 +312,7 @@ def test_tree_is_complete(target: BuiltTarget) -> None:
 def test_compiled_files_hold_the_hash_of_their_source(target: BuiltTarget) -> None:
     caches = list(target.stdlib.glob("__pycache__/*.pyc"))
     assert len(caches) > 100
-    # PEP 552: flags 3 = hash-based, checked against the source, which is spared where its time says so (0014).
+    # PEP 552: flags 3 = hash-based, checked against the source; the source's time may make this unnecessary (0014).
     assert {int.from_bytes(p.read_bytes()[4:8], "little") for p in caches} == {3}
 
 

@@ -1,4 +1,4 @@
-"""Applications in one file (`python3 -m _staticpython bundle`), run where nothing else is."""
+"""Applications in one file (`python3 -m _staticpython bundle`), run in an empty root."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ CACHE = {"XDG_CACHE_HOME": ""}
 
 @pytest.fixture(scope="module", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """One for all of these tests: what the library is made of is made once."""
+    """One cache for all of these tests: the library's code is made only once."""
     CACHE["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
@@ -65,7 +65,7 @@ def bundle(target: BuiltTarget, output: Path, *arguments: str | Path, **variable
 
 
 def run_bundler(target: BuiltTarget, folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the bundler in a folder, whatever comes of it."""
+    """Run the bundler in a folder, without checking its result."""
     command = [*target.emulator, str(target.binary), "-m", "_staticpython", "bundle", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=clean_environment(**CACHE))
 
@@ -73,7 +73,7 @@ def run_bundler(target: BuiltTarget, folder: Path, *arguments: str | Path) -> su
 def start(
     target: BuiltTarget, program: Path | str, *arguments: str, name: str = "", **options: object
 ) -> subprocess.CompletedProcess[str]:
-    """Run a bundle, by another argv[0] if need be."""
+    """Run a bundle, under another argv[0] if one is given."""
     first = [*target.emulator, *(["-0", name] if name and target.emulator else []), str(program), *arguments]
     if name and not target.emulator:
         options["executable"], first[0] = str(program), name
@@ -97,7 +97,7 @@ def packages(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> P
         "app/data/text.txt": "some text\n",
         "app/plugins/one.py": "",
         "app/plugins/two.py": "",
-        # No import finds these: they get a .pyc each.
+        # Modules that no import finds by this name: each gets a .pyc.
         "app/not.a.package/one.py": "1\n",
         "app/not.a.package/another.py": "1\n",
         "app-1.5.dist-info/METADATA": "Metadata-Version: 2.1\nName: app\nVersion: 1.5\n",
@@ -120,7 +120,7 @@ def packages(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what can be neither carried nor written."""
+    """A folder with files that can be neither carried nor written."""
     folder = tmp_path_factory.mktemp("odd")
     os.mkfifo(folder / "pipe")
     (folder / "venv").mkdir()
@@ -156,7 +156,7 @@ def as_python(target: BuiltTarget, app: Path) -> Callable[..., str]:
 def enter_empty_root(
     target: BuiltTarget, root: Path, writable: Iterable[str] = ()
 ) -> Callable[..., tuple[int, str, str]]:
-    """How to run what is in a folder as the root: read-only but for some folders, without /proc, by `env -i`."""
+    """Return a function that runs programs with a folder as root: mostly read-only, without /proc, by `env -i`."""
     emulator = shutil.which(target.emulator[0]) if target.emulator else None
     if emulator:
         shutil.copy(emulator, root / "emulator")
@@ -180,7 +180,7 @@ def test_hello_in_an_empty_root(target: BuiltTarget, hello: Path, tmp_path: Path
     shutil.copy(hello, root / "hello")
     inside = enter_empty_root(target, root)
     assert inside("/hello", "you") == (7, "hello you\n", "")
-    # As a Python it has the same name again, and not one slash more each time.
+    # As a Python it has the same name again, without one more slash each time.
     assert inside("//hello", "-c", "import sys; print(sys.executable)") == (0, "//hello\n", "")
 
 
@@ -190,10 +190,10 @@ def test_what_is_run(target: BuiltTarget, app: Path, packages: Path, tmp_path: P
     if way == "entry":
         program = bundle(target, tmp_path / "program", "-e", "app.core:main", "--site-packages", packages)
     assert output_of(start(target, program, "a", "b")) == "main a b"
-    # Wherever it is called from, by a link, too.
+    # From anywhere, and through a link, too.
     (tmp_path / "link").symlink_to(program)
     assert output_of(start(target, tmp_path / "link", "a", "b", cwd="/")) == "main a b"
-    # Nothing of the environment counts.
+    # The environment has no effect.
     noise = {"PYTHONPATH": "/none", "PYTHONHOME": "/none", "PYTHONSTARTUP": "/none", "PYTHONWARNINGS": "nonsense"}
     run = start(target, program, "a", "b", env=noise)
     assert (run.stdout.strip(), run.stderr) == ("main a b", "")
@@ -202,7 +202,7 @@ def test_what_is_run(target: BuiltTarget, app: Path, packages: Path, tmp_path: P
 @pytest.mark.any_cpu("getpath.py and site.py are Python code")
 @pytest.mark.usefixtures("programs")
 def test_files_beside_it_do_not_count(target: BuiltTarget, tmp_path: Path) -> None:
-    """Whoever may write to a folder of downloads must not decide what a program there runs."""
+    """Others who can write to a folder of downloads must not decide what a program in it runs."""
     script = tmp_path / "hello.py"
     script.write_text("""if True:
         import subprocess, sys
@@ -265,7 +265,7 @@ def takes_code(target: BuiltTarget) -> None:
 
 
 def test_code_is_carried(target: BuiltTarget, as_python: Callable[..., str]) -> None:
-    """No file is opened to import, and what is there is as it is from files."""
+    """Imports open no file, and modules look the same as those from files."""
     takes_code(target)
     code = """
         import sys
@@ -310,7 +310,7 @@ def test_other_code_is_made_of_the_source(target: BuiltTarget, app: Path, option
 
 
 def test_damaged_code_is_an_error(target: BuiltTarget, app: Path, tmp_path: Path, seed: int) -> None:
-    """Code, its tables and what is to run: whatever they say, the program ends by itself."""
+    """Damaged code, tables and configuration: in each case the program ends by itself."""
     takes_code(target)
     random_ = random.Random(seed)
     program = Program(Path(shutil.copy(app, tmp_path / "app")))
@@ -328,13 +328,13 @@ def test_damaged_code_is_an_error(target: BuiltTarget, app: Path, tmp_path: Path
             damage(random_, data, *places[number % 4])
         program.path.write_bytes(data)
         run = start(target, program.path)
-        # fatal_error() of Python/pylifecycle.c ends so when there is no standard library.
+        # fatal_error() in Python/pylifecycle.c ends like this if there is no standard library.
         fatal = run.returncode == -signal.SIGABRT and run.stderr.startswith("Fatal Python error")
         assert fatal or run.returncode in {0, 1, 2}, f"{number}: {run.returncode} {run.stderr[-300:]}"
 
 
 def test_code_of_the_script(target: BuiltTarget, tmp_path: Path) -> None:
-    """It is run as a file is, and is no module."""
+    """It runs as a script from a file, and is no importable module."""
     takes_code(target)
     script = tmp_path / "script.py"
     text = """
@@ -358,7 +358,7 @@ def test_code_of_the_script(target: BuiltTarget, tmp_path: Path) -> None:
     run = start(target, program, "a")
     assert (run.returncode, run.stdout) == (1, "['a']\n")
     assert re.search(r"script.py\", line \d+, in f\n    def f\(x: missing\): return 1 / 0\n", run.stderr), run.stderr
-    # By a Python it is the same file, or made of it.
+    # For a Python it is the same file, or made from it.
     for option in ([], ["-O"]):
         again = start(target, program, *option, f"{program}/python/bin/script.py", "a", name="python3")
         assert (again.returncode, again.stdout) == (1, "['a']\n"), again.stderr
@@ -397,7 +397,7 @@ def test_as_python_the_environment_counts(as_python: Callable[..., str]) -> None
 
 
 def test_set_user_id_is_no_python(target: BuiltTarget, tmp_path: Path) -> None:
-    """Its name and its environment are its caller's, who gets no Python with another's rights."""
+    """The caller chooses its name and environment, and must not get a Python with another user's rights."""
     if target.emulator or os.geteuid():
         pytest.skip("needs root, who becomes nobody, and no emulator")
     script = tmp_path / "program.py"
@@ -436,7 +436,7 @@ def test_it_tells_of_itself(target: BuiltTarget, app: Path, tmp_path: Path) -> N
     assert again.returncode == 1 and "is there already" in again.stderr and "Traceback" not in again.stderr
     for words in (("extract", "out", "none"), ("extract", ""), ("list", "none")):
         assert ask(*words).returncode == 1
-    # A folder is all that is in it.
+    # A folder means everything in it.
     assert output_of(ask("list", "./python/bin/")).splitlines() == [
         line for line in output_of(ask("list")).splitlines() if " python/bin/" in line
     ]
@@ -481,7 +481,7 @@ def write_demo(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of its own project, whose folder is beside it."""
+    """A wheel of a project, with the project's folder beside it."""
     path = write_demo(tmp_path_factory.mktemp("wheels"))
     project = path.parent / "project"
     project.mkdir()
@@ -500,7 +500,7 @@ OFFLINE = ["--", "--no-index", "--find-links"]
 @pytest.mark.usefixtures("programs")
 @pytest.mark.parametrize("kind", ["wheel", "project", "requirement", "file", "script"])
 def test_inputs(target: BuiltTarget, wheel: Path, tmp_path: Path, kind: str) -> None:
-    """Whatever names it, the same is in the bundle, and nothing of this machine."""
+    """Every way to name an application gives the same bundle, without traces of this machine."""
     script, requirements = tmp_path / "run.py", tmp_path / "requirements.txt"
     script.write_text('# /// script\n# dependencies = ["demo>=1"]\n# requires-python = ">=3.10"\n# ///\n'
                       "import demo, sys\ndemo.main()\n")  # fmt: skip
@@ -562,7 +562,7 @@ def write_lock(lock: Path, wheel: Path, **changes: str) -> Path:
 @pytest.mark.any_cpu("pip and the bundler are Python code")
 @pytest.mark.usefixtures("programs")
 def test_what_is_locked(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
-    """It is installed by its hash, once: then it is in the cache, and the same program comes of that."""
+    """It is installed by its hash, once; after that it comes from the cache, and gives the same program."""
     here = Path(shutil.copy(wheel, tmp_path))
     lock = write_lock(tmp_path / "pylock.toml", here)
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
@@ -585,7 +585,7 @@ def test_what_is_locked(target: BuiltTarget, wheel: Path, tmp_path: Path) -> Non
 
 @pytest.mark.any_cpu("Python code")
 def test_projects_beside_a_lock(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
-    """Their needs are the lock's, and a script's, too."""
+    """Dependencies of projects, and of a script, come from the lock."""
     lock = write_lock(tmp_path / "pylock.test.toml", wheel, version="", where=f"url = '{wheel.as_uri()}'")
     other = tmp_path / "other-1-py3-none-any.whl"
     files = {"other.py": "import demo", "other-1.dist-info/WHEEL": DEMO["demo-1.0.dist-info/WHEEL"]}
@@ -633,7 +633,7 @@ def test_folders_cannot_be_locked(target: BuiltTarget, tmp_path: Path) -> None:
 @pytest.mark.any_cpu("Python code")
 @pytest.mark.usefixtures("programs")
 def test_options_of_a_project(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
-    """[tool.staticpython.bundle] of its pyproject.toml; paths are below its folder."""
+    """[tool.staticpython.bundle] in its pyproject.toml; paths are relative to its folder."""
     project = tmp_path / "project"
     shutil.copytree(wheel.parent / "project", project)
     shutil.copy(wheel, tmp_path)
@@ -673,7 +673,7 @@ def copy_of_tree(target: BuiltTarget, folder: Path, triple: str) -> Path:
 
 @pytest.mark.any_cpu("Python code")
 def test_other_trees(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
-    """That for another CPU beside this one, or one that is named; pip is told which wheels that takes."""
+    """A tree for another CPU beside this one, or a named one; pip gets options for its wheels."""
     own, other = (copy_of_tree(target, tmp_path, triple) for triple in (target.triple, "riscv64-linux-musl"))
     lock = write_lock(tmp_path / "pylock.toml", wheel)
     with lock.open("a") as file:
@@ -688,7 +688,7 @@ def test_other_trees(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
         done = run(*words, wheel, "--", "--no-index")
         assert done.returncode == 0, done.stderr
         assert output_of(start(target, tmp_path / "app")) == tree.name.partition("-")[2].partition("-")[2]
-    # All of them at once, each with what is for it.
+    # All trees at once, each with its own wheels.
     done = run(wheel, "--arch", "all", "-o", tmp_path / "app-{arch}", "--sbom", tmp_path / "{arch}", "--", "--no-index")
     assert done.returncode == 0, done.stderr
     for tree in (own, other):
@@ -699,7 +699,7 @@ def test_other_trees(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
     assert done.returncode == 1 and "app: write {arch} where the CPU's name is to be" in done.stderr
     done = run(wheel, "--interpreter", own, "--interpreter", own, "-o", tmp_path / "{arch}", "--", "--no-index")
     assert done.returncode == 1 and "two of the trees are for one CPU" in done.stderr
-    # What is locked for that CPU only is wanted for that CPU only.
+    # Packages that are locked for one CPU are needed only for that CPU.
     assert run(lock, "--", "--no-index").returncode == 0
     done = run("--arch", "riscv64", lock, "--", "--no-index")
     assert done.returncode == 1 and "only==1.0" in done.stderr
@@ -707,7 +707,7 @@ def test_other_trees(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
 
 @pytest.mark.any_cpu("Python code")
 def test_which_console_script(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
-    """The one that is named; else that with the name of the file to write, as http is httpie's."""
+    """The named one; or else the one with the output file's name, as http of httpie."""
     for name, words, expected in (("other", [], "other"), ("app", ["-c", "other"], "other"), ("x", [], "demo")):
         run = run_bundler(target, tmp_path, wheel, *words, "-o", name, *OFFLINE, wheel.parent)
         assert run.stdout.endswith(f"MB, runs demo:{expected.replace('demo', 'main')}\n")
@@ -717,7 +717,7 @@ def test_which_console_script(target: BuiltTarget, wheel: Path, tmp_path: Path) 
 @pytest.mark.any_cpu("Python code; processes are tested by test_processes")
 @pytest.mark.usefixtures("programs")
 def test_entry_point_is_a_file(target: BuiltTarget, tmp_path: Path) -> None:
-    """__main__ has its path, and a process that is spawned does not run it again."""
+    """__main__ has its path, and a spawned process does not run it again."""
     (tmp_path / "packages").mkdir()
     (tmp_path / "packages/tool.py").write_text("""if True:
         import __main__, multiprocessing, os
@@ -742,7 +742,7 @@ def test_neighbours_of_a_script_are_named(target: BuiltTarget, tmp_path: Path) -
 
 @pytest.mark.any_cpu("Python code")
 def test_sigterm_cleans_up(target: BuiltTarget, tmp_path: Path) -> None:
-    """pip waits for an index that says nothing."""
+    """SIGTERM comes while pip waits for an index that does not answer."""
     (tmp_path / "temporary").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         index = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -755,7 +755,7 @@ def test_sigterm_cleans_up(target: BuiltTarget, tmp_path: Path) -> None:
         connection, _ = silent.accept()
         run.terminate()
         with connection:
-            # The end of pip, too, closes it.
+            # pip's end closes it, too.
             assert "nothing was written" in run.communicate(timeout=60)[1]
     assert run.returncode == 128 + signal.SIGTERM
     assert [path.name for path in tmp_path.iterdir()] == ["temporary"] and not [*(tmp_path / "temporary").iterdir()]
@@ -784,7 +784,7 @@ COMMANDS = """if True:
 
 @pytest.fixture(scope="module")
 def commands(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A program of three commands, with a link to it that is called as one of them, and nothing else to run."""
+    """A program with three commands and nothing else to run, and a link to it with the name of one of them."""
     folder = tmp_path_factory.mktemp("commands")
     (folder / "packages").mkdir()
     (folder / "packages/tool.py").write_text(COMMANDS)
@@ -795,7 +795,7 @@ def commands(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def test_commands(target: BuiltTarget, commands: Path) -> None:
-    """By the first argument, by the program's name or by a wish."""
+    """Commands are chosen by the first argument, by the program's name or by STATICPYTHON."""
     assert output_of(start(target, commands, "one", "a", "two")) == "one ['a', 'two'] None one"
     assert output_of(start(target, commands, "mod.x", "a")) == "module ['a'] None tool.py"
     assert output_of(start(target, commands.with_name("two"), "one")) == "two ['one'] None two"
@@ -815,7 +815,7 @@ def test_commands(target: BuiltTarget, commands: Path) -> None:
 @pytest.mark.usefixtures("programs")
 @pytest.mark.parametrize("again", ["argv", "orig_argv"])
 def test_commands_start_themselves_again(target: BuiltTarget, commands: Path, again: str) -> None:
-    """Whatever chose the command, it is the same one."""
+    """The same command starts again, whatever chose it."""
     environment = {"AGAIN": again}
     for words, name in ((["one", "a"], ""), (["a"], "two"), (["a"], f"{commands.with_name('two')}")):
         run = start(target, commands, *words, name=name, env=environment)
@@ -825,7 +825,7 @@ def test_commands_start_themselves_again(target: BuiltTarget, commands: Path, ag
 
 @pytest.mark.any_cpu("which command is one more row of what test_commands reads")
 def test_commands_beside_what_is_run(target: BuiltTarget, commands: Path, tmp_path: Path) -> None:
-    """All arguments are those of what is run."""
+    """If something else is configured to run, it gets all arguments."""
     words: list[str | Path] = [
         "-e",
         "tool:one",
@@ -847,14 +847,14 @@ def test_arguments_and_variables(target: BuiltTarget, commands: Path, tmp_path: 
     )
     assert output_of(start(target, program, "d")) == "one ['-x', 'a b', 'c', 'd'] 1=2 app"
     assert output_of(start(target, program, env={"MODE": ""}, name="two")) == "two ['-x', 'a b', 'c']  two"
-    # A Python gets neither; what the application starts has the variable.
+    # A Python gets neither; programs that the application starts have the variable.
     code = "import os, sys; print(sys.argv, os.environ.get('MODE'))"
     assert output_of(start(target, program, "-c", code, "d", name="python3")) == "['-c', 'd'] None"
 
 
 @pytest.mark.any_cpu("a string")
 def test_called_by_its_name_only(target: BuiltTarget, tmp_path: Path) -> None:
-    """As a shell does that found it in the PATH: sys.argv[0] is a path, as a script's is."""
+    """As by a shell that found it in the PATH: sys.argv[0] is a path, as for a script."""
     script = tmp_path / "app.py"
     script.write_text("import sys; print(sys.argv)\n")
     program = bundle(target, tmp_path / "app", script)
@@ -898,7 +898,7 @@ def test_added_and_left_out(target: BuiltTarget, packages: Path, tmp_path: Path)
 
 @pytest.mark.any_cpu("which files are compressed; that they are found is tested by test_libraries_find_their_files")
 def test_compression(target: BuiltTarget, packages: Path, tmp_path: Path) -> None:
-    """It changes sizes, and nothing that is found."""
+    """Compression changes sizes, and nothing else."""
     words: list[str | Path] = ["-m", "app", "--site-packages", packages, "--compress"]
     sizes, found = [], set()
     for kind in ("none", "fast", "small"):
@@ -916,7 +916,7 @@ def test_compression(target: BuiltTarget, packages: Path, tmp_path: Path) -> Non
 
 @pytest.mark.any_cpu("Python code")
 def test_compressed_code(target: BuiltTarget, app: Path, packages: Path, tmp_path: Path) -> None:
-    """By --compress small: what is imported is the same."""
+    """With --compress small, imports give the same."""
     takes_code(target)
     program = bundle(target, tmp_path / "app", "-m", "app", "--site-packages", packages, "--compress", "small")
     code = """if True:
@@ -965,7 +965,7 @@ def traced(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Pat
     words: list[str | Path] = ["-e", "traced.main:main", "--site-packages", folder / "packages"]
     program = bundle(target, folder / "app", *words, "--record", folder / "trace")
     assert output_of(start(target, program)) == "# its source"
-    # Where it cannot be written, the application runs all the same.
+    # If the trace cannot be written, the application runs all the same.
     saved = (folder / "trace").rename(folder / "saved")
     (folder / "trace").mkdir()
     run = start(target, program)
@@ -978,7 +978,7 @@ def traced(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.mark.any_cpu("Python code; code that is taken is tested by test_code_is_carried")
 @pytest.mark.usefixtures("programs")
 def test_what_was_traced(target: BuiltTarget, traced: Path, tmp_path: Path) -> None:
-    """Its code is ready, that of others is compressed, and nothing is missing."""
+    """Code of traced modules is in ready form, that of others is compressed, and nothing is missing."""
     takes_code(target)
     words: list[str | Path] = ["-e", "traced.main:main", "--site-packages", traced / "packages"]
     program = bundle(target, tmp_path / "app", *words, "--trace", traced / "trace")
@@ -1002,12 +1002,12 @@ def test_only_what_was_traced(target: BuiltTarget, traced: Path, tmp_path: Path)
         for run in (start(target, program, name), start(target, program, "-c", f"import {name}", name="python3")):
             assert f"ImportError: {name} was left out of this application: it was bundled with" in run.stderr
             assert run.returncode == 1
-    # Unless there is another one.
+    # Unless another module of that name exists.
     (tmp_path / "own").mkdir()
     (tmp_path / "own/tomllib.py").write_text("mine = 1")
     code, variables = "import tomllib; print(tomllib.mine)", {"PYTHONPATH": str(tmp_path / "own")}
     assert output_of(start(target, program, "-c", code, name="python3", env=variables)) == "1"
-    # What nobody has is still that; data stays.
+    # A module that does not exist is still not found; data stays.
     assert "ModuleNotFoundError: No module named 'none'" in start(target, program, "none").stderr
     listed = output_of(start(target, program, env={"STATICPYTHON": "list"}))
     assert "traced/extra/data.txt" in listed and "traced/read.py" in listed and "unused.py" not in listed
@@ -1072,7 +1072,7 @@ def main():
 
 @pytest.fixture(scope="module")
 def extracting(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An application that shows a package and a file to other programs. No test may change it."""
+    """An application that extracts a package and a file for other programs. No test may change it."""
     folder = tmp_path_factory.mktemp("extracting")
     for name, text in REAL.items():
         (folder / "packages" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -1086,7 +1086,7 @@ def extracting(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def place_of(run: subprocess.CompletedProcess[str]) -> Path:
-    """The folder of that application's files, if other programs have seen all of them."""
+    """The folder of that application's files, if all of them are extracted."""
     place, error, *seen = output_of(run).splitlines()
     assert "os.py: it is not extracted: name it by --extract" in error
     assert seen == ["texttextmodel", "text"] and not run.stderr
@@ -1105,11 +1105,11 @@ def test_extracted(target: BuiltTarget, extracting: Path, tmp_path: Path) -> Non
     kinds = {"data.txt": 0o400, "link.txt": 0o400, "tool": 0o500, "sub/one.py": 0o400}
     assert {name: (place / name).lstat().st_mode & 0o7777 for name in kinds} == kinds
     assert (place / "main.py").read_text() == REAL["real/main.py"]
-    # As a Python, too, and where the code is made of the source.
+    # As a Python, too, and if the code is made from the source.
     assert output_of(start(target, extracting, "again", env=cache)) == f"{place}/sub/__init__.py"
     info = output_of(start(target, extracting, env=cache | {"STATICPYTHON": "info"}))
     assert re.search(rf"extracts: 8 files, .* MB, to static-python/files/{top.name} in", info)
-    # By HOME; and what is there is taken as it is.
+    # With HOME; and existing files are used as they are.
     home = {"HOME": str(tmp_path / "home")}
     assert place_of(start(target, extracting, env=home)).is_relative_to(tmp_path / "home/.cache/static-python/files")
     before = {path: path.stat().st_ctime_ns for path in top.rglob("*")}
@@ -1120,7 +1120,7 @@ def test_extracted(target: BuiltTarget, extracting: Path, tmp_path: Path) -> Non
 @pytest.mark.any_cpu("Python code")
 @pytest.mark.usefixtures("programs")
 def test_extracted_again(target: BuiltTarget, extracting: Path, tmp_path: Path) -> None:
-    """What is not whole, or not the user's alone, is replaced; what a killed process left goes."""
+    """Folders that are incomplete, or writable by others, are replaced; files of killed processes are removed."""
     cache = {"XDG_CACHE_HOME": str(tmp_path)}
     place = place_of(start(target, extracting, env=cache))
     top = place.parents[4]
@@ -1156,7 +1156,7 @@ def test_extracted_by_many_at_once(target: BuiltTarget, extracting: Path, tmp_pa
 @pytest.mark.any_cpu("Python code")
 @pytest.mark.parametrize("kind", ["no home", "relative", "file", "others", "other user", "set-user-ID"])
 def test_not_extracted(target: BuiltTarget, extracting: Path, tmp_path: Path, kind: str) -> None:
-    """The application runs with the files that it carries, and says what other programs lack."""
+    """The application runs with the files that it carries, and reports what other programs lack."""
     program, home = extracting, tmp_path / "home"
     user: dict[str, object] = {}
     variables = {"HOME": str(home)}
@@ -1196,7 +1196,7 @@ def test_not_extracted(target: BuiltTarget, extracting: Path, tmp_path: Path, ki
 @pytest.mark.any_cpu("Python code")
 @pytest.mark.usefixtures("programs")
 def test_what_it_is_made_of(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
-    """Packages with their hashes, the interpreter's sources, their licences: beside the program and told by it."""
+    """Packages with hashes, the interpreter's sources, their licences: in files beside it, and printed by it."""
     sbom, licences = tmp_path / "sbom.json", tmp_path / "licences.txt"
     words: list[str | Path] = [wheel, "--sbom", sbom, "--licences", licences, "--fail-on", "GPL-*", "--", "--no-index"]
     program = bundle(target, tmp_path / "app", *words)
@@ -1209,7 +1209,7 @@ def test_what_it_is_made_of(target: BuiltTarget, wheel: Path, tmp_path: Path) ->
     for command, file in (("sbom", sbom), ("licences", licences)):
         assert output_of(start(target, program, env={"STATICPYTHON": command})) == file.read_text().strip()
     assert "openssl 3" in licences.read_text() and "Apache License" in licences.read_text()
-    # What is locked has the hash that the lock says.
+    # A locked package has the lock's hash.
     lock = write_lock(tmp_path / "pylock.toml", wheel)
     sbom.unlink()
     bundle(target, tmp_path / "app", lock, "--sbom", sbom, "--", "--no-index")
@@ -1241,7 +1241,7 @@ def test_dry_run(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
 
 @pytest.mark.any_cpu("Python code")
 def test_ctrl_c(target: BuiltTarget, tmp_path: Path) -> None:
-    """While the application is imported the process ends by the signal, and says nothing; then that decides."""
+    """While the application is imported, the signal ends the process silently; after that the application decides."""
     (tmp_path / "packages").mkdir()
     (tmp_path / "packages/slow.py").write_text("""if True:
         import signal, sys, time
@@ -1262,7 +1262,7 @@ def test_ctrl_c(target: BuiltTarget, tmp_path: Path) -> None:
     """)
     program = bundle(target, tmp_path / "app", "-e", "slow:main", "--site-packages", tmp_path / "packages")
     for word, code in (("import", -signal.SIGINT), ("run", 5)):
-        # A shell has its background jobs ignore the signal, and so all that they start.
+        # A shell makes its background jobs ignore the signal, and so do all programs that they start.
         command = ["/usr/bin/env", "--default-signal=INT", *target.emulator, str(program), word]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={}) as run:
             assert run.stdout and run.stderr and run.stdout.readline()
@@ -1290,7 +1290,7 @@ def test_mask_of_permissions(target: BuiltTarget, tmp_path: Path) -> None:
 @pytest.mark.any_cpu("Python code")
 @pytest.mark.parametrize("kind", ["fast", "small"])
 def test_same_input_same_bytes(target: BuiltTarget, packages: Path, tmp_path: Path, kind: str) -> None:
-    """Whatever is in the cache, and without one."""
+    """The same input gives the same bytes, whatever is in the cache, and without one."""
     words: list[str | Path] = ["-m", "app", "--site-packages", packages, "--compress", kind]
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     first = bundle(target, tmp_path / "1", *words, **cache, PYTHONHASHSEED="1").read_bytes()
@@ -1347,7 +1347,7 @@ MARKS = """if True:
 
 @pytest.mark.any_cpu("Python code")
 def test_code_is_written_in_one_form(target: BuiltTarget) -> None:
-    """Whatever else refers to a part of it."""
+    """Code is written in one form, whatever else refers to parts of it."""
     assert target.run("-c", MARKS) == "True\nFalse True\nmarshal wrote an object of an unknown type: '{'"
 
 
@@ -1415,7 +1415,7 @@ NUMBERS = """if True:
 
 @pytest.mark.any_cpu("Python code")
 def test_numbers_of_strings(target: BuiltTarget, tmp_path: Path, seed: int) -> None:
-    """Those that a plain way gives, whatever of it the cache has."""
+    """Strings get the same numbers as by a simple method, whatever is in the cache."""
     takes_code(target)
     assert target.run("-c", NUMBERS, tmp_path, str(seed)) == "8"
 
@@ -1432,7 +1432,7 @@ def test_two_at_once(target: BuiltTarget, packages: Path, tmp_path: Path) -> Non
 
 @pytest.mark.any_cpu("Python code")
 def test_an_edit_counts(target: BuiltTarget, tmp_path: Path) -> None:
-    """Of the same size and time, too."""
+    """Also an edit that keeps the size and the time."""
     (tmp_path / "packages").mkdir()
     module = tmp_path / "packages/edited.py"
     for text in ("one", "two", "one"):
@@ -1546,7 +1546,7 @@ WAITS = """if True:
 
 
 def test_life_of_a_process(target: BuiltTarget, packages: Path, hello: Path, tmp_path: Path) -> None:
-    """One process, whose program is upgraded while it runs; signals end it, and nothing is left."""
+    """A process whose program is upgraded while it runs; signals end it, and nothing is left."""
     if target.emulator:
         pytest.skip("about the kernel; the emulator's own memory and its signals are others")
     folder, script = tmp_path / "folder", tmp_path / "waits.py"
@@ -1572,7 +1572,7 @@ def test_life_of_a_process(target: BuiltTarget, packages: Path, hello: Path, tmp
         assert process.stdin and process.stdout
         shutil.copy(hello, folder / "new")
         (folder / "new").rename(program)
-        # Who is started by that name now is the other one; this stays what it was.
+        # Starting that name now gives the new program; this process keeps the old one.
         assert start(target, program, "you").stdout == "hello you\n"
         process.stdin.write("\n")
         process.stdin.flush()
@@ -1604,7 +1604,7 @@ def test_copy_that_did_not_end_is_an_error(target: BuiltTarget, hello: Path, tmp
 
 @pytest.mark.usefixtures("programs")
 def test_starts_itself_again(target: BuiltTarget, tmp_path: Path) -> None:
-    """As reloaders do: by sys.executable and sys.orig_argv, whatever name the program was called by."""
+    """As reloaders do, with sys.executable and sys.orig_argv, under any name of the program."""
     script = tmp_path / "again.py"
     script.write_text("""if True:
         import os, sys

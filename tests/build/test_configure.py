@@ -1,7 +1,7 @@
-"""What configure was told about a target, and what it found out: each answer is measured on the target itself.
+"""Answers that configure was given about a target, and those that it found: each is measured on the target itself.
 
-A cross build cannot run what it compiles, and a native build would take the build machine's word: configure is told
-(`configure_answers` in configs/<arch>.yml).
+A cross build cannot run what it compiles, and a native build would measure the build machine. So configure gets the
+answers (`configure_answers` in configs/<arch>.yml).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SOURCES = Path(__file__).with_name("configure")
 ARCHES = load_facts().arches
 KEYS = sorted({k for a in ARCHES.values() for k in a.configure_answers})
 
-# Questions that configure of CPython answers without a program when it cannot run one.
+# Questions that CPython's configure answers without a program if it cannot run one.
 NOT_ASKED = {
     "ac_cv_c_bigendian": "read from an object file",
     "ac_cv_have_chflags": "asked by linking: there is no such function",
@@ -37,7 +37,7 @@ NOT_ASKED = {
 
 
 def compile_program(target: BuiltTarget, name: str, folder: Path) -> Path:
-    # As CPython is compiled, in what the answers depend on.
+    # CPython's compiler flags, as far as the answers depend on them.
     flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-fwrapv"]
     libraries = ["-lffi"] if (target.sysroot / "usr/lib/libffi.a").exists() else []
     command = [str(target.cc), *flags, str(SOURCES / f"{name}.c"), *libraries, "-o", str(folder / name)]
@@ -61,7 +61,7 @@ def test_answer_is_what_the_target_does(target: BuiltTarget, answers: Path, key:
 
 
 def test_every_question_has_an_answer(target: BuiltTarget) -> None:
-    """Without one configure would guess, and say nothing: a hash that is not SipHash, a queue without its size."""
+    """Without an answer configure would guess silently: a hash that is not SipHash, a queue without its size."""
     configure = (target.build.parent / "sources/cpython/configure").read_text(encoding="utf-8")
     asked = set()
     for question in configure.split("if test ${ac_cv_")[1:]:
@@ -69,7 +69,7 @@ def test_every_question_has_an_answer(target: BuiltTarget) -> None:
         if key and '"$cross_compiling" = yes' in question.split(": result: ")[0]:
             asked.add(f"ac_cv_{key.group(1)}")
     assert {"ac_cv_c_bigendian", "ac_cv_buggy_getaddrinfo", "ac_cv_posix_semaphores_enabled"} <= asked, "another form"
-    # A question of one series need not be one of another.
+    # Not every series has the same questions.
     assert asked - set(NOT_ASKED) <= set(KEYS)
 
 
@@ -81,7 +81,7 @@ def test_configure_took_the_answers(target: BuiltTarget) -> None:
 
 
 def test_atomics_of_every_size(target: BuiltTarget, tmp_path: Path) -> None:
-    """The compiler's helper functions for objects that are wider, or aligned to less, than the CPU has at a time."""
+    """The compiler's helper functions for objects that the CPU cannot access at once, by their size or alignment."""
     program = compile_program(target, "atomics", tmp_path)
     done = subprocess.run([*target.emulator, str(program)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -141,8 +141,8 @@ def test_runs_on_an_old_cpu(target: BuiltTarget) -> None:
     ]
 
 
-# Where a target's pyconfig.h and sysconfig may differ from this machine's own build: names, arches, and why.
-# A name that a series does not have counts for the others.
+# Where a target's pyconfig.h and sysconfig may differ from this machine's own build: names, arches, and reasons.
+# A name may be missing in some series.
 DIFFERENCES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("ALIGNOF_LONG ALIGNOF_SIZE_T ALIGNOF_MAX_ALIGN_T", ("i386",), "a pointer has 32 bits, the ABI aligns to 8 bytes"),
     ("SIZEOF_LONG SIZEOF_SIZE_T SIZEOF_UINTPTR_T SIZEOF_VOID_P SIZEOF_PTHREAD_T", ("i386",), "a pointer has 32 bits"),
@@ -156,7 +156,7 @@ DIFFERENCES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("HAVE_USABLE_WCHAR_T", ("aarch64",), "wchar_t has no sign in the AArch64 ABI"),
     ("_Py_HACL_CAN_COMPILE_VEC128 _Py_HACL_CAN_COMPILE_VEC256", ("aarch64", "riscv64"), "BLAKE2 with SSE and AVX2"),
 )
-# sysconfig has pyconfig.h's macros too, and the Makefile's variables.
+# sysconfig has both pyconfig.h's macros and the Makefile's variables.
 SYSCONFIG_DIFFERENCES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     *DIFFERENCES,
     ("LIBMPDEC_CFLAGS MODULE__DECIMAL_CFLAGS", ("i386",), "libmpdec in C, with 32-bit words"),
@@ -186,7 +186,7 @@ def macros_of(target: BuiltTarget) -> dict[str, str]:
 
 
 def variables_of(target: BuiltTarget) -> dict[str, str]:
-    """Return sysconfig's variables, with the target's own names taken out of their values."""
+    """Return sysconfig's variables, with the target's own names removed from their values."""
     program = "import json, sysconfig; print(json.dumps(sysconfig.get_config_vars()))"
     found: dict[str, str] = json.loads(target.run("-c", program))
     names = (

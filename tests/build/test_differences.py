@@ -1,4 +1,4 @@
-"""What differs from CPython on glibc is listed (differences.yml), and what is listed differs; probe.py asks.
+"""Each difference from CPython on glibc is in differences.yml, and each entry there differs; probe.py asks.
 
 CPython on glibc is Debian's, which bench/baselines.py unpacks. docs/differences.md explains the list to users.
 """
@@ -17,7 +17,7 @@ import yaml
 
 from tests.build.conftest import BuiltTarget
 
-# The list is that of a build with all modules.
+# The list is for a build with all modules.
 pytestmark = pytest.mark.needs_modules("_codecs_jp", "_curses", "_interpreters", "_uuid", "readline")
 
 PROBE, ALLOWED = (Path(__file__).with_name(name) for name in ("probe.py", "differences.yml"))
@@ -25,7 +25,7 @@ PROBE, ALLOWED = (Path(__file__).with_name(name) for name in ("probe.py", "diffe
 
 @dataclass
 class Allowed:
-    """Differences that stay, and why."""
+    """Expected differences, with a reason."""
 
     reason: str
     patterns: list[str]
@@ -46,7 +46,7 @@ def allowed(target: BuiltTarget) -> list[Allowed]:
 
 
 def answers(python: Path) -> dict[str, str]:
-    """Ask in an environment that is the same for both, and says nothing about this machine."""
+    """Ask in an environment that is the same for both and independent of this machine."""
     environment = {"PATH": os.environ["PATH"], "HOME": "/", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "TZ": "UTC0"}
     command = [str(python), "-B", str(PROBE)]
     run = subprocess.run(
@@ -75,7 +75,7 @@ def questions(both: tuple[dict[str, str], dict[str, str]]) -> set[str]:
 def differences(
     questions: set[str], both: tuple[dict[str, str], dict[str, str]]
 ) -> dict[str, tuple[str | None, str | None]]:
-    """Questions with other answers: glibc's, ours."""
+    """Questions with different answers: glibc's, ours."""
     theirs, ours = both
     return {q: (theirs.get(q), ours.get(q)) for q in sorted(questions) if theirs.get(q) != ours.get(q)}
 
@@ -92,7 +92,7 @@ def test_each_difference_is_listed(
 def test_what_is_listed_differs(
     allowed: list[Allowed], questions: set[str], differences: dict[str, tuple[str | None, str | None]]
 ) -> None:
-    """A pattern is of differences, and of nothing else."""
+    """A pattern matches differences, and nothing else."""
     faults = []
     for entry in allowed:
         if entry.while_releases_differ:

@@ -1,4 +1,4 @@
-"""What `make dist` writes, taken by the tools it is for: uv installs the archive from a server on this machine."""
+"""The output of `make dist`, used by its users' tools: uv installs the archive from a server on this machine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SHOW = "import sys, sysconfig; print(sys.version.split()[0], sys.prefix, sysconf
 
 
 class Server(SimpleHTTPRequestHandler):
-    """Gives the files of a folder; below /interrupted/ and /stalled/ it ends, or waits, in the middle of them."""
+    """Serves a folder's files; below /interrupted/ and /stalled/ it closes the connection, or waits, in the middle."""
 
     stalled = threading.Event()
 
@@ -54,12 +54,12 @@ class Server(SimpleHTTPRequestHandler):
         self.close_connection = True
         if how == "stalled":
             self.stalled.set()
-            self.rfile.read()  # until whoever asked is gone
+            self.rfile.read()  # until the client is gone
 
 
 @dataclass(frozen=True)
 class Dist:
-    """A folder as make dist leaves it, the address where it is served, and the archive of the target."""
+    """A folder as make dist leaves it, the address of its server, and the archive of the target."""
 
     folder: Path
     url: str
@@ -67,7 +67,7 @@ class Dist:
     image: Path
 
     def environment(self, home: Path, **more: str) -> dict[str, str]:
-        """Return the environment of a user who has nothing yet, and knows of no Python but what is in the folder."""
+        """Return the environment of a user without any files, for whom the folder has the only Python."""
         variables = {
             "HOME": str(home),
             "UV_CACHE_DIR": str(home / "cache"),
@@ -76,7 +76,7 @@ class Dist:
             "UV_PYTHON_DOWNLOADS_JSON_URL": f"{self.url}/downloads.json",
             "NO_PROXY": "127.0.0.1",
             "NO_COLOR": "1",
-            "UV_LIBC": "musl",  # else what is for another C library than the machine's is not found
+            "UV_LIBC": "musl",  # otherwise archives for another C library are not found
             "PATH": "/usr/bin:/bin",
         }
         inherited = {k: v for k, v in network_environment().items() if not k.startswith("UV_PYTHON")}
@@ -90,7 +90,7 @@ class Dist:
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The address of a server on this machine that has the files of a folder."""
+    """The address of a server on this machine for a folder's files."""
     with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Server, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -136,7 +136,7 @@ def request(target: BuiltTarget) -> str:
 
 
 def test_the_list_has_the_archive(target: BuiltTarget, dist: Dist) -> None:
-    """The entry's hash is that of the file, whichever machine the interpreter is for."""
+    """The entry has the file's hash, for every arch of the interpreter."""
     entry = json.loads((dist.folder / "downloads.json").read_text())[request(target)]
     assert entry["url"].startswith(dist.url)
     assert entry["sha256"] == hashlib.sha256(dist.archive.read_bytes()).hexdigest()
@@ -146,7 +146,7 @@ def test_the_list_has_the_archive(target: BuiltTarget, dist: Dist) -> None:
 
 
 def test_archive_unpacks_to_the_tree(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
-    """tar alone makes of it what was built: content, permissions and times."""
+    """tar alone unpacks what was built: content, permissions and times."""
     subprocess.run(["tar", "-xzf", dist.archive, "-C", tmp_path, "--no-same-owner"], check=True)
     assert [p.name for p in tmp_path.iterdir()] == ["python"]
     differences = subprocess.run(["diff", "-r", "--no-dereference", target.tree, tmp_path / "python"])
@@ -202,15 +202,15 @@ WHERE = "import os, sys; print(os.path.realpath(sys.executable))"
 
 
 def folder_of(target: BuiltTarget, python: Path) -> str:
-    """Return the folder that uv has installed the interpreter in, which a command or a venv leads to."""
+    """Return the folder of uv's interpreter to which a command or a venv leads."""
     return Path(target.run("-c", WHERE, python=python)).parents[1].name
 
 
 @pytest.mark.usefixtures("installed")
 def test_uv_upgrades_it_to_a_later_patch_release(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
-    """What was there becomes the new one: the command in PATH, and a venv, which keeps what is in it.
+    """The command in PATH and a venv get the new interpreter; the venv keeps its packages.
 
-    Of an earlier release there is only the name here: its archive is the same one.
+    The earlier release exists here only by name: its archive is the same file.
     """
     archive = Archive.parse(dist.archive.name)
     assert archive
@@ -283,25 +283,25 @@ def test_image(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
 
 
 def another_list(target: BuiltTarget, dist: Dist, home: Path, **changes: Any) -> dict[str, str]:
-    """Write a list whose entry of the target differs from the one in dist; return what makes uv read it."""
+    """Write a list whose entry for the target differs from dist's; return the environment that makes uv read it."""
     entries = json.loads((dist.folder / "downloads.json").read_text())
     entries[request(target)] |= changes
     return listed(home, entries)
 
 
 def listed(home: Path, entries: dict[str, Any]) -> dict[str, str]:
-    path = home / f"{len(list(home.glob('*.json')))}.json"  # uv keeps a list that it has read by its address
+    path = home / f"{len(list(home.glob('*.json')))}.json"  # uv caches lists by their addresses
     path.write_text(json.dumps(entries))
     return {"UV_PYTHON_DOWNLOADS_JSON_URL": path.as_uri(), "UV_HTTP_RETRIES": "0"}
 
 
 def nothing_installed(home: Path) -> bool:
-    """Say whether uv has left no interpreter, half or whole, and no name of one."""
+    """Whether uv has left no interpreter, complete or not, and no link to one."""
     return not [path for path in home.rglob("*") if path.name.startswith(("python3", "cpython-"))]
 
 
 def refused(target: BuiltTarget, dist: Dist, home: Path, **changes: Any) -> str:
-    """Let uv install by another list than dist's; return what it says. Nothing is installed, half or whole."""
+    """Let uv install with another list than dist's; return its output. Nothing is installed, not even in part."""
     done = dist.uv(home, "python", "install", request(target), **another_list(target, dist, home, **changes))
     assert done.returncode != 0
     assert nothing_installed(home)
@@ -318,7 +318,7 @@ def test_archive_that_was_cut_off(target: BuiltTarget, dist: Dist, tmp_path: Pat
 
 @pytest.mark.any_cpu("uv looks at the archive before anything runs")
 def test_archive_that_is_damaged(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
-    """One bit in the middle."""
+    """An archive with one wrong bit in the middle."""
     content = bytearray(dist.archive.read_bytes())
     content[len(content) // 2] ^= 1
     (dist.folder / "damaged.tar.gz").write_bytes(content)
@@ -348,7 +348,7 @@ def test_archive_of_another_cpu(target: BuiltTarget, dist: Dist, tmp_path: Path)
 
 @pytest.mark.any_cpu("it ends before anything runs")
 def test_download_that_is_interrupted(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
-    """By the server, or by the end of uv: the next try installs."""
+    """The server, or the end of uv, interrupts the download: the next try installs."""
     address = f"{dist.url}/{{}}/{dist.archive.name}"
     said = refused(target, dist, tmp_path, url=address.format("interrupted"))
     assert re.search("Failed to extract archive|Failed to download|error decoding response body", said), said

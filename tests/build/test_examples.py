@@ -1,4 +1,4 @@
-"""examples/: made as their README says, and run where none of their packages is installed."""
+"""examples/: made as their README says, and run without any of their packages installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a library that is loaded finds in the interpreter: the C library, the C API and zlib, and nothing else."""
+"""What loaded libraries find in the interpreter: the C library, the C API and zlib, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def archive_symbols(archive: Path) -> set[str]:
     assert content[:8] == b"!<arch>\n", f"{archive} is no archive"
     name = content[8:24].strip()
     if not name:
-        return set()  # what musl keeps in libc.a has empty archives beside it
+        return set()  # libraries that are part of musl's libc.a have empty archives beside it
     assert name in (b"/", b"/SYM64/"), f"{archive} has no index"
     size = int(content[56:66])
     index, word = content[68 : 68 + size], "Q" if name == b"/SYM64/" else "I"
@@ -35,7 +35,7 @@ def object_symbols(path: Path) -> set[str]:
 
 
 def hidden_archives(target: BuiltTarget) -> list[Path]:
-    """Return the archives that are linked and not for others: the sysroot's, and those that CPython makes."""
+    """Return the linked archives that are not exported: the sysroot's, and those that CPython makes."""
     found = [*(target.sysroot / "usr/lib").glob("lib*.a"), *(target.build / "cpython").rglob("lib*.a")]
     return sorted(p for p in found if p.name not in EXPORTED)
 
@@ -59,7 +59,7 @@ def test_no_function_of_a_hidden_library_is_exported(target: BuiltTarget) -> Non
 
 
 def test_all_of_what_is_exported_is_there(target: BuiltTarget) -> None:
-    """Each function of zlib; the C library's are compared with its names by tests/build/test_loader.py."""
+    """Each function of zlib; tests/build/test_loader.py does the same for the C library."""
     header = (target.sysroot / "usr/include/zlib.h").read_text()
     functions = {s for s in archive_symbols(target.sysroot / "usr/lib/libz.a") if f" {s}(" in header}
     functions -= {s for s in functions if f"#  define {s}(" in header or f"#define {s}(" in header}

@@ -13,7 +13,7 @@ from staticpython.config import ROOT, load_facts
 from tests.build.conftest import BuiltTarget, clean_environment, network_environment
 
 PROJECTS = ROOT / "tests/build/extensions"
-# The version that builds targets: what it compiles at its first use, other tests use, too.
+# The version that builds targets: other tests also use what it compiles at its first use.
 ZIG = load_facts().packages["ziglang"].releases[0].version
 PROGRAMS = {
     "cython_demo": "import cython_demo; assert cython_demo.norm([3, 4]) == 5",
@@ -30,7 +30,7 @@ else: raise AssertionError
 
 @pytest.fixture(scope="session")
 def python(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a venv, made by a moved tree, that has Zig."""
+    """The interpreter of a venv that a moved tree made and that has Zig."""
     if target.emulator:
         pytest.skip("a compiler under an emulator takes too long")
     folder = tmp_path_factory.mktemp("extensions")
@@ -58,7 +58,7 @@ def test_project_builds_and_loads(target: BuiltTarget, python: Path, tmp_path: P
     if project == "meson_demo" and not shutil.which("ninja"):
         pytest.skip("needs ninja on this machine: PyPI's for musl is a program that wants musl's loader")
     copy = Path(shutil.copytree(PROJECTS / project, tmp_path / project))
-    # meson takes the first compiler that it finds; setuptools takes sysconfig's.
+    # meson uses the first compiler that it finds; setuptools uses sysconfig's.
     compiler = {"CC": target.run("-m", "_staticpython", "cc", python=python)} if project == "meson_demo" else {}
     install(target, python, copy, **compiler)
     target.run("-c", PROGRAMS[project], python=python)

@@ -1,6 +1,6 @@
-"""The interpreter without the lock: `generate.py --python 3.14t`. Skipped on what was built with it.
+"""The interpreter without the GIL: `generate.py --python 3.14t`. Skipped for builds with it.
 
-Threads that really run at once go through everything that this project changed: malloc, stacks, locks, strings.
+Threads that really run at once use everything that this project changed: malloc, stacks, locks, strings.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 from tests.build.conftest import PROGRAMS, BuiltTarget, network_environment
 
-# Projects whose wheels for musl declare that they need no lock, and what each computes in threads.
+# Projects whose wheels for musl declare that they need no GIL, and what each computes in threads.
 WHEELS = {
     "numpy": "import numpy as np\n"
     "def work(n):\n"

@@ -1,4 +1,4 @@
-"""The `full` archive of what was built: whoever has it, and a linker, links the interpreter anew."""
+"""The `full` archive: it and a linker are enough to link the interpreter again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHOW = """if True:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What is in the archive, and its PYTHON.json."""
+    """The archive's files, and its PYTHON.json."""
 
     folder: Path
     info: dict[str, Any]
@@ -35,7 +35,7 @@ class Unpacked:
 
 @pytest.fixture(scope="module")
 def unpacked(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Unpacked:
-    """The archive, made as make does and taken apart by tar."""
+    """The archive, made as make does, and unpacked by tar."""
     folder = tmp_path_factory.mktemp("full")
     archive = write_full(target.plan, target.tree, target.build, folder)
     subprocess.run(["tar", "--zstd", "-xf", archive, "-C", folder, "--no-same-owner"], check=True)
@@ -44,7 +44,7 @@ def unpacked(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> U
 
 @pytest.fixture(scope="module")
 def anew(target: BuiltTarget, unpacked: Unpacked) -> Path:
-    """The interpreter, linked of nothing but what is in the archive; without LTO, which takes minutes."""
+    """The interpreter, linked only from the archive's files; without LTO, which takes minutes."""
     words = (unpacked.folder / LINK).read_text().split()
     quick = ["--no-fat-lto-objects"] if "--fat-lto-objects" in words else []
     linker = target.build / f"toolchain/bin/{target.triple}-ld"
@@ -55,7 +55,7 @@ def anew(target: BuiltTarget, unpacked: Unpacked) -> Path:
 
 
 def test_the_interpreter_is_linked_anew(target: BuiltTarget, unpacked: Unpacked, anew: Path) -> None:
-    """It runs, with every module that PYTHON.json names and no other."""
+    """It runs, with exactly the modules that PYTHON.json names."""
     prefix, modules = json.loads(target.run("-c", SHOW, python=anew))
     assert Path(prefix) == unpacked.folder / "install"
     assert modules == sorted(unpacked.info["build_info"]["extensions"])
@@ -85,7 +85,7 @@ def test_what_python_json_names_is_there(unpacked: Unpacked) -> None:
 
 @pytest.mark.any_cpu("PYTHON.json has the same keys")
 def test_pyoxidizer_reads_it(unpacked: Unpacked, tmp_path: Path) -> None:
-    """The one program on PyPI that does. It wants version 7, and CPython's tests, which are not in the archive."""
+    """The only program on PyPI that does. It expects version 7, and CPython's tests, which are not in the archive."""
     if platform.machine() != "x86_64":
         pytest.skip("PyPI has PyOxidizer for Linux on x86_64 only")
     info = unpacked.info | {"version": "7", "run_tests": "build/run_tests.py"}
@@ -105,7 +105,7 @@ def test_pyoxidizer_reads_it(unpacked: Unpacked, tmp_path: Path) -> None:
 
 
 def test_no_folder_of_the_build_machine(target: BuiltTarget, unpacked: Unpacked) -> None:
-    """Else the archive would be another one elsewhere; LTO's bitcode names sources as the compiler was given them."""
+    """Otherwise other machines would make other bytes; LTO's bitcode has the source paths that the compiler got."""
     folders = {bytes(folder) for folder in (ROOT, target.build.resolve().parent)}
     files = [path for path in (unpacked.folder / "build").rglob("*") if path.is_file()]
     found = {
@@ -128,5 +128,5 @@ def test_no_time_of_the_build(unpacked: Unpacked) -> None:
 
 
 def test_setup_local_is_that_of_the_interpreter(unpacked: Unpacked) -> None:
-    """Not that of the test extensions, which `make test` puts in its place."""
+    """It is not that of the test extensions, by which `make test` replaces it."""
     assert "*shared*" not in (unpacked.folder / "build/Modules/Setup.local").read_text()

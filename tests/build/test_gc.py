@@ -1,4 +1,4 @@
-"""The garbage collector: the same answers, finalizers and callbacks as stock CPython, whatever start-up made.
+"""The garbage collector: the same answers, finalizers and callbacks as in stock CPython.
 
 `test_random_programs` compares with Debian's CPython of the same series.
 GC_SEED repeats a run, GC_PROGRAMS says how many programs.
@@ -46,7 +46,7 @@ base = len(gc.get_objects())
 
 
 def random_program(rng: random.Random) -> str:
-    """A program of statements that a change in the collector could make answer differently."""
+    """A program of statements whose answers a change in the collector could affect."""
     lines = [HEAD]
     for n in range(rng.randint(4, 14)):
         kind = rng.choice(["F", "F", "Slots", "Bare", "classes", "Plain", "Plain", "gen"])
@@ -98,7 +98,7 @@ def outcome(command: list[str], program: Path) -> str:
     done = subprocess.run(
         [*command, "-s", str(program)], capture_output=True, text=True, env=clean_environment(), timeout=120
     )
-    # What one collection finalizes, it finalizes in the order of its lists: compared as a set between other lines.
+    # A collection finalizes objects in the order of its lists, so these lines are compared as a set.
     words = ("del ", "ref ", "host ", "finally ", "environ")
     groups: list[list[str]] = [[]]
     for line in done.stdout.splitlines():
@@ -144,7 +144,7 @@ def test_a_finalizer_given_to_a_class_of_start_up(target: BuiltTarget) -> None:
 
 @pytest.mark.parametrize("place", ["sitecustomize.py", "demo.pth"])
 def test_collect_while_site_runs(target: BuiltTarget, tmp_path: Path, place: str) -> None:
-    """An explicit collection there is one, and its garbage does not pile up."""
+    """An explicit collection there is a real one, and its garbage does not pile up."""
     tree = Path(shutil.copytree(target.tree, tmp_path / "tree", symlinks=True))
     lines = [
         "import gc, os, weakref",

@@ -1,6 +1,6 @@
 """Libraries built for glibc, loaded into static programs (docs/loader.md): the same files under the host's glibc.
 
-Their sources are in ``glibc/``. What a check prints under glibc is right: nothing else is written down here.
+Their sources are in ``glibc/``. A check's output under glibc is the expected one; none is written down here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DRIVERS = ("driver", "tls")
 
 @dataclass(frozen=True)
 class Built:
-    """Libraries that the host's compiler made for glibc; drivers for them, of the host's kind and of the target's."""
+    """Libraries that the host's compiler made for glibc; drivers for them, for the host and for the target."""
 
     target: BuiltTarget
     folder: Path
@@ -49,11 +49,11 @@ class Built:
         return output
 
     def here(self, driver: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run a driver of the host's kind."""
+        """Run a driver on the host, with glibc."""
         return run([str(self.folder / "host" / driver), *map(str, arguments)], {})
 
     def static(self, driver: str, *arguments: str | Path, on: str = "1") -> subprocess.CompletedProcess[str]:
-        """Run a driver of the target's kind."""
+        """Run a driver of the target."""
         return run([str(self.folder / "static" / driver), *map(str, arguments)], {SWITCH: on})
 
     def refusal(self, library: Path, on: str = "1") -> str:
@@ -107,7 +107,7 @@ def test_all_checks_are_run(built: Built, checks: Path) -> None:
 
 @dataclass(frozen=True)
 class Printed:
-    """What the checks printed, and their wait statuses, under glibc and here; what the latter said of faults."""
+    """The checks' output and wait statuses, under glibc and here; and the error output here."""
 
     host: dict[str, tuple[str, str]]
     static: dict[str, tuple[str, str]]
@@ -116,8 +116,8 @@ class Printed:
 
 @pytest.fixture(scope="module")
 def printed(built: Built, checks: Path) -> Printed:
-    """One process for each kind of driver loads the library, and forks for each check: loading costs most."""
-    # They say the program's name: the same in both cases.
+    """One process per driver loads the library, and forks for each check, because loading costs most."""
+    # They print the program's name, so it is the same in both cases.
     os.chdir(built.folder)
     folder = re.compile(rf"{re.escape(str(built.folder))}/(host|static)/")
     runs = (built.here("driver", checks, "-"), built.static("driver", checks, "-"))
@@ -179,7 +179,7 @@ def test_exceptions_of_libraries_between_the_segments_of_the_program(built: Buil
     compile_it([str(built.target.cc), *flags, str(source), "-o", str(program)])
     library = built.library("libthrows.cc", "libthrows.so")
     copies = [shutil.copy(library, built.folder / f"libthrows{n}.so") for n in range(50)]
-    # Places are random: in a quarter of the runs all have room above the program.
+    # Addresses are random: in a quarter of the runs all have room above the program.
     for _ in range(30):
         done = built.static("between", "throws", *copies)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -189,7 +189,7 @@ def test_exceptions_of_libraries_between_the_segments_of_the_program(built: Buil
 
 
 def test_initial_exec_tls_runs_out(built: Built) -> None:
-    """What there is no room for is refused, and what a failed load had taken is given back."""
+    """A library is refused if there is no room, and a failed load gives its room back."""
     copies = [shutil.copy(built.folder / "libtls.so", built.folder / f"libtls{n}.so") for n in range(50)]
     done = built.static("tls", *copies)
     assert done.returncode == 1
@@ -198,7 +198,7 @@ def test_initial_exec_tls_runs_out(built: Built) -> None:
 
 
 def call(built: Built, library: Path, function: str) -> tuple[int, int, str]:
-    """Call a function of a library that returns an int, with either driver; that is what it becomes a check for."""
+    """Make a check of a library's function that returns an int, and call it with either driver."""
     source = built.folder / f"call-{function}.c"
     source.write_text(
         f"int {function}(void);\n#include <stdio.h>\n"
@@ -296,13 +296,13 @@ def test_damaged_libraries_never_crash_the_loader(built: Built, library: str) ->
     words = done.stdout.splitlines()[-1].split()
     loaded, refused, bad = int(words[1]), int(words[3]), int(words[5])
     assert (loaded + refused, bad) == (count, 0)
-    # Neither is rare; were one to be, the damage would no longer reach what it is meant for.
+    # Neither is rare. If one became rare, the damage would no longer hit the intended places.
     assert min(loaded, refused) > count // 5
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A project of PyPI without musllinux wheels, what else it is used with, and a program that prints results."""
+    """A PyPI project without musllinux wheels, packages to use it with, and a program that prints results."""
 
     program: str
     with_others: tuple[str, ...] = ()
@@ -415,7 +415,7 @@ def install(target: BuiltTarget, folder: Path, projects: list[str], *platforms: 
 
 
 def inventory(target: BuiltTarget, folder: Path, metadata: Path) -> Inventory:
-    """Take the inventory of what a wheel installed, with names of objects up to the first `-` or `.`."""
+    """Make the inventory of an installed wheel, with names of objects up to the first `-` or `.`."""
     installed = [line.split(",")[0] for line in (metadata / "RECORD").read_text(encoding="utf-8").splitlines()]
     files = [file for file in installed if ".so" in Path(file).suffixes]
     report = report_on([read_needs(file, (folder / file).read_bytes()) for file in files], read_program(target.binary))

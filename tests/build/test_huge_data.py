@@ -11,7 +11,7 @@ from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_
 
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
-# What None, which is data, is mapped from, and whether the program begins at a multiple of 2 MiB.
+# What the memory of None, which is data, is mapped from, and whether the program begins at a multiple of 2 MiB.
 MAPPED_FROM = """if 1:
     import os, sys
     maps = [line.split() + [""] for line in open("/proc/self/maps")]
@@ -23,13 +23,13 @@ MAPPED_FROM = """if 1:
 
 
 def expected(file: str, aligned: str) -> str:
-    """Return what data is mapped from: the file, or nothing where there can be a huge page."""
+    """Return what data is mapped from: the file, or nothing if it can be on a huge page."""
     return "" if aligned == "yes" and THP.exists() and "[never]" not in THP.read_text() else file
 
 
 @pytest.fixture(scope="module")
 def script(target: BuiltTarget) -> Path:
-    """The linker script that puts a program's data where a huge page can take its place."""
+    """The linker script that puts a program's data where a huge page can replace it."""
     script = ROOT / "runtime/interpreter/data.ld"
     if not any(flag.endswith(script.name) for flag in target.plan.ldflags_core):
         pytest.skip("no PIE, or built with --plain, or the linker takes no such script (configs/families)")

@@ -63,7 +63,7 @@ else:
 print("ok")
 """
 
-# What the kernel's interface says.
+# The kernel's answer.
 NAMES = {
     "socket.AF_BLUETOOTH": 31,
     "socket.BTPROTO_HCI": 1,

@@ -1,4 +1,4 @@
-"""Modules of the standard library whose code is in the executable: as if it had been read from their files."""
+"""Modules of the standard library whose code is in the executable look as if they came from their files."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def modules_of(target: BuiltTarget) -> dict[str, str]:
 
 
 def first_of(target: BuiltTarget) -> set[str]:
-    """What start-up imports."""
+    """The modules that start-up imports."""
     modules = list(modules_of(target))
     return set(modules[: modules.index("site") + 1])
 
 
-# How code is compared, all that can be asked of it.
+# Compares code by everything that can be read from it.
 SHOW_CODE = """
 import sys, types
 fields = [n for n in dir(types.CodeType) if n.startswith("co_") and n not in ("co_lnotab", "co_lines", "co_positions")]
@@ -128,7 +128,7 @@ def test_code_is_that_of_the_source(target: BuiltTarget) -> None:
 
 
 def test_random_code_is_that_of_the_source(target: BuiltTarget, seed: int, tmp_path: Path) -> None:
-    """The same functions with other modules: what the library's happen not to have in them."""
+    """The same functions with other modules, which have what the library's modules lack."""
     lib, count = tmp_path / "Lib", "15" if target.emulator else "60"
     lib.mkdir()
     (tmp_path / "Include").symlink_to(target.build.parent / "sources/cpython/Include")
@@ -164,7 +164,7 @@ def test_other_code_is_frozen_code_too(target: BuiltTarget) -> None:
 
 
 def test_interpreters_in_one_process(target: BuiltTarget) -> None:
-    """One with strings of its own, one that shares the main one's, and the main one after them."""
+    """An interpreter with its own strings, one that shares the main one's, and then the main one."""
     code = """if 1:
         import _interpreters, sys
         text = "import json.decoder, csv, sys; assert sys._is_interned(json.decoder.JSONDecoder.__name__)"

@@ -12,7 +12,7 @@ from tests.build.conftest import BuiltTarget, clean_environment
 
 pytestmark = pytest.mark.any_cpu("Python code and times of files")
 
-# In the executable: a module, a module of a package, a package, one that start-up imports; then in a .pyc only.
+# In the executable: a module, a module in a package, a package, one that start-up imports; then one only in a .pyc.
 MODULES = ["textwrap", "json.decoder", "email", "encodings.utf_8", "colorsys", "xml.dom.minidom", "dbm"]
 SHOW = "import importlib, sys; print([hasattr(importlib.import_module(n), 'EDITED') for n in sys.argv[1:]])"
 
@@ -30,7 +30,7 @@ def copy(target: BuiltTarget, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def new_copy(target: BuiltTarget, tmp_path: Path) -> Path:
-    """A copy whose files have times of their own, as cp -r makes it."""
+    """A copy whose files have other times, as cp -r makes it."""
     return Path(shutil.copytree(target.tree, tmp_path / "tree", symlinks=True, copy_function=shutil.copyfile))
 
 
@@ -55,9 +55,9 @@ def test_an_edit_takes_effect(target: BuiltTarget, request: pytest.FixtureReques
         file = file_of(library_of(target, tree), module)
         originals[file] = file.read_bytes(), file.stat().st_mtime_ns
         file.write_bytes(originals[file][0] + b"\nEDITED = True\n")
-    for _ in range(2):  # from the source, then from what the first run wrote
+    for _ in range(2):  # from the source, then from the .pyc that the first run wrote
         assert run(target, tree, "-c", SHOW, *MODULES, **options) == str([True] * len(MODULES))
-    # And so does taking it back.
+    # Undoing it takes effect, too.
     for file, (text, time) in originals.items():
         file.write_bytes(text)
         os.utime(file, ns=(time, time))
@@ -101,7 +101,7 @@ def test_a_module_that_is_removed_is_not_there(target: BuiltTarget, copy: Path) 
 
 
 def test_start_up_modules_are_frozen_as_in_every_cpython(target: BuiltTarget, copy: Path) -> None:
-    """CPython itself ignores edits of the modules that it freezes, but with -X frozen_modules=off."""
+    """CPython itself ignores edits of the modules that it freezes, except with -X frozen_modules=off."""
     for name in ("os", "codecs", "site", "abc", "io", "stat"):
         with file_of(library_of(target, copy), name).open("a") as file:
             file.write("\nEDITED = True\n")
@@ -126,13 +126,13 @@ def test_no_source_is_read_where_nothing_was_changed(target: BuiltTarget, copy: 
     assert len(times) == 1
 
 
-# In the executable, and not; alone in their folder, and a package's.
+# Modules in the executable and others; alone in their folder, or in a package.
 RIVALS = ["textwrap", "random", "colorsys", "json.tool"]
 
 
 @pytest.mark.parametrize("module", RIVALS)
 def test_what_comes_first_in_a_folder(target: BuiltTarget, copy: Path, module: str) -> None:
-    """A package's folder, then an extension module, then the file that was built: as in any folder."""
+    """A package's folder, then an extension module, then the built file: as in any folder."""
     base = library_of(target, copy).joinpath(*module.split("."))
     show = f"import {module} as m; print(getattr(m, 'IS', 'as built'))"
     assert run(target, copy, "-c", show) == "as built"

@@ -1,7 +1,7 @@
 """The loader in libc.a: programs that load libraries, good, foreign and damaged ones.
 
 Everything is compiled with the target's own wrappers and run natively or under the emulator.
-The sources are in ``loader/``; each says what it is for.
+The sources are in ``loader/``; each explains its purpose.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.build.conftest import BuiltTarget
 
 SOURCES = Path(__file__).with_name("loader")
 
-# Every check that driver.c has. The test fails when this list and the driver's disagree.
+# All checks of driver.c. The test fails if this list and the driver's differ.
 CHECKS = (
     "exit_order",
     "tls",
@@ -39,7 +39,7 @@ CHECKS = (
     "failed_load_leaves_no_trace",
 )
 
-# The kinds of thread-local access a compiler can be asked for, where there is more than one.
+# The compiler's options for kinds of thread-local access, if there is more than one.
 TLS_DIALECTS: dict[str, tuple[str, ...]] = {
     "x86_64": ("gnu", "gnu2"),
     "i386": ("gnu", "gnu2"),
@@ -60,7 +60,7 @@ class Built:
 
     def compile(self, source: str, output: str, *flags: str) -> Path:
         path = self.folder / output
-        # This takes in the whole C library and shows it to what is loaded.
+        # This links the whole C library and exports it to loaded libraries.
         kind = ["-shared", "-fPIC"] if ".so" in output else ["-Wl,--export-dynamic"]
         command = [str(self.target.cc), "-O1", *kind, str(SOURCES / source), "-o", str(path), *flags]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -137,7 +137,7 @@ def test_constructors_and_destructors_run_in_order(built: Built) -> None:
 def test_libraries_between_the_segments_of_the_program(built: Built) -> None:
     built.compile("between.c", "between", "-Wl,-z,max-page-size=2097152")
     copies = [shutil.copy(built.folder / "libplain.so", built.folder / f"libplain{n}.so") for n in range(50)]
-    # Places are random: in a quarter of the runs all have room above the program. An emulator has its own choice.
+    # Addresses are random: in a quarter of the runs all have room above the program. An emulator chooses its own.
     for _ in range(1 if built.target.emulator else 30):
         done = built.run("between", "plain", *copies)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -271,7 +271,7 @@ def test_other_files_are_refused(built: Built, tmp_path: Path) -> None:
 def test_whole_program_is_refused(built: Built) -> None:
     program = built.compile("fuzz.c", "another-program")
     data = program.read_bytes()
-    # Not its names, by which it would pass for libc itself.
+    # Without its names, by which it would count as libc itself.
     program.write_bytes(data.replace(b"\0__libc_start_main\0", b"\0__libc_start_xxxx\0"))
     assert "a program, not a library" in built.refusal(program)
 
@@ -287,13 +287,13 @@ def test_damaged_libraries_never_crash_the_loader(built: Built, library: str) ->
     loaded, refused, bad = int(words[1]), int(words[3]), int(words[5])
     assert loaded + refused == count
     assert bad == 0
-    # Neither is rare; were one to be, the damage would no longer reach what it is meant for.
+    # Neither is rare. If one became rare, the damage would no longer hit the intended places.
     assert min(loaded, refused) > count // 5
 
 
 @pytest.mark.any_cpu("the unwinder is Zig's; what it asks here, dl_iterate_phdr, is C code, tested by itself")
 def test_exceptions_within_and_across_libraries(built: Built) -> None:
-    """Each library has a C++ runtime and an unwinder of its own inside, as Zig links them."""
+    """Each library contains its own C++ runtime and unwinder, as Zig links them."""
     zig = built.target.build.parent / "sources/ziglang/ziglang/zig"
     if not zig.exists():
         pytest.skip("needs Zig, which has a C++ library: built with another toolchain")
@@ -344,7 +344,7 @@ def test_debugger_sees_libraries(built: Built) -> None:
 
 
 def test_start_costs_nothing(built: Built, tmp_path: Path) -> None:
-    """An empty program makes no system call for the loader's sake."""
+    """An empty program makes no system call for the loader."""
     strace = shutil.which("strace")
     if strace is None or built.target.emulator:
         pytest.skip("needs strace and a native target")

@@ -1,6 +1,6 @@
 """Locales of libc.a, and what CPython makes of the environment (patches/musl/0024): as with glibc.
 
-What is expected was printed by CPython on glibc, where it is not musl's own choice.
+CPython on glibc printed the expected values, except where musl differs on purpose.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ print()
 def test_a_name_that_there_is_not(target: BuiltTarget) -> None:
     shown = target.run("-c", NAMES, env=clean_environment()).split()
     known = ["C"] * 6 + ["C.UTF-8"] * 3 + ["C.utf8"] * 3
-    # Without variables, and with what CPython coerced: LC_CTYPE.
+    # Without variables, and with the one that CPython's coercion sets: LC_CTYPE.
     environment = "LC_CTYPE=C.UTF-8;LC_NUMERIC=C;LC_TIME=C;LC_COLLATE=C;LC_MONETARY=C;LC_MESSAGES=C"
     assert shown == [*known, *"-" * 9, environment, "C.UTF-8", "C", *"-" * 9]
 

@@ -1,4 +1,4 @@
-"""Threads in libc.a: locks without atomic instructions for one thread, stacks used again (patches/musl/0013, 0014).
+"""Threads in libc.a: locks without atomic instructions for one thread, reused stacks (patches/musl/0013, 0014).
 
 The checks are in ``libc/locks.c``; they run natively or under the emulator.
 """
@@ -11,7 +11,7 @@ import pytest
 
 from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_program
 
-# Every check that locks.c has. The test fails when this list and the program's disagree.
+# All checks of locks.c. The test fails if this list and the program's differ.
 CHECKS = ("kinds", "held", "threads", "conditions", "processes", "stacks", "memory", "model", "random_stacks")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.build.conftest import BuiltTarget
 
-# What has no real value raises ValueError: each function with numbers from where it has none.
+# Each function, with numbers for which it has no real value: it raises ValueError.
 OUTSIDE = r"""
 import ctypes, math, random
 random.seed(SEED)

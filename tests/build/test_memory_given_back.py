@@ -1,4 +1,4 @@
-"""What is freed goes back to the system while a program waits, and its waits are what they were.
+"""Freed memory goes back to the system while a program waits, and its waits work as before.
 
 Resident memory is read from outside, so that the program does nothing for it.
 """
@@ -17,7 +17,7 @@ import pytest
 
 from tests.build.conftest import LIBC_CHECKS, BuiltTarget, clean_environment, compile_program, run_program
 
-# What takes part in waits, one by one: libc/waits.c.
+# The checks of waits in libc/waits.c.
 WAITS = ("timeouts", "signals", "restarts", "events", "cancellation", "handlers", "children", "read_timeouts",
          "reads", "locks", "pauses")  # fmt: skip
 
@@ -28,7 +28,7 @@ CHILD = (
     "import os, threading, time\nr, w = os.pipe()\nchild = os.fork()\nif not child:\n"
     "    threading.Thread(target=lambda: os.read(0, 1) or os._exit(0)).start()\n"
 )
-# Each frees 200 MB or so, says so and waits; it may keep so many MB.
+# Each program frees 200 MB or so, reports that and waits; it may keep so many MB.
 PROGRAMS = {
     "sleep": (SAY + FREED + "import time; time.sleep(60)", 12),
     "short sleeps": ("import time\n" + SAY + FREED + "while True: time.sleep(0.1)", 12),
@@ -59,7 +59,7 @@ PROGRAMS = {
         )
         for kind in ("flock", "lockf")
     },
-    "readers": (  # the memory that is freed last belongs to one that comes too early
+    "readers": (  # the memory that is freed last belongs to a wait that comes too early
         "import os, threading, time\nr, w = os.pipe()\n"
         "def f():\n b = [bytes(5000) for i in range(4000)]\n del b\n os.read(r, 1)\n"
         + SAY + "for i in range(20): threading.Thread(target=f, daemon=True).start()\ntime.sleep(60)",
@@ -70,7 +70,7 @@ PROGRAMS = {
         " del b\n time.sleep(.001)\ntime.sleep(60)",
         12,
     ),
-    "rounds": (  # segments that come back from the arena with what was in them
+    "rounds": (  # segments that come back from the arena with their old memory
         "import time\n" + SAY + "for k in range(10):\n b = [bytes(1000) for i in range(60000)]\n time.sleep(.002)\n"
         " del b\n time.sleep(.001)\ntime.sleep(60)",
         12,
@@ -91,7 +91,7 @@ PROGRAMS = {
 
 
 def resident(pid: int) -> int:
-    """Return how much memory of a process is resident that is no file's, in MB."""
+    """Return a process's resident memory that is not from files, in MB."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return int(text.split("\nAnonymous:")[1].split()[0]) // 1000
 
@@ -127,7 +127,7 @@ def test_goes_back_while_it_waits(target: BuiltTarget, name: str) -> None:
     needs_mimalloc(target)
     program, most = PROGRAMS[name]
     command = [str(target.binary), "-c", f"F = {FREED!r}\n{program}"]
-    # A pipe as standard input, in case that it is read.
+    # A pipe as standard input, in case it is read.
     with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, env=clean_environment()) as process:
         try:
             assert process.stdout and process.stdout.readline() == b"now\n"
@@ -156,7 +156,7 @@ def test_growth_leaves_no_mappings(target: BuiltTarget) -> None:
 
 
 def test_zeros_after_growth(target: BuiltTarget) -> None:
-    """What grew in place and was freed is not zero, though nobody marked it when it was made."""
+    """Memory of a block that grew in place is not zero after free, although it was not marked at the start."""
     program = (
         "for i in range(3):\n l = []\n for i in range(400_000): l.append(i)\n del l\n"
         " k = [bytes(n) for n in (250_000, 500_000, 1_000_000)] + [bytearray(n) for n in (150_000, 700_000)]\n"
@@ -192,8 +192,8 @@ def test_waits(target: BuiltTarget, waits: Path, check: str) -> None:
 
 
 def test_signals_reach_python(target: BuiltTarget) -> None:
-    """Also those that come while memory is given back. One that comes just before a wait is lost in any CPython, so the
-    timer goes on until it was heard; what libc owes them, waits.c tests."""
+    """Also signals that come while memory is given back. One just before a wait is lost in any CPython, so the timer
+    goes on until it was handled; waits.c tests libc's part."""
     program = (
         "import signal, threading, time\nhits = 0\n"
         "class Hit(Exception): pass\n"

@@ -71,20 +71,20 @@ def test_commands_of_the_tree(target: BuiltTarget, moved: Path, tmp_path: Path, 
 
 
 def test_pip_itself(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
-    """As `pip install -U pip` does it: the pip that is there installs another."""
+    """As with `pip install -U pip`: the existing pip installs another one."""
     (bundled,) = (target.stdlib / "ensurepip/_bundled").glob("pip-*.whl")
     run(moved / "bin/pip", *PIP[2:], "--force-reinstall", str(bundled))
     other = moved.rename(tmp_path / "other")
     for name in ("pip", "pip3", f"pip{target.plan.series}"):
         assert str(other) in run(other / "bin" / name, "--version")
-    # And the new one installs itself once more.
+    # And the new one installs itself again.
     run(other / "bin/pip3", *PIP[2:], "--force-reinstall", str(bundled))
     third = other.rename(tmp_path / "third")
     assert str(third) in run(third / "bin/pip3", "--version")
 
 
 def test_other_folders_name_the_interpreter(target: BuiltTarget, moved: Path, tmp_path: Path, wheel: Path) -> None:
-    """A virtual environment, --target, --prefix and --user are not in the tree, and do not move with it."""
+    """Virtual environments, --target, --prefix and --user are not in the tree, and do not move with it."""
     python = moved / "bin/python3"
     target.run("-m", "venv", tmp_path / "env", python=python)
     target.run(*PIP, wheel, python=tmp_path / "env/bin/python")

@@ -1,4 +1,4 @@
-"""Services, protocols and what becomes of literals (patches/musl/0030), compared with glibc where that is at hand."""
+"""Services, protocols and literal addresses (patches/musl/0030), compared with glibc if the machine has it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SERVED = (None, "", "*", 0, 80, 65535, "80", " 80", "80 ", "http", "www", "domai
 FAMILIES = (0, 2, 10, 1, 99)
 TYPES = (0, 1, 2, 3, 4, 5, 6, 99, 0x80001)
 PROTOCOLS = (0, 1, 6, 17, 33, 58, 132, 136, 255, 262, 7)
-# PASSIVE, CANONNAME, NUMERICHOST, V4MAPPED, ALL, NUMERICSERV; one that there is not. What ADDRCONFIG means is another
-# thing to glibc: that there is an address besides loopback's.
+# PASSIVE, CANONNAME, NUMERICHOST, V4MAPPED, ALL, NUMERICSERV; and one that does not exist. Not ADDRCONFIG: in glibc it
+# means an address besides the loopback's.
 FLAGS = (0x1, 0x2, 0x4, 0x8, 0x10, 0x400, 0x10000)
 
 
@@ -78,7 +78,7 @@ def test_protocols(resolve: Lookup) -> None:
 
 
 def test_protocols_of_the_host(resolve: Lookup) -> None:
-    """All that Debian's file has is known: compared where these tests run with it."""
+    """Everything in Debian's file is known; compared if this machine has that file."""
     try:
         with Path("/etc/protocols").open() as file:
             lines = [line.partition("#")[0].split() for line in file]
@@ -112,7 +112,7 @@ def test_an_address_without_a_name_is_an_error(resolve: Lookup) -> None:
 
 
 def test_same_as_glibc(target: BuiltTarget, resolve: Lookup) -> None:
-    """Whatever is asked, the answer or the error is glibc's."""
+    """Random questions get glibc's answer or error."""
     glibc = of_glibc()
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
@@ -122,7 +122,7 @@ def test_same_as_glibc(target: BuiltTarget, resolve: Lookup) -> None:
     for _ in range(2_000 if target.emulator else 20_000):
         host = random_.choice((*HOSTS, *NAMES))
         call: list[Any] = [host, *(random_.choice(kind) for kind in (SERVED, FAMILIES, TYPES, PROTOCOLS, flags))]
-        # Most of the time something ordinary is asked, or everything would be an error.
+        # Most questions are ordinary, otherwise every answer would be an error.
         for at, ordinary in ((2, 0), (3, 0), (4, 0), (5, 0)):
             if random_.random() < 0.5:
                 call[at] = ordinary
@@ -149,7 +149,7 @@ except socket.gaierror as error:
 
 
 def test_lines_of_hosts(resolve: Lookup) -> None:
-    """Any case, blanks before the address, comments, aliases: as glibc reads them."""
+    """Any case, blanks before the address, comments, aliases: read as by glibc."""
     hosts = (
         "# a comment\n\n\t10.0.0.1 Printer.lan PRINTER  alias2 # alias3\n  10.0.0.4\tindented \n"
         "2001:db8::9 six.lan Six\n10.0.0.5 five five.lan"
@@ -163,7 +163,7 @@ def test_lines_of_hosts(resolve: Lookup) -> None:
 
     def answers(of: Lookup) -> list[Any]:
         ((*done,),) = of([{"resolv": None, "hosts": hosts, "calls": calls}])
-        # Without a network, how an unknown name is refused is not the file's matter.
+        # Without a network, the error for an unknown name does not depend on the file.
         return [r[0] if isinstance(r, list) and r[0] in ("gaierror", "herror") else r for r, _ in done]
 
     assert dict(zip(map(str, calls), answers(resolve), strict=True)) == dict(

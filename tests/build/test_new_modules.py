@@ -1,4 +1,4 @@
-"""Modules that a series brings, and that need something of this project: a library, or more than one interpreter."""
+"""New modules of a series that depend on this project: on a library, or on several interpreters."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_interpreters_at_once(target: BuiltTarget) -> None:
 
 @pytest.mark.needs_modules("_hmac")
 def test_hmac_and_hashes_without_openssl(target: BuiltTarget, seed: int) -> None:
-    """Every hash, those too that have vectors where the CPU does, against HMAC's definition."""
+    """Every hash, also those that use the CPU's vectors, compared with HMAC's definition."""
     code = f"""if 1:
         import random, sys
         sys.modules["_hashlib"] = None

@@ -14,7 +14,7 @@ SOURCE = "int answer(void) { return 42; }\n"
 
 
 def in_namespace(script: str) -> subprocess.CompletedProcess[str]:
-    """Run a shell script in a mount namespace of its own, as its root."""
+    """Run a shell script in its own mount namespace, as root there."""
     command = ["unshare", "--mount", "--user", "--map-root-user", "sh", "-ec", script]
     return subprocess.run(command, capture_output=True, text=True, timeout=600, env=clean_environment())
 
@@ -38,6 +38,6 @@ def test_error_names_the_mount(target: BuiltTarget, tmp_path: Path, folder: str)
     message = done.stderr.splitlines()[-1]
     assert message.startswith("OSError: ") and "Operation not permitted" in message, message
     assert f"{mount} is mounted noexec" in message and f"remount,exec {mount}" in message, message
-    # The same file is loaded once the remedy was followed.
+    # The same file loads after the remedy was applied.
     remedy = f"mount -o remount,exec {quoted}"
     assert in_namespace(f"{start} && {remedy} && {python}").returncode == 0

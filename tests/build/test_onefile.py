@@ -1,4 +1,4 @@
-"""The interpreter with its library and pip as one file (`make onefile`), where there is no tree."""
+"""The interpreter with its library and pip as one file (`make onefile`), without a tree."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def python(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_in_an_empty_root(target: BuiltTarget, python: Path) -> None:
-    """Read-only, without /proc, without an environment; with certificates, zones and each module of the library."""
+    """Read-only, without /proc and environment: certificates, zones and each module of the library work."""
     if target.emulator:
         pytest.skip("the file that is entered is the emulator; see test_hello_in_an_empty_root")
     enter = 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; root=$1; shift; set -- chroot "$root" "$@"'
@@ -44,7 +44,7 @@ def test_in_an_empty_root(target: BuiltTarget, python: Path) -> None:
 
 @pytest.mark.any_cpu("Python code")
 def test_is_a_python(target: BuiltTarget, python: Path, tmp_path: Path) -> None:
-    """By each name, with a prompt, as every Python takes what it is to do; its own path is sys.executable."""
+    """Under each name it is a Python with a prompt and all options; sys.executable is its own path."""
     assert output_of(start(target, python, "-c", "import sys; print(sys.executable)")) == str(python)
     (tmp_path / "other").symlink_to(python)
     assert (
@@ -61,7 +61,7 @@ def test_is_a_python(target: BuiltTarget, python: Path, tmp_path: Path) -> None:
 @pytest.mark.any_cpu("Python code")
 @pytest.mark.usefixtures("programs")
 def test_pip(target: BuiltTarget, python: Path, tmp_path: Path) -> None:
-    """Into a folder that is named, and, as its own is read-only, into the user's."""
+    """pip installs into a named folder and, because its own is read-only, into the user's."""
     wheel = write_demo(tmp_path)
     env = clean_environment(HOME=str(tmp_path / "home"))
     for words in (["--target", str(tmp_path / "packages")], ["--user"], []):
@@ -80,7 +80,7 @@ def test_is_a_base_for_environments(target: BuiltTarget, python: Path, tmp_path:
     code = "import sys; print(sys.prefix, sys.base_prefix, sys.executable)"
     expected = f"{env} {python}/python {env}/bin/python3"
     assert output_of(start(target, env / "bin/python3", "-c", code)) == expected
-    # Found in the PATH, as where an environment is active.
+    # Found in the PATH, as in an active environment.
     words = ["sh", "-c", 'python3 -c "$0"', code]
     assert subprocess.check_output(words, text=True, env={"PATH": f"{env}/bin:/usr/bin:/bin"}).strip() == expected
     wheel = write_demo(tmp_path)
@@ -93,10 +93,10 @@ def test_is_a_base_for_environments(target: BuiltTarget, python: Path, tmp_path:
 @pytest.mark.any_cpu("Python code")
 @pytest.mark.usefixtures("programs")
 def test_cpythons_own_tests(target: BuiltTarget, tmp_path: Path) -> None:
-    """Of what looks at files and sources, out of the file.
+    """CPython's tests that use files and sources, with the library in the file.
 
-    Some remove the .pyc of a module from each folder in sys.path, whether it is there or not. Linux says EROFS to that
-    where the folder's file system is mounted read-only; so does this, and nothing else fails.
+    Some tests remove a module's .pyc from each folder in sys.path, whether it exists or not. On a read-only file system
+    Linux answers EROFS; so does this, and nothing else fails.
     """
     (package,) = (p for p in target.plan.packages if p.kind == "cpython")
     source = target.build.parent / "sources" / package.source_tree / "Lib/test"
@@ -121,7 +121,7 @@ def test_cpythons_own_tests(target: BuiltTarget, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("programs")
 def test_in_gvisor(target: BuiltTarget, python: Path) -> None:
-    """Another kernel, with another memfd and another /proc."""
+    """gVisor is another kernel, with another memfd and another /proc."""
     runsc = shutil.which("runsc")
     if not runsc or target.emulator:
         pytest.skip("gVisor's runsc (Debian: runsc) is not there, or not for this CPU")

@@ -1,4 +1,4 @@
-"""OpenSSL's providers are had as on Debian: legacy ones where a configuration activates them."""
+"""OpenSSL's providers work as on Debian: the legacy one if a configuration activates it."""
 
 from __future__ import annotations
 

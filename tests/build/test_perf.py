@@ -8,7 +8,7 @@ import pytest
 
 from tests.build.conftest import BuiltTarget
 
-# The map is written as functions are called for the first time; its place and form are perf's.
+# Functions are added to the map at their first call; perf defines its place and format.
 MAP = """
 import os, sys
 def some_function():

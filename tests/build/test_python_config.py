@@ -1,4 +1,4 @@
-"""python3-config, found and called in the ways of users."""
+"""python3-config, found and called as by users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What scripts and users who know GNU readline expect of the readline module, typed into a terminal.
+"""What scripts and users of GNU readline expect from the readline module, typed into a terminal.
 
 The expected values are GNU readline's, so they hold for a build with it (--with-gpl) as well.
 """
@@ -65,7 +65,7 @@ def start(target: BuiltTarget, home: Path, *arguments: str, **environment: str) 
 
 
 def typed(target: BuiltTarget, home: Path, setup: str, keys: str, **environment: str) -> str:
-    """Return the line that input() gives for some keys, after a program has set readline up."""
+    """Return the line that input() returns for some keys, after a program has configured readline."""
     program = f"import readline\n{setup}\nline = input('ready> ')\nprint('the ' + 'line', ascii(line), 'ends')"
     terminal = start(target, home, "-S", "-c", program, **environment)
     try:
@@ -243,7 +243,7 @@ def test_start_of_a_sequence_alone(target: BuiltTarget, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_hook_for_matches(target: BuiltTarget, tmp_path: Path, order: int) -> None:
-    """They are sorted, in whatever order the completer has them, and wherever they are in memory."""
+    """They are sorted, whatever the completer's order and their addresses."""
     setup = WORDS + f"words = words[::{order}]\n" + bind("tab: complete") + "shown = []\n"
     setup += "readline.set_completion_display_matches_hook(lambda *a: shown.append(a))\n"
     program = f"import readline\n{setup}line = input('ready> ')\nprint('the ' + 'end', line, shown[-1], 'ends')"
@@ -384,7 +384,7 @@ LINES += ["x" * 5000, "\\^A\\M-a"]
 
 
 def history(target: BuiltTarget, folder: Path, program: str) -> list[str]:
-    """Run a program; return the history that it leaves behind."""
+    """Run a program; return the history that it leaves."""
     tail = "print(json.dumps([readline.get_history_item(i + 1) for i in range(readline.get_current_history_length())]))"
     env = clean_environment(HOME=str(folder))
     found = json.loads(target.run("-c", f"import json, readline\n{program}\n{tail}", cwd=folder, env=env))
@@ -496,7 +496,7 @@ def test_the_repl_keeps_a_history_of_gnu_readline(target: BuiltTarget, tmp_path:
 
 
 def test_unknown_terminal(target: BuiltTarget) -> None:
-    """It is a dumb one, and nobody is told."""
+    """It counts as a dumb terminal, without a message."""
     run = subprocess.run(
         [*target.emulator, str(target.binary), "-c", "import readline; print(input())"],
         input="line\n", capture_output=True, text=True, env=clean_environment(TERM="unknown-to-all"),

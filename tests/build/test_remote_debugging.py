@@ -1,4 +1,4 @@
-"""One interpreter looks into another: asyncio ps and pstree, sys.remote_exec(), pdb -p. All of it is in one file."""
+"""One interpreter inspects another: asyncio ps and pstree, sys.remote_exec(), pdb -p. All sections are in one file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.build.conftest import BuiltTarget
 
 pytestmark = pytest.mark.any_cpu("an emulator's process has the emulator's memory")
 
-# The parent looks into its child: any other process may not.
+# The parent inspects its child; no other process may.
 PARENT = """
 import contextlib, io, os, subprocess, sys, time
 
@@ -57,7 +57,7 @@ def _looks_into_others(target: BuiltTarget) -> None:
 
 @pytest.fixture(params=["python", "application"])
 def program(target: BuiltTarget, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """The interpreter, and a copy of it whose name says nothing."""
+    """The interpreter, and a copy of it under an unrelated name."""
     if request.param == "python":
         return target.binary
     target.run("-m", "venv", "--copies", "--without-pip", tmp_path / "env")
@@ -83,15 +83,15 @@ def test_stack_of_another_process(target: BuiltTarget, program: Path) -> None:
 
 
 def test_code_is_sent(target: BuiltTarget, program: Path, tmp_path: Path) -> None:
-    # The code may run within a write, as a signal's handler may (PyErr_CheckSignals), here that of "ready": print() is
-    # refused there ("reentrant call"), by CPython anywhere.
+    # Like a signal handler, the code may run during a write (PyErr_CheckSignals), here that of "ready". There every
+    # CPython refuses print() ("reentrant call").
     (tmp_path / "sent.py").write_text("import __main__, os\nos.write(1, f'sent: {__main__.value}\\n'.encode())\n")
     look = f"sys.remote_exec(child.pid, {str(tmp_path / 'sent.py')!r}); print(child.stdout.readline())"
     assert target.run("-c", PARENT, program, LOOP, look) == "sent: the value of this test"
 
 
 def test_code_is_sent_while_it_writes(target: BuiltTarget, program: Path, tmp_path: Path) -> None:
-    """The other process waits for a reader of its full pipe: the code runs when it goes on, once."""
+    """The other process waits for a reader of its full pipe: the code runs once when it continues."""
     (tmp_path / "sent.py").write_text("import os\nos.write(2, b'sent\\n')\n")
     look = f"""if 1:
         other = subprocess.Popen(

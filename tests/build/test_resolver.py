@@ -1,4 +1,4 @@
-"""Names by DNS and /etc/hosts (patches/musl/0026 to 0029), with name servers and a network of the test's own."""
+"""Names from DNS and /etc/hosts (patches/musl/0026 to 0029), with the test's own name servers and network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NONAME, AGAIN, NODATA = (["gaierror", number] for number in (-2, -3, -5))
 A, AAAA = ["192.0.2.1"], ["2001:db8::1"]
 ERRORS = ("servfail", "refused", "notimp", "formerr")
 SERVER = "nameserver 127.0.0.1\n"
-# What "at once" is, on a machine that is busy; the time limit of the scenarios is more, and musl's five seconds are.
+# The limit for "at once" on a busy machine; the scenarios' time limit and musl's five seconds are longer.
 AT_ONCE = 2.5
 
 
@@ -39,7 +39,7 @@ def pair(a: Any, aaaa: Any, name: str = "name.test") -> dict[str, Any]:
 
 
 def addresses(result: Any) -> Any:
-    """Return the addresses of what getaddrinfo gave, or its error."""
+    """Return the addresses in getaddrinfo's result, or its error."""
     if isinstance(result, list) and result and isinstance(result[0], list):
         return [entry[4][0] for entry in result]
     return result
@@ -70,7 +70,7 @@ def test_an_answer_that_is_slow_is_waited_for(resolve: Lookup) -> None:
 
 
 def test_records_that_do_not_tell_are_no_answer(resolve: Lookup) -> None:
-    """An alias without an address says nothing of the other family, which is waited for."""
+    """An alias without an address is no answer for the other family, which must be waited for."""
     zone = pair(["alias", "other.test", []], ["slow", 2, AAAA])
     assert [result for result, _ in one(resolve, scenario(zone, by_name("name.test")))] == [AAAA]
 
@@ -145,7 +145,7 @@ def test_dots(resolve: Lookup) -> None:
             scenario(zone, *calls, resolv=SERVER + "options timeout:1 ndots:2\ndomain good.test\n"),
         ]
     )
-    # A name that nobody answers for in time is not looked for elsewhere, unless the search list comes first.
+    # If nobody answers for a name in time, it is not searched for, unless the search list comes first.
     expected = [A, ["192.0.2.2"], NONAME, A, AGAIN]
     assert [addresses(result) for result, _ in one_dot] == expected
     expected = [["192.0.2.3"], ["192.0.2.2"], NONAME, A, ["192.0.2.4"]]
@@ -164,7 +164,7 @@ def test_long_search_list(resolve: Lookup) -> None:
 def test_localhost_needs_no_file(resolve: Lookup, hosts: str | None) -> None:
     names = ("localhost", "LOCALHOST", "localhost.", "app.localhost", "a.b.localhost.")
     calls = [by_name(name, family) for name in names for family in (0, 2, 10)]
-    # A server that would tell something else is not asked.
+    # A server with another answer is not asked.
     zone = {
         f"{name.rstrip('.').lower()} {kind}": answer for name in names for kind, answer in (("A", A), ("AAAA", AAAA))
     }
@@ -235,7 +235,7 @@ def test_cancelling(target: BuiltTarget, tmp_path: Path) -> None:
 
 
 def outcome(kinds: list[Any]) -> Any:
-    """Return what is learned of a family from the servers' answers: the truth when one tells it."""
+    """Return the expected result for a family from the servers' answers: the right one if any server has it."""
     for kind in kinds:
         if kind not in (*ERRORS, "silent", "dead"):
             return kind
@@ -243,7 +243,7 @@ def outcome(kinds: list[Any]) -> Any:
 
 
 def test_random_answers(target: BuiltTarget, resolve: Lookup) -> None:
-    """Up to three servers, each of which tells the truth of a family or fails in its own way."""
+    """Up to three servers, each of which answers correctly for a family, or fails in its own way."""
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
     random_ = random.Random(seed)
@@ -278,7 +278,7 @@ def test_random_answers(target: BuiltTarget, resolve: Lookup) -> None:
 
 
 def test_same_as_glibc(target: BuiltTarget, resolve: Lookup) -> None:
-    """What glibc finds is found. It waits for silent servers, and believes FORMERR: these are not asked here."""
+    """The results are glibc's. Without silent servers, for which it waits, and FORMERR, which it accepts."""
     if target.emulator:
         pytest.skip("the native target has been compared: the same C")
     glibc = of_glibc()

@@ -1,4 +1,4 @@
-"""What the patches for speed change in CPython and OpenSSL, against slower ways to the same result.
+"""Code that the patches for speed change in CPython and OpenSSL, compared with slower ways to the same result.
 
 Input is random: a program begins with a line `SEED = N`, which a failure shows (`--seed N` runs it again).
 """
@@ -19,7 +19,7 @@ import pytest
 from staticpython.config import ROOT
 from tests.build.conftest import PROGRAMS, BuiltTarget, clean_environment, run_program
 
-# Text with something special at each place, of sizes around the 8 and 16 characters that are looked at together.
+# Text with a special character at each place, of sizes around the 8 and 16 characters that are handled together.
 TEXTS = """
 SPECIAL = '"\\\\\\n\\x00\\x1f ~\\x7f\\x80\\xa2\\xdc\\xff\\u20ac\\U0001f600'
 TEXTS = ["x" * n for n in range(70)]
@@ -27,7 +27,7 @@ TEXTS += ["x" * i + c + "y" * (n - i) for n in range(40) for i in range(n + 1) f
 TEXTS += [chr(c) + other for c in range(256) for other in ("", "\\u20ac", "\\U0001f600")]
 """
 
-# Wider text, which is looked at character by character, says what is right.
+# Wider text, which is handled character by character, gives the expected result.
 REGEX = r"""
 import random, re
 random.seed(SEED)
@@ -228,8 +228,8 @@ for a, b in itertools.combinations_with_replacement(numbers, 2):
     assert a == 0 or (a * b + a - 1) // a == b and (a * b) % a == 0, (a, b)
 """
 
-# Every way an instruction can end: the next, a jump, a call, a return, an error with a handler near, far or none, a
-# general instruction instead of the specialised one, and any of these while it is watched.
+# Every way in which an instruction can end: the next one, a jump, a call, a return, an error with a near, far or no
+# handler, the general instruction instead of the specialised one, and each of these while it is monitored.
 INTERPRETER = """
 import sys
 
@@ -310,7 +310,7 @@ except RecursionError:
     print(str(sum(plain[1:]) == 999 * 500 + 599 * 300))
 """
 
-# An extension for the stable ABI of 3.11 knows no immortal objects, and counts in all eight bytes.
+# An extension for the stable ABI of 3.11 does not know immortal objects, and counts in all eight bytes.
 REFERENCES = """
 import ctypes
 immortal = None, (), 5, int, "a"
@@ -338,7 +338,7 @@ assert destroyed == [0, 1, 2]
 print("done")
 """
 
-# All that a program leaves is ended with it, though no collection looks at what start-up made.
+# Everything that a program leaves is finalized at exit, although no collection looks at objects from start-up.
 LEFT_AT_THE_END = """
 import gc, os, sys
 
@@ -390,7 +390,7 @@ PIECES = (
     "pieces = [b''.join(random.choices(words, k=n % 400)) + b'x' * (n % 270) for n in range(300)]"
 )
 
-# Numbers of dates, as Python formats them.
+# Numbers in dates, compared with Python's own formatting.
 DATES = """
 import time
 for year in (-12345, -1000, -5, 0, 7, 99, 1999, 9999):
@@ -404,7 +404,7 @@ for year in (-12345, -1000, -5, 0, 7, 99, 1999, 9999):
         assert got == expected, (got, expected)
 """
 
-# Bytes nobody else gets: not another thread, nor a child, nor who asks while it is asked.
+# No one else gets the same bytes: no other thread, no child, and no signal handler during the call.
 RANDOM = """
 import os, signal, threading
 def take(): return {os.urandom(n) for n in range(16, 600)}
@@ -441,7 +441,7 @@ assert [is_open(fd) for fd in (1, 50, 60, 70, 999)] == [True, True, False, False
 assert sysconfig.get_config_var("HAVE_CLOSE_RANGE")
 """
 
-# Text at all alignments, and what is not ASCII at each place of it.
+# Text at all alignments, with a character that is not ASCII at each place.
 SHORT = r"""
 for size in range(40):
     text = "".join(chr(33 + i) for i in range(size))
@@ -511,7 +511,7 @@ def test_objects_left_at_the_end(target: BuiltTarget, seen: bool) -> None:
 
 
 def test_what_is_left_is_flushed(target: BuiltTarget, tmp_path: Path) -> None:
-    """A file that nothing but a context variable holds is cleared last."""
+    """A file that only a context variable holds is cleared last."""
     file = tmp_path / "left"
     program = "import contextvars as c, sys; v = c.ContextVar('v'); v.set(open(sys.argv[1], 'w')); v.get().write('all')"
     target.run("-c", program, str(file))
@@ -520,7 +520,7 @@ def test_what_is_left_is_flushed(target: BuiltTarget, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("allocator", ["pymalloc", "mimalloc", "mimalloc_debug"])
 def test_mimalloc_for_those_who_choose_it(target: BuiltTarget, allocator: str) -> None:
-    """It says when it is prepared, if asked to."""
+    """mimalloc reports when it is prepared, if its settings ask for that."""
     target.needs_patch("0031-mimalloc-when-needed")
     env = {"PYTHONMALLOC": allocator, "MIMALLOC_VERBOSE": "1"}
     program = "import threading; t = threading.Thread(target=lambda: list(map(str, range(99999)))); t.start(); t.join()"
@@ -534,12 +534,12 @@ def test_what_start_up_calls_stands_together(target: BuiltTarget) -> None:
         pytest.skip("built without the training (--plain), or with a linker that puts nothing into an order")
     names = [n for n in (ROOT / target.plan.order).read_text().splitlines() if not n.startswith("#")]
     text = (target.build / "cpython/python.map").read_text()
-    # LLD's map: address, another, size, alignment, and a symbol's name far to the right.
+    # LLD's map: two addresses, size, alignment, and a symbol's name far to the right.
     symbols = re.findall(r"^ *([0-9a-f]+) +[0-9a-f]+ +[0-9a-f]+ +\d+ {17}(\S+)$", text, re.MULTILINE)
     places: dict[str, int] = {}
     for address, name in symbols:
         places.setdefault(name, int(address, 16))
-    # The others became part of their callers.
+    # The others were inlined.
     found = [places[name] for name in names if name in places]
     assert len(found) > len(names) / 3
     assert found == sorted(found)
@@ -561,7 +561,7 @@ def test_deflate_with_another_zlib(target: BuiltTarget) -> None:
 
 
 def test_deflate_does_not_depend_on_what_was_in_its_memory(target: BuiltTarget) -> None:
-    """zlib's tables lie where others' data was, also in a window that slides, with a dictionary, in a copy."""
+    """zlib's tables are in memory with old data; also with a sliding window, with a dictionary, in a copy."""
     script = """if True:
         import random, zlib
         random.seed(5)
@@ -589,7 +589,7 @@ def test_deflate_does_not_depend_on_what_was_in_its_memory(target: BuiltTarget) 
 
 
 def test_chacha20_poly1305_with_another_openssl(target: BuiltTarget) -> None:
-    """Another library must understand what ours encrypts: two of ours could make the same mistake."""
+    """Another library must decrypt what ours encrypts: two of ours could make the same mistake."""
     certificate = target.build.parent / "sources/cpython/Lib/test/certdata/keycert3.pem"
     command = [*target.emulator, str(target.binary), "-c", SERVER, str(certificate)]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -602,7 +602,7 @@ def test_chacha20_poly1305_with_another_openssl(target: BuiltTarget) -> None:
         address = ("127.0.0.1", int(server.stdout.readline()))
         with socket.create_connection(address, timeout=60) as plain, context.wrap_socket(plain) as tls:
             assert tls.cipher() == ("ECDHE-RSA-CHACHA20-POLY1305", "TLSv1.2", 256)
-            # Each way through the code is for a range of sizes: blocks of 64 bytes by 1, 4, 8, 16.
+            # The code has a path for each range of sizes: 1, 4, 8, 16 blocks of 64 bytes at a time.
             for size in (*range(1, 300, 7), *range(300, 2500, 61), 4096, 16384, 100_001):
                 data = bytes(i * 7 % 251 for i in range(size))
                 tls.sendall(size.to_bytes(4, "big") + data)

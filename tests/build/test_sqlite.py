@@ -1,4 +1,4 @@
-"""SQLite means by SQL what Debian's does (version 3.40.1 of bookworm: `pragma compile_options`)."""
+"""SQL means the same as in Debian's SQLite (version 3.40.1 of bookworm: `pragma compile_options`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.build.conftest import BuiltTarget
 
 pytestmark = pytest.mark.any_cpu("options of SQLite, and C code")
 
-# Those of Debian's that a program can notice. OMIT_LOOKASIDE makes it slower.
+# Debian's options that a program can notice. OMIT_LOOKASIDE would make it slower.
 OPTIONS = """
 ENABLE_COLUMN_METADATA ENABLE_DBSTAT_VTAB ENABLE_FTS3 ENABLE_FTS3_PARENTHESIS ENABLE_FTS3_TOKENIZER ENABLE_FTS4
 ENABLE_FTS5 ENABLE_MATH_FUNCTIONS ENABLE_PREUPDATE_HOOK ENABLE_RTREE ENABLE_SESSION ENABLE_STMTVTAB ENABLE_UNLOCK_NOTIFY

@@ -12,7 +12,7 @@ import pytest
 from staticpython.config import load_facts
 from tests.build.conftest import BuiltTarget, clean_environment
 
-# What each does until the stack is used up, and says how much that was.
+# Each recurses until the stack is used up, and prints how deep it came.
 RECURSION = """
 import functools, json, pickle, sys, threading
 
@@ -51,10 +51,10 @@ def deep(depth):
         while one:
             one[:], one = [], one[0]
 """
-# Bytes of the stack that one nested list takes at least.
+# The least number of stack bytes for one nested list.
 FRAME = 64
 KINDS = 5
-# Nothing recurses into the last 32 KiB of a 64-bit stack (_PyOS_STACK_MARGIN): 16 of a 32-bit one.
+# Nothing recurses into the last 32 KiB of a 64-bit stack (_PyOS_STACK_MARGIN), or the last 16 KiB of a 32-bit one.
 MARGIN = 48
 
 
@@ -71,7 +71,7 @@ def numbers(shown: str) -> Iterator[int]:
 
 
 def test_pickle_has_room_for_many_levels(target: BuiltTarget) -> None:
-    """As many as on glibc, by half, on x86_64: 0065-pickle-depth. On aarch64 the link makes a larger frame: 11,600."""
+    """On x86_64 at least half as many as on glibc (0065-pickle-depth); on aarch64 with a larger frame 11,600."""
     levels = 20000 if target.arch == "x86_64" else 10000
     program = f"""
 def run():
@@ -90,7 +90,7 @@ thread.join()
 
 @pytest.mark.parametrize("size", [64, 128, 256, 512, 1024, 4096, 16384, 65536])
 def test_threads(target: BuiltTarget, size: int) -> None:
-    """From the smallest that threading.stack_size() takes to what upstream would not use."""
+    """From the smallest stack that threading.stack_size() accepts to more than upstream would use."""
     program = (
         f"threading.stack_size({size} << 10)\nthread = threading.Thread(target=deep, args=({(size << 10) // FRAME},))"
     )
@@ -106,7 +106,7 @@ def test_threads_of_the_usual_size(target: BuiltTarget) -> None:
 
 
 def first_thread(target: BuiltTarget, limit: str, depth: int, **environment: str) -> Iterator[int]:
-    """Run with a limit on the stack, which the kernel takes from the shell."""
+    """Run with a limit on the stack, which a shell sets before the program starts."""
     command = shlex.join([*target.emulator, str(target.binary), "-c", f"{RECURSION}\ndeep({depth})"])
     done = subprocess.run(
         ["sh", "-c", f"ulimit -S -s {limit} && exec {command}"],
@@ -139,7 +139,7 @@ def test_a_large_environment_is_on_the_stack_too(target: BuiltTarget) -> None:
 
 
 def test_the_only_thread_of_a_child_is_where_it_was(target: BuiltTarget) -> None:
-    """After fork() in a thread the child's process has that thread's stack, whatever its number says."""
+    """After fork() in a thread, the child's only thread is on that thread's stack, whatever its number."""
     program = """
 import os
 from concurrent import interpreters
@@ -162,7 +162,7 @@ thread.join()
 
 
 def test_a_thread_of_another_program(target: BuiltTarget) -> None:
-    """A callback on a thread that Python did not make: its stack is found when it comes in."""
+    """A callback on a thread that Python did not make: its stack is found at its first call."""
     program = """
 import ctypes
 
@@ -179,7 +179,7 @@ assert libc.pthread_join(number, None) == 0
 
 
 def test_the_bounds_are_the_kernels(target: BuiltTarget) -> None:
-    """The end that is computed from the program's name is the one in /proc/self/maps."""
+    """The end that is computed from the program's name is that in /proc/self/maps."""
     if target.emulator:
         pytest.skip("the maps that an emulator shows are its own")
     program = f"{RECURSION}\ndeep(1 << 18)\nprint(*[x for x in open('/proc/self/maps') if '[stack]' in x], sep='')"
@@ -187,6 +187,6 @@ def test_the_bounds_are_the_kernels(target: BuiltTarget) -> None:
     found = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", stack)
     assert found
     mapped = (int(found[2], 16) - int(found[1], 16)) >> 10
-    # What was used is mapped, to the page, and what lies below is not.
+    # The used part is mapped, to the page, and memory below it is not.
     for used in numbers("\n".join(shown)):
         assert used <= mapped <= used + MARGIN

@@ -1,4 +1,4 @@
-"""Start-up: what it leaves for later gives the answers that it gave, and how many system calls are left."""
+"""Start-up: work that is postponed gives the same answers as before; and how many system calls are left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.build.conftest import BuiltTarget, clean_environment
 from tests.build.test_bundle import takes_code
 
-# Started with some signals ignored; each assertion is what CPython says that asks at its start.
+# Started with some signals ignored; the expected answers are those of a CPython that asks at its start.
 SIGNALS = """
 import faulthandler, os, signal, sys, threading
 from _signal import SIG_DFL, SIG_IGN, default_int_handler, getsignal
@@ -71,7 +71,7 @@ print("well")
 
 
 def as_in_the_foreground() -> None:
-    """A shell lets what it starts in the background ignore these, and the tests may be there."""
+    """A shell makes background programs ignore these signals, and the tests may be such a program."""
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
@@ -79,7 +79,7 @@ def as_in_the_foreground() -> None:
 @pytest.mark.usefixtures("programs")
 @pytest.mark.parametrize("when", ["now", "later"])
 def test_signals_that_are_asked_late(target: BuiltTarget, when: str) -> None:
-    """The answer is what was so at the start, whoever changed it since."""
+    """The answer is what was true at the start, whatever has changed it since."""
     python = [*target.emulator, str(target.binary)]
     ignore = "trap '' HUP USR1 USR2 TERM SEGV; exec \"$@\""
     run = subprocess.run(
@@ -95,7 +95,7 @@ def test_signals_that_were_taken_before(target: BuiltTarget) -> None:
 
 
 def system_calls(target: BuiltTarget, log: Path, *command: str | Path) -> collections.Counter[str]:
-    """How often a program calls the kernel, by the names of calls."""
+    """How often a program makes each system call."""
     strace = shutil.which("strace")
     if strace is None or target.emulator:
         pytest.skip("needs strace and a native target")
@@ -105,7 +105,7 @@ def system_calls(target: BuiltTarget, log: Path, *command: str | Path) -> collec
 
 
 def test_system_calls_of_a_bundle(target: BuiltTarget, tmp_path: Path) -> None:
-    """None but what the kernel alone knows: a gain that is lost is seen here first."""
+    """Only calls for what the kernel alone knows. A lost gain shows up here first."""
     takes_code(target)
     target.needs_patch("0062-signals-asked-late")
     (tmp_path / "hello.py").write_text("print('hello')\n")

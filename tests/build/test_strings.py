@@ -1,4 +1,4 @@
-"""memcpy, memchr, strlen and the like in libc.a: right for every size and place, and never a page too far.
+"""memcpy, memchr, strlen and similar in libc.a: right for every size and alignment, and never a page too far.
 
 The checks are in ``libc/strings.c``; they run natively or under the emulator.
 """
@@ -13,10 +13,10 @@ import pytest
 
 from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_program
 
-# Every check that strings.c has. The test fails when this list and the program's disagree.
+# All checks of strings.c. The test fails if this list and the program's differ.
 CHECKS = ("memcpy", "memmove", "overlap", "memset", "memcmp", "strcmp", "memchr", "strlen", "memmem")
 
-# On the oldest CPU that they are for, programs for these take other ways through the code.
+# On the oldest CPU of these arches, programs use other code paths.
 CHOOSE_AT_RUN_TIME = ("x86_64", "i386")
 
 

@@ -1,4 +1,4 @@
-"""Debug information beside a stripped interpreter: what debuggers and profilers make of it."""
+"""Debug information beside a stripped interpreter: debuggers and profilers find and use it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def debug(target: BuiltTarget, tree: Path) -> Path:
 
 
 def gdb(tree: Path, *words: str | Path) -> str:
-    """Return what gdb prints, where it may read what lies in a tree."""
+    """Return gdb's output; gdb is allowed to load files from the tree."""
     program = shutil.which("gdb")
     if program is None:
         pytest.skip("needs gdb")
@@ -62,7 +62,7 @@ def gdb(tree: Path, *words: str | Path) -> str:
 
 
 def test_is_the_same_program(target: BuiltTarget, tree: Path, debug: Path) -> None:
-    """It has the build id of the one in the tree, and can be run."""
+    """It has the build id of the program in the tree, and can be run."""
     assert build_id(debug) == build_id(target.binary)
     assert difference(target.binary, debug) == ""
     said = target.run("-c", "import ssl, sys; print(sys.prefix, ssl.OPENSSL_VERSION)", python=debug)
@@ -71,7 +71,7 @@ def test_is_the_same_program(target: BuiltTarget, tree: Path, debug: Path) -> No
 
 @pytest.mark.parametrize("program", ["bin/python3", "debug"])
 def test_backtraces(target: BuiltTarget, tree: Path, debug: Path, tmp_path: Path, program: str) -> None:
-    """Of C with arguments and lines, and of Python; of the stripped program, too, whose symbols are found by its id."""
+    """Of C with arguments and lines, and of Python; also of the stripped program, with symbols by build id."""
     if target.emulator:
         pytest.skip("a debugger needs the target's own kernel")
     script = tmp_path / "program.py"
@@ -100,7 +100,7 @@ def test_attached_to_a_process(target: BuiltTarget, tree: Path, tmp_path: Path) 
 
 
 def test_addresses_have_names(target: BuiltTarget, debug: Path) -> None:
-    """As profilers look them up: in the symbol table, which is of the same addresses."""
+    """As profilers look them up: in the symbol table, which has the same addresses."""
     nm = shutil.which("nm")
     if nm is None:
         pytest.skip("needs nm")

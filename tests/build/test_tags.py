@@ -11,17 +11,17 @@ from tests.build.conftest import BuiltTarget, clean_environment, network_environ
 pytestmark = pytest.mark.any_cpu("Python code; musllinux wheels are installed by test_wheels.py on each CPU")
 
 FLAGS = [(), ("-S",), ("-E", "-s"), ("-I",), ("-I", "-S"), ("-EsS",), ("-I", "-B", "-W", "ignore")]
-# pip's copy of packaging, as a tool's script has it: from a folder that the script adds.
+# pip's copy of packaging, as in a tool's script: from a folder that the script adds to sys.path.
 ASK = """
 import sys
 sys.path.append(sys.argv[1])
 from pip._vendor.packaging import _musllinux, tags
 print(_musllinux._get_musl_version(sys.executable), [t for t in dict.fromkeys(t.platform for t in tags.sys_tags())])
 """
-# What PDM's dep-logic asks.
+# The question that PDM's dep-logic asks.
 PDM = "import sys; sys.path.append(sys.argv[1]); from dep_logic.tags import Platform; print(Platform.current())"
-ARCHES_OF_DEP_LOGIC = {"i686": "x86"}  # what it calls them, on any system
-TOOLS = ["dep-logic", "uv"]  # PDM itself wants a compiler where PyPI has no wheel of msgpack
+ARCHES_OF_DEP_LOGIC = {"i686": "x86"}  # its own names for them, on any system
+TOOLS = ["dep-logic", "uv"]  # PDM itself needs a compiler if PyPI has no wheel of msgpack
 
 
 @pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
@@ -46,7 +46,7 @@ def test_manylinux_tags_come_last_where_libraries_for_glibc_load(target: BuiltTa
 
 
 def test_zip_file(target: BuiltTarget, tmp_path: Path) -> None:
-    """A tool in a zip file, pip.pyz for one."""
+    """A tool in a zip file, such as pip.pyz."""
     code = """if 1:
         import sys, zipfile
         with zipfile.ZipFile("tool.zip", "w") as file:
@@ -88,7 +88,7 @@ def test_pdm_knows_the_platform(target: BuiltTarget, tools: Path, flags: tuple[s
 
 
 def test_uv_makes_an_environment_through_a_link(target: BuiltTarget, tools: Path, tmp_path: Path) -> None:
-    """And takes wheels for musl in it."""
+    """uv makes an environment, and accepts wheels for musl in it."""
     (tmp_path / "l3").symlink_to(target.tree / "bin/python3")
     uv = "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)"
     environment = network_environment() | {"UV_CACHE_DIR": str(tmp_path / "cache")}

@@ -1,4 +1,4 @@
-"""Terminals are known where there is no terminfo database, and looked for where there is one."""
+"""Terminals are known without a terminfo database, and looked up in one if it exists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.build.conftest import BuiltTarget, clean_environment
 
 pytestmark = [pytest.mark.any_cpu("data and C code of ncurses"), pytest.mark.needs_modules("_curses")]
 
-# name: how many colors it has; -1 are none. Many come with terminal emulators, under names that no list knows.
+# name: how many colors it has; -1 for none. Many come with terminal emulators, under names that no list has.
 COLORS = {
     **dict.fromkeys(("xterm-256color", "xterm-kitty", "kitty", "xterm-ghostty", "ghostty", "alacritty", "foot"), 256),
     **dict.fromkeys(("rxvt-unicode-256color", "st-256color", "vscode", "wezterm", "contour", "rio"), 256),
@@ -40,7 +40,7 @@ print(answers)
 
 
 def ask(run: Callable[..., str], *names: str) -> dict[str, tuple[int, bool, bool] | None]:
-    """Return what each terminal can: colors, to move the cursor, to clear a line. None: unknown."""
+    """Return each terminal's abilities: colors, moving the cursor, clearing a line. None: unknown."""
     # setupterm() keeps the first terminal of a process.
     answers = [ast.literal_eval(run("-c", ASK, name)) for name in names]
     return {name: answer for each in answers for name, answer in each.items()}

@@ -1,6 +1,6 @@
 """strftime, TZ and mktime of libc.a, as the interpreter shows them (patches/musl/0020 to 0050).
 
-test_time_random.py asks for random ones. The expected values are what CPython on glibc prints.
+test_time_random.py tests random ones. The expected values are those of CPython on glibc.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ SHOW_ZONE = (
 
 
 def test_zones_of_the_tree(chroot: Callable[..., str]) -> None:
-    """Where the machine has no zones: those of the tree, also when TZ changes."""
+    """If the machine has no zones, the tree's are used, also after TZ changes."""
     assert chroot("-c", SHOW_ZONE, TZ="Europe/Berlin") == "('CET', 'CEST') 7200 3600"
     assert chroot("-c", SHOW_ZONE, TZ="GB-Eire") == "('GMT', 'BST') 3600 0"
     changed = f"import os, time; os.environ['TZ'] = 'Asia/Tokyo'; time.tzset(); {SHOW_ZONE}"
@@ -83,7 +83,7 @@ def test_before_the_only_transition(target: BuiltTarget) -> None:
 
 
 def test_zone_of_a_time(target: BuiltTarget) -> None:
-    """%Z is the time's own name, of any time; %s is mktime's, of a time without an offset too."""
+    """%Z is the time's own zone name, for any time; %s is mktime's result, also for a time without an offset."""
     zones = target.stdlib / "_staticpython/tzdata/zoneinfo"
     berlin = {"TZ": "Europe/Berlin", "TZDIR": str(zones)}
     program = "import time; print(time.strftime('%Z|%s', time.localtime(-3000000000)))"

@@ -1,9 +1,9 @@
 """strftime, localtime and mktime of random times, compared with glibc's (patches/musl/0020 to 0025, 0040 to 0050).
 
 The interpreter that runs these tests is the reference: its strftime and localtime are the host's glibc.
-programs/clock.py asks both. What mktime makes of a local time that is there twice, or not at all, is not asked of
-glibc, whose answer depends on what it was asked before: PEP 495's fold=0 is expected. docs/differences.md has what is
-left out here.
+programs/clock.py asks both. glibc is not asked how mktime converts a local time that exists twice or not at all,
+because its answer depends on earlier calls: PEP 495's fold=0 is expected. docs/differences.md lists what is left out
+here.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ RULES = (
     "XXX3YYY,59/3:30,299/1:15",
     "NZST-12NZDT,M9.5.0,M4.1.0/3",
 )
-# For times without a name glibc takes what it saw last in a file of a zone, so that these have rules.
+# For times without a name glibc uses the last one that it saw in a zone's file, so these zones are rules.
 FORMATTED = ("UTC0", "JST-9", "<+0330>-3:30", "EST5EDT,M3.2.0,M11.1.0", "XXX3YYY,J60,J300")
 DAY = 86400
 Question = tuple[str, list[Any], list[int], list[list[int]]]
@@ -55,9 +55,9 @@ KNOWN = {"": "aAbBcCdDeFgGhHIjklmMnpPrRsStTuUVwWxXyYzZ%", "E": "cCxXyYGnPprRstTu
 
 
 def differs(part: re.Match[str], year: int) -> bool:
-    """Say whether a conversion is one of docs/differences.md."""
+    """Whether docs/differences.md lists a conversion."""
     flags, width, letter = part["flags"], part["width"], part["letter"]
-    # Releases of glibc differ in %#Z, %-9Z and what else changes the name.
+    # Releases of glibc differ in %#Z, %-9Z and other changes of the name.
     if letter in "zZ" and (flags or width):
         return True
     # %010s of a negative number: glibc writes zeros before the sign.
@@ -65,7 +65,7 @@ def differs(part: re.Match[str], year: int) -> bool:
         return True
     if letter in "cCFGY" and year < 1000:
         return True
-    # Of what is not a conversion, glibc writes the letter as a capital.
+    # For an unknown conversion, glibc writes the letter as a capital.
     return bool(set(flags) & set("^#")) and letter.islower() and letter not in KNOWN[part["modifier"]]
 
 
@@ -77,14 +77,14 @@ def random_format(source: random.Random, zone: str, year: int) -> str:
         width = str(source.choice((source.randrange(1, 6), source.randrange(1, 40)))) if source.random() < 0.3 else ""
         modifier = source.choice(("", "", "", "E", "O"))
         part = CONVERSION.fullmatch(f"%{flags}{width}{modifier}{source.choice(string.ascii_letters + '%%%!. ~')}")
-        # E and O are modifiers: what follows would be the conversion. Of %s with summer time: test_local_time.
+        # E and O are modifiers: the next character would be the conversion. test_local_time tests %s with summer time.
         if part and part["letter"] not in ("EOs" if "," in zone else "EO") and not differs(part, year):
             parts.append(part[0] + source.choice(("", "|", " ", "a", "100")))
     return "".join(parts) + source.choice(("", "", "", "%", "%5", "%-"))
 
 
 def random_time(source: random.Random) -> list[Any]:
-    """Return fields that need not fit each other, with a zone's name and offset or without."""
+    """Return fields that may contradict each other, with or without a zone's name and offset."""
     year = source.choice((source.randrange(1900, 2100), source.randrange(1000, 10000), source.randrange(1, 99999)))
     fields: list[Any] = [year, source.randrange(1, 13), source.randrange(1, 32)]
     fields += [source.randrange(24), source.randrange(60), source.randrange(62)]
@@ -101,7 +101,7 @@ def offset(moment: int) -> tuple[int, int]:
 
 
 def changes(start: int) -> Iterator[int]:
-    """Yield when local time changes in a year."""
+    """Yield the times at which local time changes in a year."""
     before = offset(start)
     for day in range(start, start + 366 * DAY, DAY):
         after = offset(day + DAY)
@@ -115,7 +115,7 @@ def changes(start: int) -> Iterator[int]:
 
 
 def expected(fields: list[int], *, leaps: bool) -> str | None:
-    """Return what mktime must say; None: what glibc says; "any": docs/differences.md."""
+    """Return mktime's expected answer; None: glibc's; "any": see docs/differences.md."""
     guess = calendar.timegm(tuple(fields))
     zone = {offset(moment) for moment in range(guess - 26 * 3600, guess + 26 * 3600, 1800)}
     moments = {guess - east + leap for east, _ in zone for leap in range(30 if leaps else 1)}
@@ -144,7 +144,7 @@ def run(command: list[str], questions: list[Question], zones: Path) -> list[Any]
 
 @pytest.fixture
 def zones(target: BuiltTarget, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of the tree's zones, which glibc reads here too."""
+    """The folder of the tree's zones, which glibc also reads here."""
     if platform.libc_ver()[0] != "glibc":
         pytest.skip("the reference is glibc, and these tests are run by a Python that is not on it")
     folder = target.stdlib / "_staticpython/tzdata/zoneinfo"
@@ -156,7 +156,7 @@ def zones(target: BuiltTarget, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
 
 def compare(target: BuiltTarget, questions: list[Question], zones: Path) -> Iterator[tuple[str, Any, Any, Any]]:
-    """Yield each zone, question, answer of glibc and answer of ours."""
+    """Yield each zone, question, glibc's answer and ours."""
     theirs, ours = (
         run([sys.executable], questions, zones),
         run([*target.emulator, str(target.binary)], questions, zones),
@@ -190,7 +190,7 @@ def test_local_time(target: BuiltTarget, zones: Path, seed: int) -> None:
     for name in names:
         os.environ["TZ"] = name
         time.tzset()
-        # glibc knows no summer time of a rule before 1970.
+        # In glibc, a rule has no summer time before 1970.
         first = 1971 if name in RULES else 1880
         start = int((source.randrange(first, 2100) - 1970) * 365.2425 * DAY)
         moments = [source.randrange(start, 2**32), start]

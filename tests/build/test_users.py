@@ -1,6 +1,6 @@
 """Users and groups beyond /etc/passwd: nscd's, and those of systemd's user database (runtime/musl/userdb.c).
 
-Both are played by ``users/driver.py``, in a mount namespace of its own.
+``users/driver.py`` simulates both, in its own mount namespace.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def test_a_service_that_does_not_answer_is_given_up(ask: Ask) -> None:
 
 
 def test_damaged_replies(target: BuiltTarget, ask: Ask) -> None:
-    """No crash, no file left open, no other user than who was asked for, whatever comes."""
+    """No crash, no file left open, and no other user than the requested one, whatever the reply."""
     first = random.SystemRandom().randrange(1 << 32)
     print(f"seed {first}")
     bob = {"userName": 'bob\\"', "uid": 70002, "realName": 'Zoë 😀"', "binding": {"0": {"gid": 3, "shell": "/s"}}}

@@ -22,13 +22,13 @@ def library_of(tree: Path) -> str:
 
 
 def link_beside(tree: Path, folder: Path) -> Path:
-    """A link whose name is not Python's."""
+    """A link with another name than Python's."""
     (folder / "l3").symlink_to(tree / "bin/python3")
     return folder / "l3"
 
 
 def link_in_home(tree: Path, folder: Path) -> Path:
-    """As ~/.local/bin/python3, with a lib folder beside it that holds no standard library."""
+    """As ~/.local/bin/python3, beside a lib folder without a standard library."""
     (folder / "home/.local/bin").mkdir(parents=True)
     (folder / "home/.local/lib" / library_of(tree) / "site-packages").mkdir(parents=True)
     (folder / "home/.local/bin/python3").symlink_to(tree / "bin/python3")
@@ -54,7 +54,7 @@ def relative_link_in_linked_folder(tree: Path, folder: Path) -> Path:
 
 
 def link_below_another_library(tree: Path, folder: Path) -> Path:
-    """As /usr/local/bin/python3 where a distribution has its own library."""
+    """As /usr/local/bin/python3 on a distribution with its own library."""
     other = folder / "usr/lib" / library_of(tree)
     other.mkdir(parents=True)
     (other / "os.py").write_text("raise SystemExit('the wrong library')\n")
@@ -89,7 +89,7 @@ def test_environment_made_through_a_link(target: BuiltTarget, tmp_path: Path, fo
     option = ["--copies"] if copies else []
     target.run("-m", "venv", "--without-pip", *option, tmp_path / "env", python=link, cwd=tmp_path)
     check(target, tmp_path / "env", tmp_path)
-    # One that is made from within the first one.
+    # An environment that is made from within the first one.
     inner = tmp_path / "inner"
     target.run("-m", "venv", "--without-pip", *option, inner, python=tmp_path / "env/bin/python", cwd=tmp_path)
     check(target, inner, tmp_path)
@@ -105,7 +105,7 @@ def test_the_link_itself_starts(target: BuiltTarget, tmp_path: Path, form: objec
 
 
 def test_a_folder_that_is_a_link_keeps_its_name(target: BuiltTarget, tmp_path: Path) -> None:
-    """`current`, which leads to a release: an environment made through it follows it to the next one."""
+    """A link `current` to a release: an environment that was made through it follows it to the next release."""
     shutil.copytree(target.tree, tmp_path / "first", symlinks=True)
     (tmp_path / "current").symlink_to("first")
     target.run("-m", "venv", "--without-pip", tmp_path / "env", python=tmp_path / "current/bin/python3")
@@ -118,7 +118,7 @@ def test_a_folder_that_is_a_link_keeps_its_name(target: BuiltTarget, tmp_path: P
 
 @pytest.mark.parametrize("tool", ["virtualenv", "uv"])
 def test_other_tools(target: BuiltTarget, tmp_path: Path, tool: str) -> None:
-    """The lines that they write: no `executable` by uv, `base-executable` by virtualenv."""
+    """The lines that other tools write: uv no `executable`, virtualenv `base-executable`."""
     link = link_beside(target.tree, tmp_path)
     (tmp_path / "env/bin").mkdir(parents=True)
     if tool == "uv":

@@ -12,7 +12,7 @@ import pytest
 from staticpython.config import load_facts, patches, without_speedups
 from tests.build.conftest import BuiltTarget
 
-# What says its version at run time: package -> module that must be linked, and an expression of it.
+# Packages that tell their version at run time: package -> module that must be linked, and an expression.
 ASKED = {
     "cpython": ("sys", "platform.python_version()"),
     "musl": ("sys", "platform.libc_ver()[1]"),
@@ -23,18 +23,18 @@ ASKED = {
     "gdbm": ("_gdbm", "'.'.join(map(str, _gdbm._GDBM_VERSION[:2 if _gdbm._GDBM_VERSION[2] == 0 else 3]))"),
     "readline": ("readline", "'%d.%d' % divmod(readline._READLINE_RUNTIME_VERSION, 256)"),
 }
-# What says it in a text that is linked in.
+# Packages with their version in a text that is linked in.
 HELD = {
     "bzip2": rb"(\d+\.\d+\.\d+), \d\d?-[A-Z][a-z]{2}-\d{4}",
     "zlib": rb"zlib-ng (\d+\.\d+\.\d+)",
 }
-# What says it in what it installs only.
+# Packages with their version only in an installed file.
 INSTALLED = {
     "libffi": ("include/ffi.h", r'FFI_VERSION_STRING "([^"]+)"'),
     "libuuid": ("lib/pkgconfig/uuid.pc", r"^Version: (\S+)"),
     "xz": ("lib/pkgconfig/liblzma.pc", r"^Version: (\S+)"),
 }
-# libedit's own version number is of 1997; compiler-rt and the headers are of the compiler's release, which is one file.
+# libedit's own version number is from 1997; compiler-rt and the headers are from the compiler's release, one file.
 SILENT = {"libedit", "compiler-rt", "linux-headers", "mimalloc", "gcc-runtime", "tzdata", "certifi"}
 
 
@@ -86,7 +86,7 @@ def test_data_is_of_its_release(target: BuiltTarget) -> None:
 
 
 def test_manifest_is_of_a_release_in_the_facts(target: BuiltTarget) -> None:
-    """Version, file and hash are those of one release, and its patches are those that apply to it."""
+    """Version, file and hash belong to one release, and the patches are those that apply to it."""
     facts = load_facts()
     for name, entry in inputs(target).items():
         package = facts.in_series(facts.packages[name], target.plan.series)
@@ -94,5 +94,5 @@ def test_manifest_is_of_a_release_in_the_facts(target: BuiltTarget) -> None:
         releases = facts.packages[package.source_of].releases if package.source_of else package.releases
         assert (entry["version"], entry["file"], entry["sha256"]) in [(r.version, r.file, r.sha256) for r in releases]
         applied = patches(package, "" if package.source_of else entry["version"])
-        # The manifest's are sorted by their paths, which is not the order of two folders.
+        # The manifest sorts patches by their paths, which mixes two folders differently.
         assert sorted(f"patches/{p.parent.name}/{p.name}" for p in applied) == list(entry["patches"])

@@ -1,4 +1,4 @@
-"""The program as a folder (runtime/musl/vfs.c): a random tree, carried by a program and on disk, must answer alike."""
+"""The program as a folder (runtime/musl/vfs.c): a random tree in a program and one on disk must answer alike."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def driver(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def make_tree(random_: random.Random, root: Path, driver: Path, folders: int = 12) -> None:
-    """Files, folders and links on disk, with the modes and the time that a payload's have."""
+    """Files, folders and links on disk, with the modes and the time of those in a payload."""
     places = [root]
     root.mkdir()
     for _ in range(folders):
@@ -54,14 +54,14 @@ def make_tree(random_: random.Random, root: Path, driver: Path, folders: int = 1
             path.chmod(0o555)
         else:
             path.symlink_to(random_link(random_, path, root))
-    # What the tests of exec can rely on.
+    # Files that the tests of exec rely on.
     shutil.copy(driver, root / "program")
     (root / "program").chmod(0o555)
     finish_tree(root)
 
 
 def text_of(random_: random.Random, size: int) -> bytes:
-    """What can be compressed: words, few or many."""
+    """Compressible text: words, few or many."""
     words = [random_.randbytes(random_.randrange(1, 9)) for _ in range(random_.choice([1, 30, 3000]))]
     text = b"".join(random_.choices(words, k=min(size, 50000) // 4 + 1))
     return (text * (size // len(text) + 1))[:size]
@@ -101,7 +101,7 @@ def payload_of(root: Path) -> Payload:
 
 
 def make_surroundings(place: Path) -> None:
-    """The same around the program and around the folder: both are called "app"."""
+    """The same surroundings for the program and the folder: both are called "app"."""
     (place / "deep" / "er").mkdir(parents=True)
     (place / "file").write_bytes(b"outside")
     for name, target in {
@@ -119,7 +119,7 @@ def make_surroundings(place: Path) -> None:
 
 
 class Calls:
-    """Random calls with random paths; to start programs is no matter of an emulator's."""
+    """Random calls with random paths; an emulator starts no programs."""
 
     def __init__(self, random_: random.Random, root: Path, starts_programs: bool) -> None:
         self.random = random_
@@ -158,14 +158,14 @@ class Calls:
         if r.random() < 0.02:
             return r.choice(["to_lib", "deep/link", "deep/er/link", "to_none", "@/", "@/.", "slash", ""])
         tail = self.tail()
-        # What a kept descriptor is not asked for: an absolute path.
+        # Absolute paths are not used with a kept descriptor.
         return start + (tail.lstrip("/") or ".")
 
     def outside(self) -> str:
         return self.random.choice(["new", "file", "deep", "deep/new", "file/x", "none/x", "to_none", "deep/link", "."])
 
     def flags(self) -> int:
-        """Flags of open as the driver numbers them: how to access, then one bit each."""
+        """Flags of open by the driver's numbers: the access mode, then one bit each."""
         r = self.random
         return r.choice([0] * 6 + [1, 2]) | sum(1 << bit for bit in range(2, 9) if r.random() < 0.15)
 
@@ -221,7 +221,7 @@ class Calls:
         first, second = self.path(), ""
         if call in {"rename", "link"}:
             second = r.choice([self.path(), self.outside()])
-            # To move a mount point is another matter.
+            # A mount point cannot be moved.
             first, second = (
                 f"{p}none" if p.endswith(("app/", "@/", "link/", "slash/")) else p for p in (first, second)
             )
@@ -233,10 +233,10 @@ class Calls:
 
 
 def leaves(line: str, place: Path) -> bool:
-    """Does a path go out of the root by ".."? There it ends, for the program's path is no folder to the kernel.
+    """Does a path leave the root by ".."? That fails, because the program's path is no folder to the kernel.
 
-    Nor does it lead anywhere where it ends at the program, which is a file, or where it starts at a kept descriptor,
-    which may be any.
+    It also fails if the path ends at the program, which is a file, or starts at a kept descriptor, which may be any
+    file.
     """
     root = place / "app"
     for path in line.split("\t")[2:]:
@@ -286,7 +286,7 @@ def _walks_out(text: str, place: Path, root: Path) -> bool:
 
 
 def enter_read_only(place: Path) -> list[str]:
-    """How to run a command where place/app is mounted read-only."""
+    """Return the command that runs another one with place/app mounted read-only."""
     private = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
     script = 'mount --bind "$0/app" "$0/app" && mount -o remount,bind,ro "$0/app" && cd "$0" && exec "$@"'
     command = [*private, "sh", "-c", script, str(place)]
@@ -312,8 +312,8 @@ def answers(command: list[str], lines: list[str], cwd: Path) -> list[str]:
 
 
 def make_pair(tmp_path: Path, driver: Path, random_: random.Random) -> tuple[Path, Path]:
-    """The place of a program that carries a tree, and that of the tree on disk."""
-    carried, plain = tmp_path / "carry", tmp_path / "plain"  # of one length
+    """The folder of a program that carries a tree, and that of the tree on disk."""
+    carried, plain = tmp_path / "carry", tmp_path / "plain"  # of the same length
     for place in (carried, plain):
         place.mkdir()
         make_surroundings(place)
@@ -337,7 +337,7 @@ def test_random_calls_answer_as_on_disk(target: BuiltTarget, tmp_path: Path, dri
         different += [
             f"tree {tree}: {line}\n  on disk: {e[:300]}\n  carried: {g[:300]}"
             for line, e, g in zip(lines, expected, got, strict=True)
-            # A link and what follows it are one path here, to the kernel two.
+            # A link's target and the rest are one path here, but two for the kernel.
             if e != g and not (len(line) > 3500 and g == "File name too long")
         ]
         assert sum(e.startswith("ok") for e in expected) > len(expected) / 12
@@ -361,7 +361,7 @@ def damage(random_: random.Random, data: bytearray, start: int, end: int) -> Non
 
 
 def test_what_is_damaged_is_an_error(target: BuiltTarget, tmp_path: Path, driver: Path, seed: int) -> None:
-    """Head, entries, names and links: whatever they say, calls end, and no call takes the program down."""
+    """Head, entries, names and links: with any damage, calls return, and none crashes the program."""
     random_ = random.Random(seed)
     carried, plain = make_pair(tmp_path, driver, random_)
     calls = Calls(random_, plain / "app", starts_programs=False)
@@ -389,7 +389,7 @@ def test_what_is_damaged_is_an_error(target: BuiltTarget, tmp_path: Path, driver
 
 
 def packed_in_many_ways(random_: random.Random, content: bytes) -> bytes:
-    """DEFLATE with blocks of each kind: stored, by the known codes, by codes of their own."""
+    """DEFLATE with blocks of each kind: stored, fixed codes, dynamic codes."""
     packer = zlib.compressobj(
         random_.randrange(10), zlib.DEFLATED, -15, random_.randrange(1, 10),
         random_.choice([zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE, zlib.Z_FIXED, zlib.Z_FILTERED]),
@@ -401,7 +401,7 @@ def packed_in_many_ways(random_: random.Random, content: bytes) -> bytes:
 
 
 def test_compressed_files(target: BuiltTarget, tmp_path: Path, driver: Path, seed: int) -> None:
-    """They hold what they held; once they are damaged, to open one fails, or gives as many bytes as it had."""
+    """They have their content. If one is damaged, opening it fails, or gives the original number of bytes."""
     random_ = random.Random(seed)
     payload, plain = Payload(), tmp_path / "plain"
     plain.mkdir()
@@ -441,7 +441,7 @@ CHECKS = {
 
 @dataclass(frozen=True)
 class Carrier:
-    """A program of checks that carries what it checks."""
+    """A program of checks that carries the files for them."""
 
     target: BuiltTarget
     program: Path
@@ -449,7 +449,7 @@ class Carrier:
     def run(
         self, check: str, *enter: str, program: Path | str = "", carried: Path | str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run a check; `carried`: the path by which it is to look for its files."""
+        """Run a check; `carried`: the path under which it looks for its files."""
         start = program or self.program
         command = [*enter, *self.target.emulator, str(start), check, str(carried or start)]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, env={})
@@ -499,7 +499,7 @@ def test_without_memfd(carrier: Carrier) -> None:
 
 
 def private_mounts(script: str, *arguments: Path | str) -> list[str]:
-    """How to run a command in a mount namespace of its own, after a script."""
+    """Return the command that runs another one in its own mount namespace, after a script."""
     private = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
     if subprocess.run([*private, "mount", "-t", "tmpfs", "none", "/proc"], capture_output=True).returncode:
         pytest.skip("neither root nor unprivileged user namespaces: nothing can be mounted here")
@@ -510,7 +510,7 @@ NO_PROC = "mount -t tmpfs none /proc"
 
 
 def empty_root(carrier: Carrier, tmp_path: Path) -> list[str]:
-    """How to enter a root folder, mounted read-only, where /app is the program and nothing else is."""
+    """Return the command that enters a read-only root folder that contains only the program, as /app."""
     root = tmp_path / "root"
     root.mkdir()
     shutil.copy(carrier.program, root / "app")
@@ -550,7 +550,7 @@ def test_in_an_empty_read_only_root(carrier: Carrier, tmp_path: Path, check: str
 @pytest.mark.parametrize("hide", ["true", NO_PROC])
 @pytest.mark.parametrize("after", ["rm", "cp --remove-destination /bin/true"])
 def test_deleted_or_replaced_while_it_runs(carrier: Carrier, tmp_path: Path, hide: str, after: str) -> None:
-    """The program waits in opening a fifo, which it does before anything else."""
+    """The program first opens a fifo, and waits there."""
     program, gate = tmp_path / "program", tmp_path / "gate"
     shutil.copy(carrier.program, program)
     os.mkfifo(gate)
@@ -565,7 +565,7 @@ def test_deleted_or_replaced_while_it_runs(carrier: Carrier, tmp_path: Path, hid
 
 @pytest.mark.usefixtures("native")
 def test_that_may_not_be_read(carrier: Carrier, tmp_path: Path) -> None:
-    """With mode 0111, as somebody who is not its owner: libraries are copied to a memfd, then."""
+    """With mode 0111, as a user who is not its owner: then libraries are copied to a memfd."""
     if os.geteuid():
         pytest.skip("needs root, who becomes nobody")
     program = tmp_path / "program"
@@ -592,7 +592,7 @@ def test_strip_keeps_it(carrier: Carrier, tmp_path: Path) -> None:
             continue
         done = subprocess.run([*tool, str(copy)], capture_output=True, text=True)
         if done.returncode:
-            # A tool for another machine, or one that cannot do it.
+            # The tool is for another machine, or cannot do it.
             assert copy.read_bytes() == carrier.program.read_bytes() or carrier.target.emulator
             continue
         tried += 1
@@ -615,7 +615,7 @@ def test_removed_payload_is_an_error(carrier: Carrier, tmp_path: Path) -> None:
 
 
 def test_damaged_payloads_never_crash(target: BuiltTarget, tmp_path: Path, driver: Path, seed: int) -> None:
-    """Its tables in random disorder: calls fail, or find something; no signal ends the program."""
+    """With its tables randomly damaged, calls fail or find something; no signal ends the program."""
     random_ = random.Random(seed)
     make_tree(random_, tmp_path / "tree", driver)
     carried, copy = tmp_path / "carried", tmp_path / "app"
@@ -629,7 +629,7 @@ def test_damaged_payloads_never_crash(target: BuiltTarget, tmp_path: Path, drive
     for _ in range(15 if target.emulator else 200):
         damaged = bytearray(data)
         for _ in range(random_.choice([1, 2, 10, 50])):
-            # The head but its magic, or the entries.
+            # The head without its magic, or the entries.
             at = start + random_.choice([random_.randrange(8, 128), random_.randrange(128, 128 + 32 * entries)])
             if random_.random() < 0.5:
                 damaged[at] = random_.choice([0, 1, 0x7F, 0x80, 0xFF, random_.randrange(256)])
@@ -655,7 +655,7 @@ def test_damaged_payloads_never_crash(target: BuiltTarget, tmp_path: Path, drive
 @pytest.mark.usefixtures("native")
 @pytest.mark.parametrize("value", [0, 1, 2])
 def test_memfd_noexec(carrier: Carrier, tmp_path: Path, driver: Path, value: int) -> None:
-    """vm.memfd_noexec is a PID namespace's own. With 2 no memfd can be executed; files and libraries are as ever."""
+    """vm.memfd_noexec belongs to a PID namespace. With 2, no memfd can be executed; files and libraries still work."""
     private = ["unshare", "-pfm", "--mount-proc"] if os.geteuid() == 0 else ["unshare", "-rpfm", "--mount-proc"]
     enter = [*private, "sh", "-ec", f'echo {value} >/proc/sys/vm/memfd_noexec; exec "$@"', "sh"]
     if subprocess.run([*enter, "true"], capture_output=True).returncode:

@@ -24,7 +24,7 @@ from tests.build.test_downloads import UV, served
 
 @pytest.fixture(scope="module")
 def wheel(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of the target, in a folder that is a page of an index (PEP 503)."""
+    """The target's wheel, in a folder that is a project's page of an index (PEP 503)."""
     page = tmp_path_factory.mktemp("index") / distribution(target.plan).replace("_", "-")
     page.mkdir()
     return write_wheel(target.plan, target.tree, page)
@@ -46,7 +46,7 @@ def environment(target: BuiltTarget, index: str, tmp_path_factory: pytest.TempPa
     base = Path(sys.base_prefix) / "bin/python3"
     subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True, env=clean_environment())
     name = distribution(target.plan).replace("_", "-")
-    # Compiling the tree for the machine's Python, which pip does otherwise, takes most of the time and serves nobody.
+    # By default pip compiles the tree for the machine's Python, which takes most of the time and is of no use.
     pip = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check", "--python", str(folder)]
     install = [*pip, "install", "-q", "--no-compile", "--index-url", index, name]
     done = subprocess.run(install, capture_output=True, text=True, env=clean_environment(NO_PROXY="127.0.0.1"))
@@ -55,7 +55,7 @@ def environment(target: BuiltTarget, index: str, tmp_path_factory: pytest.TempPa
 
 
 def static_python(environment: Path, *arguments: str | Path, code: int = 0) -> str:
-    """Run the command; return what it prints, its error output when it is to fail."""
+    """Run the command; return its output, or its error output if it is expected to fail."""
     command = [environment / "bin/static-python", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), timeout=120)
     assert done.returncode == code, done.stdout + done.stderr
@@ -68,7 +68,7 @@ def tree_of(environment: Path) -> Path:
 
 
 def test_the_wheel_is_what_its_record_says(target: BuiltTarget, wheel: Path) -> None:
-    """PEP 427: each file but RECORD has its SHA-256 there; programs are executable; an index takes it."""
+    """PEP 427: RECORD has each other file's SHA-256; programs are executable; an index accepts the wheel."""
     assert wheel.stat().st_size < MOST_BYTES
     with zipfile.ZipFile(wheel) as archive:
         (record,) = (n for n in archive.namelist() if n.endswith(".dist-info/RECORD") and n.count("/") == 1)
@@ -98,7 +98,7 @@ def test_it_runs(target: BuiltTarget, environment: Path) -> None:
 
 
 def test_nothing_is_written(environment: Path, tmp_path: Path) -> None:
-    """Neither where it is installed nor by an environment made of it: the folder may be read-only."""
+    """Nothing is written where it is installed, not even by an environment of it: the folder may be read-only."""
 
     def state() -> dict[str, int]:
         package = tree_of(environment).parent
@@ -113,7 +113,7 @@ def test_nothing_is_written(environment: Path, tmp_path: Path) -> None:
 
 
 def test_unpack(target: BuiltTarget, environment: Path, tmp_path: Path) -> None:
-    """The tree as it was built, links and times too, without what pip compiled; an empty folder may be there."""
+    """The tree as it was built, with links and times, without pip's .pyc files; the folder may exist if it is empty."""
     (tree_of(environment) / "lib/of another Python.pyc").write_bytes(b"")
     (tmp_path / "tree").mkdir()
     static_python(environment, "unpack", tmp_path / "tree")
@@ -136,7 +136,7 @@ def test_bundle(environment: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_named(target: BuiltTarget, environment: Path, tmp_path: Path) -> None:
-    """As when a copy lost files, or the permission to execute them."""
+    """As after a copy that lost files, or their executable bits."""
     copy = tmp_path / "static_python"
     shutil.copytree(tree_of(environment).parent, copy, symlinks=True)
     program = copy / "tree/bin" / target.binary.name
@@ -155,7 +155,7 @@ def test_what_is_missing_is_named(target: BuiltTarget, environment: Path, tmp_pa
 
 
 def test_uvx(target: BuiltTarget, index: str, tmp_path: Path) -> None:
-    """Without any installation, by the name alone; uv's cache stays as it is."""
+    """It runs without installation, by its name alone; uv's cache stays unchanged."""
     name = distribution(target.plan).replace("_", "-")
     variables = {
         "HOME": str(tmp_path),

@@ -18,7 +18,7 @@ LACKING = {
     (arch, project): entry.reason for entry in FACTS.lacking for arch in entry.arches for project in entry.projects
 }
 PIP = ["-m", "pip", "-q", "--disable-pip-version-check"]
-# What another machine's pip is told to take the wheels that the interpreter takes.
+# Options that make another machine's pip choose this interpreter's wheels.
 OPTIONS = """
 import pathlib, sys
 from _staticpython.inputs import Target
@@ -27,9 +27,9 @@ print(*Target(pathlib.Path(sys.base_prefix)).pip_options(), sep="\\n")
 
 
 def emulated_install(target: BuiltTarget, folder: Path, projects: list[str]) -> None:
-    """Install what the target's own pip would, by this machine's: under an emulator it takes minutes.
+    """Install with this machine's pip what the target's would: under an emulator that takes minutes.
 
-    That pip takes musllinux wheels, and no others, test_artifact sees.
+    test_artifact checks that the target's pip accepts only musllinux wheels.
     """
     options = target.run("-c", OPTIONS).splitlines()
     command = [sys.executable, *PIP, "install", *options, "--target", str(folder), *projects]
@@ -39,7 +39,7 @@ def emulated_install(target: BuiltTarget, folder: Path, projects: list[str]) -> 
 
 @pytest.fixture(scope="session")
 def venv(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A venv with all of the wheels; binary only, so that a wheel that pip does not take is an error."""
+    """A venv with all of the wheels; binary only, so that a refused wheel is an error."""
     if not target.starts_programs:
         pytest.skip("venv and pip start programs: needs `make test` and binfmt_misc in a user namespace")
     folder = tmp_path_factory.mktemp("wheels") / "venv"
@@ -75,6 +75,6 @@ def test_lacking_wheels_are_still_lacking(target: BuiltTarget, tmp_path: Path) -
         if done.returncode == 0:
             there.append(project)
         else:
-            # ResolutionImpossible: it is what the project needs that has no wheel.
+            # ResolutionImpossible: a dependency has no wheel.
             assert re.search("No matching distribution|ResolutionImpossible", done.stderr), done.stderr
     assert there == []

@@ -1,4 +1,4 @@
-"""A web service: a page and an answer in JSON."""
+"""A web service: a page, and an answer in JSON."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ templates = Jinja2Templates(Path(__file__).parent / "templates")
 
 @app.get("/")
 def page(request: Request):
-    """A page that says which process made it."""
+    """A page that names the process that made it."""
     return templates.TemplateResponse(request, "page.html", {"process": os.getpid()})
 
 
@@ -25,7 +25,7 @@ def add(a: float, b: float):
 
 
 def main():
-    """Serve, in as many processes as are asked for."""
+    """Serve, in as many processes as requested."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--workers", type=int, default=1)

@@ -1,4 +1,4 @@
-"""Show a CSV file as a table, or tell of its columns."""
+"""Show a CSV file as a table, or list its columns."""
 
 import csv
 

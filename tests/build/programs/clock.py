@@ -1,7 +1,7 @@
 """Answer questions about times: run by the interpreter that was built, and by one on glibc.
 
-Standard input is JSON: a list of [TZ, formats, seconds, local times], where a format is [text, fields of a time]. So is
-the output: for each zone a list of answers of each kind.
+Standard input is JSON: a list of [TZ, formats, seconds, local times], where a format is [text, fields of a time]. The
+output is JSON too: for each zone a list of answers of each kind.
 """
 
 import json
@@ -18,13 +18,13 @@ def formatted(form: str, fields: "list[Any]") -> str:
 
 
 def local(seconds: int) -> "list[Any]":
-    """Return what localtime says."""
+    """Return localtime's answer."""
     moment = time.localtime(seconds)
     return [*moment, moment.tm_zone, moment.tm_gmtoff, time.strftime("%Z %z", moment)]
 
 
 def seconds(fields: "list[int]") -> "list[str]":
-    """Return what mktime says, and strftime's %s."""
+    """Return mktime's answer, and strftime's %s."""
     try:
         return [str(int(time.mktime(tuple(fields)))), time.strftime("%s", tuple(fields))]  # type: ignore[arg-type]
     except OverflowError:

@@ -19,7 +19,7 @@ def real() -> str:
 
 
 def constant(depth: int) -> str:
-    """Return the source of a constant; depth: how deep tuples and sets may be in each other."""
+    """Return the source of a constant; depth: how deep tuples and sets may be nested."""
     kind = random.randrange(12 if depth else 9)
     if kind == 0:
         return repr(random.choice(INTEGERS))

@@ -1,7 +1,7 @@
-"""Random classes twice, made with their methods and given them later one by one: their slots must be the same.
+"""Makes random classes twice, with their methods, and getting them later one by one: their slots must be equal.
 
-`slots.py SEED`. To set an attribute of a class is CPython's own way to a slot, which nothing of ours concerns
-(patch 0012).
+`slots.py SEED`. Setting an attribute of a class uses CPython's own code for slots, which our patch 0012 does not
+change.
 """
 
 import itertools
@@ -59,7 +59,7 @@ BASES = object, int, str, list, dict, tuple, float, bytes, set
 
 
 def answer(x: object, do: Callable[[], object]) -> object:
-    """Return what comes out, in a form that does not depend on addresses."""
+    """Return the result, in a form that does not depend on addresses."""
     try:
         result = do()
     except Exception as error:
@@ -70,7 +70,7 @@ def answer(x: object, do: Callable[[], object]) -> object:
 
 
 def answers(x: object, other: object) -> Iterator[object]:
-    """Ask x everything that goes through a slot."""
+    """Use every slot of x."""
     names = {"x": x, "o": other, "itertools": itertools}
 
     def in_place(statement: str) -> object:
@@ -94,7 +94,7 @@ def random_body() -> dict[str, Any]:
 
 
 def given_later(bases: tuple[type, ...], body: dict[str, Any]) -> type:
-    """Make a class that gets its methods in a random order, but for what a class statement itself makes of them."""
+    """Make a class that gets its methods in a random order, except those that a class statement itself changes."""
     made = type("C", bases, {"__hash__": body["__hash__"]} if "__hash__" in body else {})
     for name in random.sample(list(body), len(body)):
         setattr(made, name, body[name])
@@ -120,7 +120,7 @@ def main(seed: str) -> None:
             try:
                 first = type("C", bases[0], dict(body))
             except TypeError:
-                continue  # no order of these bases
+                continue  # these bases have no consistent order
             pairs.append((first, given_later(bases[1], body)))
         for first, second in pairs:
             one, other = list(answers(first(), first())), list(answers(second(), second()))

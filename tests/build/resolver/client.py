@@ -1,7 +1,7 @@
-"""Make the calls of one JSON list a line, one after the other; write the list of [result, seconds] for each.
+"""Make the calls of the JSON list on each line, one after the other; write a list of [result, seconds] for each line.
 
-A call is [function of socket, argument...]; a number before it makes it that many times at once, in threads. The result
-of an error is its class and number. What a call left open is a result too.
+A call is [function of socket, argument...]; a number before it makes that many calls at once, in threads. The result
+of an error is its class and number. Files that a call left open are part of the result.
 """
 
 import json

@@ -6,14 +6,14 @@ It must be started in new network and mount namespaces. FOLDER becomes /etc. COM
     resolv    the text of /etc/resolv.conf; none: no file
     hosts     the text of /etc/hosts; none: no file
     network   false: not even a loopback interface that is up
-    zone      {server: {"name TYPE": answer}}, server being an address in 127.0.0.0/8. At others nobody listens. What is
-              not in a zone does not exist (NXDOMAIN).
+    zone      {server: {"name TYPE": answer}}; server is an address in 127.0.0.0/8. Nobody listens at others. A name
+              that is not in a zone does not exist (NXDOMAIN).
     calls     a list for client.py
     program   instead of calls: a command, whose output is the result
 
 An answer is a list of addresses or names, "nodata", the name of an error (RCODES), "silent", ["slow", seconds, answer],
-["tcp", answer] (truncated but by TCP, where the answer is the other), ["once", answer, answer] (the first question gets
-the first one) or ["alias", name, answer]. What is more than 512 bytes is truncated, and whole by TCP.
+["tcp", answer] (truncated over UDP; the answer comes over TCP), ["once", answer, answer] (the first question gets the
+first one) or ["alias", name, answer]. Answers of more than 512 bytes are truncated over UDP, but not over TCP.
 The result is one line of JSON for each scenario: what client.py wrote, or the program's output.
 """
 

@@ -1,4 +1,4 @@
-"""A network of one's own for the tests of names: see ``driver.py``."""
+"""A private network for the tests of name resolution: see ``driver.py``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Lookup = Callable[[Sequence[Scenario]], list[Any]]
 
 
 def enter() -> list[str]:
-    """Return the command that runs another in namespaces of its own, or skip the test."""
+    """Return the command that runs another one in its own namespaces, or skip the test."""
     for options in (["-n", "-m"], ["-r", "-n", "-m"]):
         command = [shutil.which("unshare") or "unshare", *options]
         if shutil.which(command[0]) and subprocess.run([*command, "mount", "-t", "tmpfs", "t", "/etc"]).returncode == 0:
@@ -40,7 +40,7 @@ def enter() -> list[str]:
 
 
 def lookup(command: Sequence[str], name: str, timeout: float = 300) -> Lookup:
-    """Return a function that runs scenarios by an interpreter, each in a network of its own, some at the same time."""
+    """Return a function that runs scenarios with an interpreter, each in its own network, some at the same time."""
     unshare = enter()
 
     def one(scenario: Scenario) -> Any:
@@ -72,7 +72,7 @@ def of_target(target: BuiltTarget) -> Lookup:
 
 
 def of_glibc() -> Lookup:
-    """Return the one that does so with the interpreter of these tests; skip the test when it is without glibc."""
+    """Return the same function for the interpreter of these tests; skip the test if that is not on glibc."""
     if platform.libc_ver()[0] != "glibc":
         pytest.skip("these tests are run by an interpreter without glibc: nothing to compare with")
     return lookup([sys.executable], "glibc")

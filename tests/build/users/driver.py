@@ -1,4 +1,4 @@
-"""Ask for users with an interpreter, where nscd or systemd's user database runs: `driver.py FOLDER COMMAND...`.
+"""Ask for users with an interpreter while nscd or systemd's user database runs: `driver.py FOLDER COMMAND...`.
 
 It must be started in a mount namespace of its own. FOLDER becomes /etc. COMMAND starts the interpreter, which runs
 ``client.py`` beside this file. On standard input is a JSON object; the result is what the client wrote.

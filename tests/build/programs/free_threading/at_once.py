@@ -1,4 +1,4 @@
-"""Two threads answer each other, and neither ever waits in a call or is asked to let the other one run."""
+"""Two threads answer each other; neither waits in a call, and nothing asks them to let the other one run."""
 
 import sys
 import threading

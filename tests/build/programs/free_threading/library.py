@@ -1,4 +1,4 @@
-"""What this project changed in the interpreter's own code, from several threads at once, with the right answers."""
+"""Code of the interpreter that this project changed, called from several threads at once, gives the right answers."""
 
 import importlib
 import json

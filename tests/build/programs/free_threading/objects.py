@@ -42,7 +42,7 @@ def work(number: int) -> None:
         data = rings[number].get()
         if not checked(data):
             failures.append(data[0])
-        if data[0] == "bytes":  # grows or shrinks in another thread than the one that made it
+        if data[0] == "bytes":  # grows or shrinks in a thread that did not make it
             size = chance.randrange(1, 200_000)
             data[1][:] = bytes([size % 256]) * size
             if not checked(data):
