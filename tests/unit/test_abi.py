@@ -1,4 +1,4 @@
-"""staticpython.abi: what it reads of a compiler's answers, and says of it. tests/build/test_glibc.py compares."""
+"""staticpython.abi: how it reads a compiler's answers, and what it reports. tests/build/test_glibc.py compares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fact of an arch stands in one place, and an arch that is a copy of another is complete or says what is missing."""
+"""An arch's facts are in one place; a copy of an arch is complete, or the error says what is missing."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_whole_copy_has_all_that_follows_from_it(
 
 
 def test_answers_are_given_once(project: Path) -> None:
-    """What an arch or a CPU repeats of the common answers says nothing."""
+    """An arch or a CPU must not repeat a common answer."""
     common = dict(re.findall(r'^  (ac_cv_\w+): "(\w+)"$', (project / "configs/common/answers.yml").read_text(), re.M))
     assert len(common) == 17
     for path in (project / "configs").glob("*.yml"):

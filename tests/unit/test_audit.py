@@ -1,4 +1,4 @@
-"""Which sources have a newer release: what Debian's lists and PyPI's pages say."""
+"""Sources with a newer release, according to Debian's lists and PyPI's pages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_pypis_pages() -> None:
 
 
 def test_every_source_is_asked_for() -> None:
-    """Each file that a build may take: what is cut out of another's has none, a variant is its series'."""
+    """Each file that a build may use: a part of another package has none, a variant shares its series' file."""
     facts = load_facts()
     found = [(package.name, release.version) for package, release in sources(facts, [])]
     assert {name for name, _ in found} == {p.name for p in facts.packages.values() if not p.source_of}
@@ -53,7 +53,7 @@ def test_every_source_is_asked_for() -> None:
 
 
 def test_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A newer one, none, and a place that cannot be reached, which is no error of the audit."""
+    """A newer release, none, and a place that cannot be reached, which does not fail the audit."""
     facts = load_facts()
     musl, certifi = (next(iter(sources(facts, [name]))) for name in ("musl", "certifi"))
     monkeypatch.setattr(audit, "_apt", lambda _: ())

@@ -34,7 +34,7 @@ def results() -> Results:
 
 
 def test_a_ratio_is_above_one_where_ours_is_faster() -> None:
-    """Each round compares neighbours; a slow round says nothing of the least times."""
+    """Each round compares neighbours; a slow round does not affect the least times."""
     ratio = Ratio.of([1.0, 2.0, 4.0, 0.5], [3.0, 2.0, 2.0])
     assert (ratio.rounds, ratio.least, ratio.seconds) == ((3.0, 1.0, 0.5), 2.0, 1.0)
 

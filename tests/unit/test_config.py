@@ -1,4 +1,4 @@
-"""The YAML facts: what is wrong in them is named by file and key."""
+"""The YAML facts: errors name the file and the key."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from staticpython.schema import is_derived, load
 
 FACTS = load_facts()
 SERIES = sorted(FACTS.series)
-# Those that have facts of their own, and those that are other builds of them.
+# Series with facts of their own, and variants of them.
 BASES = [name for name in SERIES if not FACTS.series[name].variant_of]
 VARIANTS = [name for name in SERIES if name not in BASES]
 
@@ -239,7 +239,7 @@ def test_patches_apply_by_leading_version(project: Path) -> None:
 
 @pytest.fixture
 def newer(project: Path) -> Path:
-    """The folder of patches of one more series, which is the default one under another number."""
+    """The folder of patches of an additional series, which is the default one under another number."""
     facts = load_facts(project)
     name = facts.default_series
     series = (project / f"configs/series/{name}.yml").read_text()
@@ -251,13 +251,13 @@ def newer(project: Path) -> Path:
 
 
 def does_without(newer: Path, *names: str) -> None:
-    """Let one more series do without patches; what it had is forgotten."""
+    """Set the patches that the additional series lacks, instead of earlier ones."""
     text = newer.read_text().partition("lacking:\n")[0]
     newer.write_text(text + "".join(["lacking:\n", *(f"  {name}: why\n" for name in names)]))
 
 
 def test_a_series_has_the_patches_of_every_series(project: Path, newer: Path) -> None:
-    """It replaces one by its own of the same name, or does without and says why."""
+    """A series replaces a patch by its own of the same name, or lacks it with a reason."""
     facts = load_facts(project)
     release = facts.series["9.9"].releases[0]
     first, second, *_ = (p for p in patches(facts.cpython, release.version, project))
@@ -273,7 +273,7 @@ def test_a_series_has_the_patches_of_every_series(project: Path, newer: Path) ->
 
 
 def test_a_series_that_lacks_what_another_needs_says_why(project: Path, newer: Path) -> None:
-    """What makes one right cannot be forgotten in another; what is for speed can."""
+    """A series cannot forget another one's patch, unless it is for speed."""
     facts = load_facts(project)
     needed = next(p for p in patches(facts.cpython, "3.14.7", project) if read_header(p).kind != "speed")
     own = project / "patches/cpython-9.9/0999-more.patch"
@@ -293,7 +293,7 @@ def test_a_series_that_lacks_what_another_needs_says_why(project: Path, newer: P
 
 @pytest.mark.parametrize("series", SERIES)
 def test_a_release_is_its_series(series: str) -> None:
-    """Whoever knows only the series, as unpack does, gets the same package as the plan has."""
+    """Code that knows only the series, as unpack does, gets the same package as the plan."""
     facts = load_facts()
     made = make_plan(facts, Options(arches=("x86_64",), python=series))
     (source,) = (s for s in made.sources if s.name == "cpython")
@@ -356,7 +356,7 @@ def test_every_key_is_documented() -> None:
 
 @pytest.mark.parametrize("pattern", FILES)
 def test_editors_know_every_file(pattern: str, tmp_path: Path) -> None:
-    """Each names its schema at its top, and is as that says. The schema refuses what `load` refuses."""
+    """Each YAML file names its schema in its first line, and is valid. The schema refuses what `load` refuses."""
     schema_path, _, schema = FILES[pattern]
     validator = jsonschema.Draft202012Validator(json.loads((ROOT / schema_path).read_text()))
     paths = sorted(ROOT.glob(pattern))
@@ -373,7 +373,7 @@ def test_editors_know_every_file(pattern: str, tmp_path: Path) -> None:
                 load(tmp_path / "wrong.yml", schema)
 
 
-# What make runs later, and what tests what was built: they read facts and the plan's JSON.
+# Helpers that make runs, and the tests of builds: they read facts and the plan's JSON.
 HELPERS = [
     *("fetch", "fetched", "unpack", "assemble", "verify", "emulate", "profile", "toolchain", "size", "stdlib_tests"),
     *("matrix", "wheel_table", "setup_local", "published", "wheel", "image", "sbom", "provenance", "abi", "inventory"),
@@ -381,7 +381,7 @@ HELPERS = [
 
 
 def names_in_helpers() -> set[str]:
-    """Return the attributes and keys that these read, as their syntax trees have them."""
+    """Return the attributes and keys that these files read, from their syntax trees."""
     found = set()
     files = [ROOT / f"staticpython/{n}.py" for n in HELPERS]
     for path in [*files, *ROOT.glob("bench/*.py"), *ROOT.glob("tests/build/*.py")]:
@@ -394,13 +394,13 @@ def names_in_helpers() -> set[str]:
 
 
 def unread(facts: Facts, plans: list[Options], monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Return the keys, with their class, that nothing reads: no plan, its rendering, a list of choices or a helper."""
+    """Return keys, with their class, that nothing reads: not a plan, its rendering, a list of choices or a helper."""
     keys = {(schema, f.name) for _, schema in SECTIONS for f in dataclasses.fields(schema) if not is_derived(f)}
     read: set[tuple[type, str]] = set()
     for _, schema in SECTIONS:
 
         def recording(self: object, name: str) -> object:
-            # plan.json and copies take every field, which says nothing.
+            # plan.json and copies contain every field, so they do not count as readers.
             if sys._getframe(1).f_globals["__name__"] not in ("dataclasses", "copy"):
                 read.add((type(self), name))
             return object.__getattribute__(self, name)
@@ -426,5 +426,5 @@ def test_every_key_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unused_key_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is planned here, so the keys that only a plan reads stand there as unused."""
+    """Nothing is planned here, so keys that only a plan reads are reported as unused."""
     assert "Arch.openssl_target" in unread(load_facts(), [], monkeypatch)

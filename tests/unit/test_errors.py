@@ -1,4 +1,4 @@
-"""What a command says and returns when it ends early."""
+"""What a command prints and returns if it ends early."""
 
 from __future__ import annotations
 

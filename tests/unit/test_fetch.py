@@ -24,7 +24,7 @@ class Server(ThreadingHTTPServer):
     """Serves CONTENT at any path that ends in `good.tar`, and an index with one; notes the ranges asked for."""
 
     ranges: list[str | None]
-    busy = 0  # how many are told to come again
+    busy = 0  # how many requests are told to try again
 
 
 class Handler(BaseHTTPRequestHandler):

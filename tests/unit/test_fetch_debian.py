@@ -38,7 +38,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(params=["http", "file"])
 def mirror(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that is the only mirror this machine's apt knows, with lists that have moved on."""
+    """A folder that is the only mirror in apt's settings, with lists that no longer have the file."""
     root = tmp_path / "mirror/debian"
     for suite in DEBIAN_SUITES:
         write_lists(root, suite, NEWER)

@@ -1,4 +1,4 @@
-"""The `full` archive: what of a link goes into it, and what PYTHON.json may say."""
+"""The `full` archive: which files of a link are in it, and what PYTHON.json may contain."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MODULE__SSL_LDFLAGS = -L/elsewhere/lib -lssl
 python: Programs/python.o
 \tmy-cc -o python Programs/python.o -L/elsewhere/lib -lssl
 """
-# What a compiler says for -###, of a link that it would start.
+# A compiler's output for -###, about a link that it would start.
 SAID = """\
 echo 'clang version 1' >&2
 echo ' "/my/ld" "-L/elsewhere/lib" "-plugin" "/my/plugin.so" "-plugin-opt=mcpu=x" "-plugin-opt=/my/wrapper"' \\
@@ -43,7 +43,7 @@ echo ' "/my/ld" "-L/elsewhere/lib" "-plugin" "/my/plugin.so" "-plugin-opt=mcpu=x
 
 
 def built(folder: Path, more: str = "") -> Build:
-    """Return a folder where an interpreter was linked, with a compiler that only says how."""
+    """Return a folder where an interpreter was linked, with a compiler that only prints its commands."""
     bin_ = folder / "target/toolchain/bin"
     libraries = folder / "target/sysroot/usr/lib"
     files = ["cpython/Programs/python.o", "cpython/Modules/_ssl.o", "cpython/Python/x.o", "sources/a b.ld"]
@@ -59,7 +59,7 @@ def built(folder: Path, more: str = "") -> Build:
 
 
 def test_link(tmp_path: Path) -> None:
-    """What is of this machine is left out, and each file has its place in the archive."""
+    """This machine's files are left out, and each other file has its place in the archive."""
     link = built(tmp_path).link()
     assert link.words == [
         *("-plugin-opt=mcpu=x", "-T", "build/link/a b.ld", "--order=build/link/order"),
@@ -101,7 +101,7 @@ def test_modules_of_setup() -> None:
 
 
 def test_licences(tmp_path: Path) -> None:
-    """Of two licences it is the one that asks less of whoever links."""
+    """Of two licences, the one with fewer conditions for linking is chosen."""
     plan = plan_of()
     (tmp_path / "licences/zstd").mkdir(parents=True)
     (tmp_path / "licences/zstd/LICENSE").write_text("x")
@@ -117,7 +117,7 @@ def test_licences(tmp_path: Path) -> None:
 
 
 def example() -> dict[str, Any]:
-    """Return a PYTHON.json that is as it should be, but short."""
+    """Return a valid, short PYTHON.json."""
     module = {"in_core": False, "init_fn": "PyInit__ssl", "objs": ["build/Modules/_ssl.o"], "required": False}
     links = [{"name": "ssl", "path_static": "build/lib/libssl.a"}]
     licence = {"licenses": ["Apache-2.0"], "license_paths": ["install/l"], "license_public_domain": False}
@@ -215,7 +215,7 @@ def test_every_key_must_be_there(key: str) -> None:
 
 
 def test_bytes_follow_from_the_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Options for zstd in the environment do not change them."""
+    """Options for zstd in the environment do not change the bytes."""
     archives = []
     for number in range(2):
         fake_tree(tmp_path / str(number), "tree", number)
@@ -227,7 +227,7 @@ def test_bytes_follow_from_the_content(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_describe() -> None:
-    """This machine's own Python says of itself what a target's would, and names no folder of the machine."""
+    """This machine's own Python reports the same about itself as a target's would, without folders of the machine."""
     script = [sys.executable, "-I", "-S", str(full.DESCRIBE), sys.base_prefix]
     said = subprocess.run(script, capture_output=True, text=True, check=True).stdout
     assert f'"python_tag": "cp3{sys.version_info.minor}"' in said

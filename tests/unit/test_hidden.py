@@ -1,4 +1,4 @@
-"""Every library is hidden from what the interpreter loads, but for those whose facts say otherwise."""
+"""Every library is hidden from libraries that the interpreter loads, unless its facts say `exported`."""
 
 from __future__ import annotations
 

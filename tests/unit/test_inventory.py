@@ -1,4 +1,4 @@
-"""What libraries built for glibc need, read from shared libraries that are made here, byte by byte, and damaged."""
+"""What libraries built for glibc need, read from shared libraries that are made here byte by byte, and damaged."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_names_without_version_are_whoevers_who_has_them() -> None:
     objects = [read_needs("a.so", library.made()), read_needs("b.so", other.made())]
     assert report_on(objects, PROGRAM).uncovered == {"of_nobody": "nobody has it: refused"}
     assert report_on(objects, PROGRAM).for_glibc == 1
-    library.needed.append("libelsewhere.so")  # may have it
+    library.needed.append("libelsewhere.so")  # may define it
     assert report_on([read_needs("a.so", library.made())], PROGRAM).uncovered == {}
 
 
@@ -224,7 +224,7 @@ def test_facts_are_those_of_the_c_sources() -> None:
 
 
 def test_damage_is_said_and_never_more(chance: random.Random) -> None:
-    """Whatever is damaged, the answer is an error that names the file, or needs that are read."""
+    """With any damage, the result is an error that names the file, or a list of needs."""
     sound = [example().made(), example().made(gnu_hash=True)]
     refused = read = 0
     for n in range(3000):

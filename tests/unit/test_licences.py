@@ -1,4 +1,4 @@
-"""No GPL code is linked unless it is asked for."""
+"""No GPL code is linked unless it is requested."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ LINKED = sorted({(s.name, n) for s in load_facts().series.values() for m in s.mo
 
 @pytest.mark.parametrize(("series", "package"), LINKED)
 def test_any_library_under_the_gpl_is_refused(project: Path, series: str, package: str) -> None:
-    """Whatever a module links: were its licence the GPL, nothing would be built without --with-gpl."""
+    """For each package that a module links: were its licence the GPL, a build without --with-gpl would be refused."""
     relicense(project, package, "GPL-3.0-or-later")
     options = Options(arches=("x86_64",), python=series)
     linked = {p.name for p in make_plan(load_facts(), options).targets[0].packages}

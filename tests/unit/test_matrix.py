@@ -1,4 +1,4 @@
-"""The builds of tests/matrix.yml: facts that hold, options that there are, commands that end at the first fault."""
+"""The builds of tests/matrix.yml: valid facts, existing options, commands that end at the first fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every patch says why it is there, and applies to its source without fuzz: with those for speed, and without them."""
+"""Every patch has a reason, and applies to its source without fuzz: with the patches for speed, and without them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ FACTS = load_facts()
 
 
 def releases(package: Package) -> list[Release]:
-    """Return the releases that a package's patches are for: one, of the interpreter one of each series.
+    """Return the releases that a package's patches are for: one, for the interpreter one of each series.
 
-    A part of another package's source has that one's.
+    A part of another package's source has that package's release.
     """
     if package.kind == "cpython":
         return [series.releases[0] for series in FACTS.series.values()]
@@ -35,12 +35,12 @@ def releases(package: Package) -> list[Release]:
 
 
 def of_its_series(package: Package, release: Release) -> Package:
-    """Return the interpreter's package as the series of a release has it, and every other one as it is."""
+    """Return the interpreter's package for the series of a release, and every other package as it is."""
     names = [name for name, series in FACTS.series.items() if release in series.releases and not series.variant_of]
     return FACTS.in_series(package, names[0]) if package.kind == "cpython" else package
 
 
-# What it is called here -> a package, and the release.
+# Name of a test case -> a package, and the release.
 PATCHED = {
     f"{name}-{release.version}": (of_its_series(package, release), release)
     for name, package in FACTS.packages.items()
@@ -145,13 +145,13 @@ def test_what_is_wrong_in_a_header_is_named(tmp_path: Path, old: str, new: str, 
 
 
 def touched_files(patch: Path) -> list[str]:
-    """Return the files that a patch changes; what it adds has no old name, what it removes no new one."""
+    """Return the files that a patch changes; an added file has no old name, a removed one no new name."""
     text = patch.read_text(encoding="utf-8")
     return [n.partition("/")[2] for n in re.findall(r"(?m)^(?:---|\+\+\+) (\S+)", text) if n != "/dev/null"]
 
 
 def members(archive: Path, wanted: set[str], inner: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the wanted files of an archive, named as in the source tree: without its top folder."""
+    """Yield the wanted files of an archive, named as in the source tree, without the top folder."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as wheel:
             yield from ((name, wheel.read(name)) for name in wanted & set(wheel.namelist()))
@@ -175,7 +175,7 @@ def pristine(name: str) -> dict[str, bytes]:
 
 
 def source(name: str, request: pytest.FixtureRequest) -> dict[str, bytes]:
-    """Return a package's files, or skip: CI says --sources, and then what an ordinary build fetches must be there."""
+    """Return a package's files, or skip: with --sources, as in CI, the files that a normal build fetches must exist."""
     package, release = PATCHED[name]
     if (ROOT / "downloads" / release.file).is_file():
         return pristine(name)
@@ -187,7 +187,7 @@ def source(name: str, request: pytest.FixtureRequest) -> dict[str, bytes]:
 
 
 def is_python(code: bytes) -> bool:
-    """Whether this Python can read it; a later one's library has syntax of its own."""
+    """Whether this Python can parse it; a later version's library may have new syntax."""
     try:
         compile(code, "", "exec")
     except SyntaxError:
@@ -200,7 +200,7 @@ def is_python(code: bytes) -> bool:
 def test_patches_apply_in_order(name: str, speedups: bool, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     package, release = PATCHED[name]
     package = package if speedups else without_speedups(package)
-    # What several series share has the lines of the default one.
+    # A patch that several series share has the default series' line numbers.
     shared = ROOT / "patches" / package.name
     exact = package.kind != "cpython" or release in FACTS.series[FACTS.default_series].releases
     for file, data in source(name, request).items():
@@ -211,7 +211,7 @@ def test_patches_apply_in_order(name: str, speedups: bool, request: pytest.Fixtu
         run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert run.returncode == 0, f"{names(patch)}: {run.stdout}"
         assert "fuzz" not in run.stdout
-        # Where all are applied, nothing has moved.
+        # If all patches are applied, no hunk has an offset.
         moved = speedups and (exact or patch.parent != shared) and "offset" in run.stdout
         assert not moved, f"{names(patch)}: {run.stdout}"
     for file, data in source(name, request).items():
@@ -225,7 +225,7 @@ def test_cpython_has_the_tests_that_patches_name(name: str, request: pytest.Fixt
     package, release = PATCHED[name]
     with tarfile.open(ROOT / "downloads" / release.file) as tar:
         found = re.findall(r"/Lib/test/(test_\w+)(?:\.py|$|/)", "\n".join(tar.getnames()), re.MULTILINE)
-    # Other packages' patches are tested by those of the default series.
+    # Other packages' patches are tested with the default series.
     others = [p for p in PATCHES if not p.parent.name.startswith("cpython")] if name == PYTHONS[0] else []
     missing = {
         names(p): [t for t in read_header(p).cpython_tests if t not in found]

@@ -60,7 +60,7 @@ def test_flavour_small() -> None:
 @pytest.mark.parametrize("toolchain", ["zig", "llvm"])
 @pytest.mark.parametrize("plain", [True, False])
 def test_no_speedups(toolchain: str, plain: bool) -> None:
-    """No patch of the kind `speed`, no file that only such a patch needs, no profile of the patched sources."""
+    """No patch of the kind `speed`, no file that only such a patch needs, no trained profile of the patched sources."""
     options = Options(arches=("x86_64",), toolchain=toolchain, plain=plain, speedups=False)
     made, fast = make_plan(load_facts(), options), make_plan(load_facts(), dataclasses.replace(options, speedups=True))
     (target,) = made.targets
@@ -159,7 +159,7 @@ def test_host_arch(monkeypatch: pytest.MonkeyPatch) -> None:
     [("x86_64", "zig", True), ("aarch64", "llvm", True), ("i386", "zig", False), ("x86_64", "crossmake", False)],
 )
 def test_tail_calls_where_compiler_and_cpu_have_them(series: str, arch: str, toolchain: str, has: bool) -> None:
-    """configure does not ask, and what a compiler ignores is slower than the loop."""
+    """configure does not test it, and if a compiler ignores the attribute, the result is slower than the loop."""
     made = make_plan(FACTS, Options(arches=(arch,), toolchain=toolchain, python=series))
     wanted = FACTS.series[series].tail_calls if has else []
     found = [word for word in made.targets[0].interpreter.configure if "tail-call" in word]

@@ -1,4 +1,4 @@
-"""What a build needs on this machine is said at its beginning, not where it is missed."""
+"""A build reports what it needs on this machine at its beginning, not when it misses it."""
 
 from __future__ import annotations
 
@@ -118,12 +118,12 @@ def test_a_python_without_the_packages_says_what_to_do(tmp_path: Path, command: 
 
 
 def test_every_package_that_a_command_imports_is_asked_for() -> None:
-    """The names in staticpython/__init__.py are all that requirements.txt brings for more than one command."""
+    """staticpython/__init__.py names all requirements.txt packages that more than one command uses."""
     import staticpython
 
     own = {"staticpython", "bench"}
-    optional = {"backports", "ruamel"}  # an older Python's; staticpython.bump's only
-    optional |= {"urllib3", "packageurl"}  # part of requests, of cyclonedx
+    optional = {"backports", "ruamel"}  # only for older Pythons; only for staticpython.bump
+    optional |= {"urllib3", "packageurl"}  # part of requests; part of cyclonedx
     imported = set()
     for path in (ROOT / "staticpython").glob("*.py"):
         for line in path.read_text(encoding="utf-8").splitlines():

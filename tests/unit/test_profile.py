@@ -1,4 +1,4 @@
-"""The trained profile: that it is one, how its fit is reported, and who gets which flags."""
+"""The trained profile: whether it is valid, how its fit is reported, and which packages get which flags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names, bytes and lists of what users get: archives as python-build-standalone has them."""
+"""Names, bytes and lists of the files for users: archives as python-build-standalone's."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_every_cpu_has_a_name_of_its_own() -> None:
 
 
 def test_bytes_follow_from_the_content(tmp_path: Path) -> None:
-    """Neither the time, nor the umask of who built it, nor options for gzip in the environment change them."""
+    """The time, the builder's umask and options for gzip in the environment do not change the bytes."""
     digests = set()
     for time, folder in enumerate((tmp_path / "one", tmp_path / "two")):
         fake_tree(folder / "dist", TREE, time)
@@ -154,7 +154,7 @@ def test_bytes_follow_from_the_content(tmp_path: Path) -> None:
 
 
 def test_a_tree_that_is_a_link(tmp_path: Path) -> None:
-    """As where dist is made of trees on another disk: the tree is packed, not where it is on this machine."""
+    """As if dist is made from trees on another disk: the tree is packed, without its place on this machine."""
     for folder in (tmp_path / "one", tmp_path / "two"):
         fake_tree(folder / "dist", TREE, 0)
         if folder.name == "two":
@@ -181,7 +181,7 @@ def test_no_gzip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 def test_gzip_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """As where the disk is full: an error, and nothing that looks like an archive."""
+    """As if the disk is full: an error, and no file that looks like an archive."""
     fake_tree(tmp_path / "dist", TREE, 0)
     (tmp_path / "plan.json").write_text(plan_of().text())
     (tmp_path / "gzip").write_text("#!/bin/sh\nexit 9\n")
@@ -228,7 +228,7 @@ def test_uvs_list() -> None:
 
 
 def test_workflow_runs_what_is_there() -> None:
-    """The modules that the workflow starts, the jobs that it waits for; what it uploads is what make dist lists."""
+    """The workflow starts existing modules and waits for existing jobs; it uploads the files that make dist lists."""
     text = (ROOT / ".github/workflows/build.yml").read_text()
     for module in re.findall(r"python -m (staticpython\.\w+)", text):
         assert importlib.util.find_spec(module), module
@@ -273,7 +273,7 @@ def test_what_cannot_be_listed(tmp_path: Path, url: str, says: str, capsys: pyte
 
 
 def test_wheel_follows_from_the_content(tmp_path: Path) -> None:
-    """Its names, its links and its bytes; the file of a wheel's version, kind and CPU is another project's."""
+    """The wheel's names, links and bytes; another project checks the file with its version, kind and CPU."""
     wheels = []
     for time, folder in enumerate((tmp_path / "one", tmp_path / "two")):
         fake_tree(folder, TREE, time)

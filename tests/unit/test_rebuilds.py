@@ -1,4 +1,4 @@
-"""What make builds again when a file of the project changes: asked of make itself, which builds nothing here."""
+"""What make rebuilds after a change of a file: make itself is asked, and builds nothing here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def x86_64_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make(folder: Path, project: Path, arch: str, *options: str) -> str:
-    """Run make without the steps: those that call make again are run even by -n and -t."""
+    """Run make without the steps, because -n and -t still run steps that call make again."""
     silent = [f"PROJECT={project}", "STEP=:", "TOOL=:", "PYTHON=true"]
     command = ["make", "-C", str(folder), *options, *silent, f"build/{arch}/stamps/tree"]
     run = subprocess.run(command, capture_output=True, text=True)
@@ -33,7 +33,7 @@ def make(folder: Path, project: Path, arch: str, *options: str) -> str:
 
 
 def rebuilt(folder: Path, project: Path, arch: str, changed: str) -> set[str]:
-    """Return the names of the stamps and programs that make would make again after a change."""
+    """Return the names of the stamps and programs that make would rebuild after a change."""
     shutil.copytree(ROOT / "staticpython", project / "staticpython", ignore=shutil.ignore_patterns("__pycache__"))
     files = render(make_plan(load_facts(), Options(arches=(arch,))), folder, [f"--arch={arch}"])
     write(files, folder)
@@ -74,7 +74,7 @@ def test_malloc_rebuilds_the_c_library(project: Path, tmp_path_factory: pytest.T
 
 
 def test_malloc_is_of_one_release_whichever_python_is_built() -> None:
-    """A release of its own: no patch, and no other release, of the interpreter is a prerequisite of the C library."""
+    """mimalloc has its own release: no patch or other release of the interpreter is a prerequisite of the C library."""
     package = load_facts().packages["mimalloc"]
     (release,) = package.releases
     assert package.source_of is None and release.sha256 and package.subset

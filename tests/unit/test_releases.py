@@ -1,4 +1,4 @@
-"""A release is chosen once, when its file is fetched, and everything after takes it from there."""
+"""A release is chosen once, when its file is fetched, and all later steps use that choice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATCH = "--- a/a\n+++ b/a\n@@ -1 +1 @@\n-xxx\n\\ No newline at end of file\n+{0}
 
 @pytest.fixture
 def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
-    """A package of two releases, each with a patch of its own, of which only the older one can be had."""
+    """A package with two releases, each with its own patch; only the older release can be downloaded."""
     (tmp_path / "downloads").mkdir()
     archive = tarball(tmp_path / "downloads/thing-1.tgz", member("top/a"))
     for folder in ("thing-1", "thing-2"):

@@ -1,6 +1,6 @@
 """The rendered files: as reviewed (tests/golden), stable, and understood by make.
 
-After a wanted change: UPDATE_GOLDEN=1 pytest tests/unit/test_render.py, and read the diff.
+After an intended change: UPDATE_GOLDEN=1 pytest tests/unit/test_render.py, and read the diff.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def rendered(arch: str, python: str = "") -> dict[Path, str]:
     return render(make_plan(load_facts(), options), ROOT, [f"--arch={arch}"], python="python3")
 
 
-# The default series on each arch, each other series on one: what differs with the series does not with the arch.
+# The default series on each arch, each other series on one: differences between series do not depend on the arch.
 @pytest.mark.parametrize(("folder", "arch", "python"), GOLDEN, ids=[folder for folder, _, _ in GOLDEN])
 @pytest.mark.parametrize("name", ["Makefile", "Setup.local"])
 def test_golden(folder: str, arch: str, python: str, name: str) -> None:
@@ -73,7 +73,7 @@ def test_make_understands_it(option: str, tmp_path: Path) -> None:
 
 
 def compared(template: str) -> set[str]:
-    """Return the constants that a template compares anything with, or looks up in `in`, by jinja's own parser."""
+    """Return the constants in a template's comparisons and `in` tests, found by jinja's own parser."""
     tree = jinja2.Environment().parse(template)
     found: set[str] = set()
     for comparison in tree.find_all((jinja2.nodes.Compare, jinja2.nodes.Test)):
@@ -129,7 +129,7 @@ def test_generator_is_quick(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, ROOT / "generate.py", f"--output={tmp_path}", "-q"], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # The wall says nothing where other tests run at the same time.
+    # Wall-clock time means nothing while other tests run.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2, "half a second on an idle machine"
 
 
@@ -233,7 +233,7 @@ def test_unknown_python_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_makefile_keeps_its_series(tmp_path: Path) -> None:
-    """Another default, later, is for new folders: make never turns one interpreter into another."""
+    """A later change of the default is only for new folders: make never turns one interpreter into another."""
     assert cli.main([f"--output={tmp_path}", "--quiet"]) == 0
     assert f"--python={load_facts().default_series} " in (tmp_path / "Makefile").read_text()
 
@@ -244,7 +244,7 @@ def test_unknown_arch_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_makefile_regenerates_itself_with_every_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is given to generate.py holds when a fact changes; so an option that is not replayed is no option."""
+    """generate.py's options stay in force when a fact changes, so every option must be replayed."""
     given = {
         "arch": ["i386"],
         "cpu": "i686",

@@ -1,4 +1,4 @@
-"""What a bundler keeps for the next time (runtime/python/_staticpython/cache.py)."""
+"""A bundler's cache (runtime/python/_staticpython/cache.py)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from _staticpython.cache import Cache, Kept, default_folder
 
 
 def made(cache: Cache, *sources: bytes, package: str = "p") -> list[bytes]:
-    """Make something of sources; return which had to be made."""
+    """Make something from sources; return the sources for which it was not in the cache."""
     calls: list[bytes] = []
 
     def make(source: bytes) -> Callable[[], bytes]:
@@ -28,13 +28,13 @@ def test_what_did_not_change_is_not_made_again(tmp_path: Path) -> None:
     assert made(cache, b"a", b"b") == [b"a", b"b"]
     assert made(cache, b"b", b"a") == []
     assert made(cache, b"a", b"c") == [b"c"]
-    # What was not asked for is dropped; another package has a file of its own.
+    # Results that were not requested are dropped; another package has its own file.
     assert made(cache, b"b") == [b"b"]
     assert made(cache, b"b", package="../q") == [b"b"]
     assert made(cache, b"b") == []
     assert {path.parent for path in tmp_path.rglob("*") if path.is_file()} == {tmp_path / "new/cache"}
     assert (tmp_path / "new/cache").stat().st_mode & 0o777 == 0o700
-    # Another thing of the same source is another thing.
+    # Another kind of result from the same source is a separate entry.
     kept = Kept(cache, "p")
     assert kept.get("other", b"b", lambda: None) is None
 

@@ -48,8 +48,8 @@ def load_into_context() -> list[tuple[str, str]]:
 
 
 def test_bundled_when_the_machine_has_none(machine: Path) -> None:
-    (machine / "one.pem").touch()  # an empty file is none
-    (machine / "certs" / "ca-certificates.crt").touch()  # a folder without hashed names is none
+    (machine / "one.pem").touch()  # an empty file does not count
+    (machine / "certs" / "ca-certificates.crt").touch()  # a folder without hashed names does not count
     assert certificates.default_locations() == (str(machine / "bundled.pem"), None)
     assert load_into_context() == [("cafile", str(machine / "bundled.pem"))]
 

@@ -1,4 +1,4 @@
-"""What a bundle's command line names (runtime/python/_staticpython/inputs.py)."""
+"""The inputs that a bundle's command line names (runtime/python/_staticpython/inputs.py)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_trees_of_other_cpus_are_beside_this_one(tmp_path: Path) -> None:
     assert trees([], []) == trees(["x86_64"], []) == trees(["x86_64", "x86_64"], []) == [own]
     assert trees(["i386"], []) == trees([], [other]) == [other]
     assert trees(["x86_64", "i386"], []) == [own, other] and trees(["all"], []) == [other, own]
-    # One of each CPU.
+    # One for each CPU.
     make_tree(tmp_path / "cpython-0-x86_64-linux-musl", "x86_64-linux-musl")
     make_tree(tmp_path / "cpython-0-riscv64-linux-musl", "riscv64-linux-musl")
     (tmp_path / "cpython-0-aarch64-linux-musl").mkdir()

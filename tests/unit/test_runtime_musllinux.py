@@ -1,4 +1,4 @@
-"""What packaging._musllinux is told."""
+"""What packaging._musllinux learns about this interpreter."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_tags_of_the_real_packaging(monkeypatch: pytest.MonkeyPatch, value: byte
     monkeypatch.setattr(packaging, "platform_tags", packaging.platform_tags)
     monkeypatch.setattr(musllinux.posix, "environ", {} if value is None else {b"STATICPYTHON_GLIBC": value})
     musllinux.patch(packaging)
-    # What packaging itself has on glibc 2.28.
+    # packaging's own tags on glibc 2.28.
     monkeypatch.setattr(manylinux, "_get_glibc_version", lambda: (2, 28))
     monkeypatch.setattr(manylinux, "_is_compatible", lambda *_: True)
     monkeypatch.setattr(manylinux, "_have_compatible_abi", lambda *_: True)

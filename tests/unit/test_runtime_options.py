@@ -43,7 +43,7 @@ def test_a_projects_options_come_first(tmp_path: Path) -> None:
     assert (options.python, options.dry_run, options.sbom) == (False, True, f"{folder}/{{arch}}.json")
     assert options.arch == ["x86_64", "i386"] and options.compress == "small"
     assert options.command == ["one=app:one", "two"] and options.env == ["X=1=2", "Y=2"]
-    # What the command line says is to run, runs.
+    # The command line decides what runs.
     options = read_options([folder, "-e", "app:main", "-o", "here"])
     assert (options.module, options.entry, options.output) == (None, "app:main", "here")
 

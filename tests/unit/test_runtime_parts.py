@@ -61,17 +61,17 @@ def test_what_packages_say(tmp_path: Path, lines: list[str], expected: str) -> N
         ("GPL-3.0-only", "GPL-*", True),
         ("LGPL-3.0-only", "GPL-*", False),
         ("gpl-3.0-ONLY", "GPL-*", True),
-        # One that can be chosen is enough; all that apply count.
+        # With OR one acceptable licence is enough; with AND each one counts.
         ("BSD-3-Clause OR GPL-2.0-only", "GPL-*", False),
         ("MIT AND GPL-2.0-only", "GPL-*", True),
         ("MIT AND (GPL-2.0-only OR Apache-2.0)", "GPL-*", False),
         ("(MIT AND GPL-2.0-only) OR GPL-3.0-only", "GPL-*", True),
-        # An exception makes another licence.
+        # With an exception it is another licence.
         ("GPL-2.0-only WITH Classpath-exception-2.0", "GPL-*", False),
         ("GPL-2.0-only WITH Classpath-exception-2.0", "GPL-* WITH *", True),
         ("GPL-2.0-only", "GPL-* WITH *", False),
         (UNKNOWN, "UNKNOWN", True),
-        # What is no expression is one name.
+        # Text that is no expression counts as one name.
         ("GPL-3 (or later)", "GPL-*", True),
         ("My own licence", "my own*", True),
         ("MIT AND", "MIT", False),

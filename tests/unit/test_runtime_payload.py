@@ -34,13 +34,13 @@ def note(name: bytes, kind: int, content: bytes) -> bytes:
 
 
 NOTES = note(b"GNU", 3, BUILD_ID) + note(b"static-python", VERSION, bytes(8))
-# Of the same names or kinds, and not meant.
+# Others with the same names or kinds, which must stay as they are.
 OTHERS = note(b"GNU", 1, bytes(16)) + note(b"other", 3, bytes(20)) + note(b"other", 1, bytes(8))
 OTHERS += note(b"static-python", VERSION, bytes(4))
 
 
 def make_elf(path: Path, bits: int = 64, flags: int = 4, notes: bytes = NOTES + OTHERS, load: int = 1) -> Path:
-    """A program of headers only: segments with code, reserved and of threads' data, a section, and notes."""
+    """A program that is only headers: segments for code, for the payload and for TLS, a section, and notes."""
     at_notes, at_sections = 512, 1024
     code, place = (5, 0, 0x1000, 0x1000, 0x100, 0x100, 0x1000), (flags, 0x700, 0x9000, 0x9000, 128, 128, 0x10000)
     threads = (4, 0x700, 0xA000, 0xA000, 0, 64, 16)
@@ -57,7 +57,7 @@ def make_elf(path: Path, bits: int = 64, flags: int = 4, notes: bytes = NOTES + 
         phdrs = [(kind, *s[1:6], s[0], s[6]) for kind, s in ((load, code), (load, place), (7, threads))]
         phdrs.append((4, at_notes, at_notes, at_notes, len(notes), len(notes), 4, 4))
     size = 64 if bits == 64 else 52
-    data = bytearray(at_sections + struct.calcsize(section))  # their table is a linker's last
+    data = bytearray(at_sections + struct.calcsize(section))  # linkers put their table last
     data[:7] = b"\x7fELF" + bytes([ident, 1, 1])
     struct.pack_into(
         header, data, 16, 3, 62, 1, 0, size, at_sections, 0, size, struct.calcsize(program), len(phdrs),
@@ -72,7 +72,7 @@ def make_elf(path: Path, bits: int = 64, flags: int = 4, notes: bytes = NOTES + 
 
 
 def tree_of(payload: bytes) -> dict[str, tuple[int, bytes]]:
-    """What the C library finds: paths, kinds and contents."""
+    """The files as the C library finds them: paths, kinds and contents."""
     head = HEAD.unpack_from(payload)
     magic, size, at_entries, at_names, names_size, _, _, _, count, page, digest, build_id = head
     assert (magic, size, build_id) == (MAGIC, len(payload), BUILD_ID)
@@ -131,15 +131,15 @@ def test_what_is_written_is_found(tmp_path: Path, bits: int) -> None:
         "b/two.so": (FILE, b"\x7fELF and more"),
     }
     assert "b/one" in payload and "b/none" not in payload
-    # Segment, section and note say the same; all else is the program's.
+    # Segment, section and note agree; everything else is unchanged.
     place = {"offset": 0x10000, "filesz": size, "memsz": size, "vaddr": 0x9000}
     assert {k: elf.segment.values[k] for k in place} == place
     assert (elf.sections[0].values["offset"], elf.sections[0].values["size"]) == (0x10000, size)
-    # What is mapped has pages of its own, here one and one; all else shares them, and those of the tables.
+    # Mapped files have their own pages, here one each; all others share pages with each other and the tables.
     assert elf.payload_size == size == 3 * 0x10000
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o755
     assert sum(a != b for a, b in zip(program.read_bytes(), elf.data, strict=False)) < 40
-    # No other file is left, and no program carries twice.
+    # No other file is left, and no program can get a second payload.
     assert {p.name for p in tmp_path.iterdir()} == {"source", "program", "out"}
     with pytest.raises(PayloadError, match="carries something already"):
         payload.write(tmp_path / "out", tmp_path / "again")

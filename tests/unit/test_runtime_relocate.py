@@ -1,4 +1,4 @@
-"""relocate.py on a small tree of the shape that `make install` leaves."""
+"""relocate.py on a small tree with the layout of `make install`."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ import sys
 print("ran", sys.argv[1:])
 """
 
-# What pip writes when the path is long or has a space in it.
+# The lines that pip writes if the path is long or contains a space.
 SCRIPT_LONG = f"""\
 #!/bin/sh
 '''exec' "{BUILD}/a b/bin/python3.13" "$0" "$@"
@@ -202,8 +202,8 @@ def test_sysconfigdata_read_as_text_has_the_placeholder(root: Path) -> None:
 
 
 def test_uv_reads_the_dictionary_and_fills_in_the_prefix(root: Path) -> None:
-    """It wants CPython's first line and the dictionary below, takes words that begin with /install for paths below the
-    prefix, and drops what stands behind."""
+    """uv expects CPython's first line and the dictionary below it, replaces /install at the start of words by the
+    prefix, and drops the code after the dictionary."""
     assert run(root) == 0
     text = (root / f"lib/python3.13/_sysconfigdata__linux_{TRIPLE}.py").read_text(encoding="utf-8")
     first, second, _ = text.split("\n", 2)
@@ -217,7 +217,7 @@ def test_uv_reads_the_dictionary_and_fills_in_the_prefix(root: Path) -> None:
 
 
 def test_json_files(root: Path) -> None:
-    """What 3.14 has for those who do not run it: paths are relative to the file, none is of the build or the user."""
+    """3.14's files for tools that do not run it: paths are relative to the file, none is of the build or the user."""
     library = root / "lib/python3.13"
     values = {"prefix": "/python", "LIBDIR": "/python/lib", "CFLAGS": f"-O3 -I{BUILD}/x -I/python/include", "HAVE_X": 1}
     users = {"userbase": "/home/somebody/.local", "projectbase": f"{BUILD}/cpython", "srcdir": f"{BUILD}/sources"}
@@ -254,7 +254,7 @@ def test_json_files(root: Path) -> None:
 
 def test_makefile(root: Path, tmp_path: Path) -> None:
     assert run(root) == 0
-    root = root.rename(tmp_path / "tree")  # make cannot have spaces
+    root = root.rename(tmp_path / "tree")  # make does not support spaces
     config = root / f"lib/python3.13/config-3.13-{TRIPLE}"
     text = (config / "Makefile").read_text(encoding="utf-8")
     assert "CFLAGS=\t-O3 -Wall\n" in text

@@ -1,4 +1,4 @@
-"""runtime/python/_staticpython/starts.py: what can be known of what is to run without running it."""
+"""runtime/python/_staticpython/starts.py: checks of what a bundle runs, without running it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_what_a_source_may_define(source: str, expected: bool) -> None:
 
 
 def test_no_name_of_a_module_is_said_to_be_missing() -> None:
-    """Of modules that are here, by more ways to bind names than one would think of."""
+    """Existing modules, which bind names in more ways than one would think of."""
     given = vars(types.ModuleType("x")).keys() | {"__file__", "__cached__", "__builtins__", "__path__"}
     given |= {"__warningregistry__", "__annotations__"}
     checked = 0

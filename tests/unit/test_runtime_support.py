@@ -1,4 +1,4 @@
-"""What the tests of runtime/ share: the package _staticpython as it is in a tree, with its facts."""
+"""Shared code of the tests of runtime/: the package _staticpython as in a tree, with its facts."""
 
 from __future__ import annotations
 

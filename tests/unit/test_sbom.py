@@ -1,4 +1,4 @@
-"""What an interpreter is made of and where its files come from, as documents for programs."""
+"""Bill of materials and provenance of an interpreter, as documents for programs."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_another_tree(dist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def everything(dist: Path) -> None:
-    """As make dist, but for the index; of what make full writes, which needs a build, there is only the name."""
+    """As make dist, without the index; the file of make full, which needs a build, is only a name."""
     plan = plan_of()
     (dist / Archive.of(plan, "full").name).write_bytes(b"full")
     pack(dist.parent, plan)

@@ -1,4 +1,4 @@
-"""What is handed out is signed by a key of the test, and verified as docs/trust.md tells users to."""
+"""Files for users, signed with a key of the test, and verified as docs/trust.md tells users."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def verify(dist: Path, public: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_verified(dist: Path, key: tuple[Path, str]) -> None:
-    """The signature says which release it is of, and is the same when it is made again."""
+    """The signature names its release, and signing again gives the same signature."""
     signature = signed(dist, key).read_bytes()
     done = verify(dist, key[1])
     assert done.returncode == 0, done.stderr
@@ -78,7 +78,7 @@ def remove_signature(dist: Path) -> None:
 
 
 def damage_comment(dist: Path) -> None:
-    """Another release's name: what an attacker would hand out for a newer one."""
+    """Another release's name, as if an attacker passed an old release off as a newer one."""
     signature = dist / SIGNATURE
     signature.write_text(signature.read_text().replace(facts().release.stamp, "20990101"))
 
@@ -109,7 +109,7 @@ def test_signed_by_somebody_else(dist: Path, key: tuple[Path, str], tmp_path: Pa
 
 
 def test_another_list_has_no_signature(dist: Path, key: tuple[Path, str]) -> None:
-    """An old one would be taken for the new list's."""
+    """An old signature would be taken for the new list's."""
     signature = signed(dist, key)
     assert index.main([str(dist), "--url", "https://example.org/y"]) == 0
     assert not signature.exists()
@@ -153,7 +153,7 @@ def test_no_key(dist: Path, name: str, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_key_that_is_none(dist: Path, key: tuple[Path, str], capfd: pytest.CaptureFixture[str]) -> None:
-    """minisign says what it finds wrong with it."""
+    """minisign's own error message is shown."""
     key[0].write_text("untrusted comment: mine\nnothing\n")
     assert sign.main([str(dist), "--key", str(key[0])]) == 1
     said = capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""Debug information: what makes a program another one, and what is no fault."""
+"""Debug information: which differences between programs are faults, and which are not."""
 
 from __future__ import annotations
 

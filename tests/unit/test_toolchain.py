@@ -1,4 +1,4 @@
-"""Ready toolchains are found by what they are, and launchers get what compiles and nothing else."""
+"""Existing toolchains are recognised by their properties, and launchers get only compilations."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_launcher_gets_what_compiles_only(tmp_path: Path, launcher: str) -> None
 
     launched = "launched x86_64-linux-musl-cc.compiler"
     assert run("-c", "x.c") == launched
-    # Another machine has no profile, and gives the source another name.
+    # Another machine lacks the profile, and gives the source another name.
     assert run("-c", "-fprofile-instr-use=p", "x.c") == (launched if launcher == "ccache" else "compiler")
     assert run("x.o", "-o", "x") == run("--version") == run("-E", "x.c") == "compiler"
 

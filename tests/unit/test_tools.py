@@ -164,7 +164,7 @@ END
 
 
 def test_suite_is_run_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """JUnit's file knows neither of subtests that failed nor of a file that crashed."""
+    """JUnit's file has neither failed subtests nor a file that crashed."""
     work, python = tmp_path / "x/stdlib-tests", tmp_path / "tree/bin/python3.13"
     for folder in (work, python.parent):
         folder.mkdir(parents=True)
@@ -223,7 +223,7 @@ def test_every_failure_needs_a_reason() -> None:
 
 
 def test_expected_failure_that_passes_is_a_fault() -> None:
-    """Also when only some tests are run, and for each test that a pattern names."""
+    """Also if only some tests are run, and for each test that a pattern matches."""
     reason = Expectation(tests=["*test_a.T.x*"], reason="because")
     outcome = Outcome(failed={"test.test_a.T.x1"}, passed={"test.test_a.T.x2", "test.test_a.T.y"})
     faults = judge(outcome, [reason], complete=False)

@@ -1,4 +1,4 @@
-"""Archives: only what belongs inside gets out, and all or nothing."""
+"""Archives: only files for the target folder are unpacked, and all of them or none."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_what_is_no_single_top_folder_stays(names: list[str], tmp_path: Path) ->
 
 
 def test_wheel(tmp_path: Path) -> None:
-    """Its only folder is a package; programs stay programs."""
+    """The only folder in a wheel is a package, and is kept; programs stay executable."""
     with zipfile.ZipFile(tmp_path / "a-1-py3-none-any.whl", "w") as archive:
         for name, mode in (("a/program", 0o100755), ("a/data", 0o100644)):
             info = zipfile.ZipInfo(name)
