@@ -23,7 +23,7 @@ LINKED = (
     "ssl, sqlite3, ctypes, lzma, bz2, zlib, uuid, decimal, hashlib, json, asyncio, multiprocessing, "
     "xml.etree.ElementTree, zoneinfo, unicodedata, socket, select, mmap, dbm.sqlite3, termios, pwd"
 )
-# Modules that a `--profile` may leave out, by the extension module that they need.
+# Modules that a flavour may leave out, by the extension module that they need.
 OPTIONAL = {"_curses": "curses", "_curses_panel": "curses.panel", "readline": "readline"}
 
 

@@ -12,7 +12,7 @@ from tests.unit.test_runtime_support import load
 
 libraries = load("libraries")
 
-# What musl's loader answers itself (ldso/dynlink.c, load_library) and z, which ours adds.
+# Libraries for which musl's loader itself answers (ldso/dynlink.c, load_library), and z, which ours adds.
 RESERVED = ("libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet.", "libz.")
 
 

@@ -21,7 +21,7 @@ AT_DYNAMIC, AT_STRINGS, AT_SYMBOLS, AT_HASH, AT_RELA, AT_RELR, SIZE = range(0x40
 
 
 def make(path: Path, *, kind: int = 3, relocation: int = RELATIVE, relr: int = 1, **changes: Any) -> Path:
-    """A static-PIE that is only headers (ELF gABI), addresses being offsets; `changes` are for segments and DT_FLAGS."""
+    """A static-PIE that is only headers (ELF gABI), addresses being offsets; `changes`: of segments and DT_FLAGS."""
     whole = (0, 0, 0, SIZE, SIZE, 4096)
     segments = {
         "code": (LOAD, 5, *whole),
