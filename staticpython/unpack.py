@@ -6,11 +6,14 @@ The tree appears under its name only when it is complete: an interrupted unpacki
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 if sys.version_info >= (3, 12):
     import tarfile
@@ -23,7 +26,7 @@ from staticpython.fetched import check, read_record
 
 
 def unpack(archive: Path, into: Path) -> None:
-    """Unpack a tarball or wheel; a tarball's single top folder is left out.
+    """Unpack a tarball, wheel or Debian package; a single top folder is left out, but for wheels.
 
     Raises UnpackError for what could write outside `into`: absolute paths, `..`, links that lead out, device files.
     """
@@ -32,11 +35,33 @@ def unpack(archive: Path, into: Path) -> None:
         if zipfile.is_zipfile(archive):
             _unpack_zip(archive, into)
         else:
-            with tarfile.open(archive) as tar:
+            with archive.open("rb") as file, tarfile.open(fileobj=_tarball(file, archive)) as tar:
                 tar.extractall(into, members=[_checked(m, archive) for m in tar], filter="data")
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise UnpackError(f"{archive}: cannot be unpacked: {error}") from None
     _lift_single_folder(into, archive)
+
+
+def _tarball(file: BinaryIO, archive: Path) -> BinaryIO:
+    """Return an archive's tarball: the whole file, or of a Debian package (deb(5)) the member with its files.
+
+    Such a package is an archive of ar(1): a header of 60 bytes before each member, which begins at an even place.
+    """
+    magic = b"!<arch>\n"
+    if file.read(len(magic)) != magic:
+        file.seek(0)
+        return file
+    while header := file.read(60):
+        name, size = header[:16].decode("latin-1").rstrip(" /"), header[48:58].strip()
+        if len(header) != 60 or header[58:] != b"`\n" or not size.isdigit():
+            break
+        content = file.read(int(size))
+        if len(content) != int(size):
+            break
+        if name.startswith("data.tar"):
+            return io.BytesIO(content)
+        file.seek(int(size) % 2, os.SEEK_CUR)
+    raise UnpackError(f"{archive}: is no whole Debian package: there is no data.tar in it")
 
 
 def _checked(member: tarfile.TarInfo, archive: Path) -> tarfile.TarInfo:

@@ -51,6 +51,47 @@ def test_what_is_no_single_top_folder_stays(names: list[str], tmp_path: Path) ->
     assert sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file()) == names
 
 
+def debian_package(path: Path, *members: tuple[str, bytes]) -> Path:
+    """Write members as ar(1) does."""
+    content = b"!<arch>\n"
+    for name, data in members:
+        header = f"{name:16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}".encode() + b"`\n"
+        content += header + data + b"\n" * (len(data) % 2)
+    path.write_bytes(content)
+    return path
+
+
+def data_tar(tmp_path: Path, *members: tarfile.TarInfo) -> tuple[str, bytes]:
+    return "data.tar.gz", tarball(tmp_path / "data.tgz", *members).read_bytes()
+
+
+def test_debian_package(tmp_path: Path) -> None:
+    """Only its files get out, not what dpkg is told about them; members of an odd length are followed by a byte."""
+    files = [member("./usr/lib/x.so.1.2"), member("./usr/lib/x.so.1", tarfile.SYMTYPE, "x.so.1.2")]
+    # The documentation of some is another package's.
+    files += [member("./usr/share/doc/x", tarfile.SYMTYPE, "y")]
+    members = [("debian-binary", b"2.0\n"), ("control.tar.xz/", b"odd"), data_tar(tmp_path, *files)]
+    unpack(debian_package(tmp_path / "a.deb", *members), tmp_path / "out")
+    assert (tmp_path / "out/lib/x.so.1").read_bytes() == b"xxx"
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["lib", "share"]
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../outside"])
+def test_debian_package_that_leads_out(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UnpackError, match="leads outside"):
+        unpack(debian_package(tmp_path / "a.deb", data_tar(tmp_path, member(name))), tmp_path / "out")
+
+
+@pytest.mark.parametrize("size", [8, 9, 60, 70, 150, 200])
+def test_debian_package_that_is_cut_off(size: int, tmp_path: Path) -> None:
+    members = [("debian-binary", b"2.0\n"), ("control.tar.xz", b"odd"), data_tar(tmp_path, member("a"))]
+    whole = debian_package(tmp_path / "a.deb", *members)
+    assert whole.stat().st_size > 200
+    whole.write_bytes(whole.read_bytes()[:size])
+    with pytest.raises(UnpackError, match="is no whole Debian package"):
+        unpack(whole, tmp_path / "out")
+
+
 def test_wheel(tmp_path: Path) -> None:
     """The only folder in a wheel is a package, and is kept; programs stay executable."""
     with zipfile.ZipFile(tmp_path / "a-1-py3-none-any.whl", "w") as archive:
