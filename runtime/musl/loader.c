@@ -57,9 +57,7 @@ static const char *hint(const char *);
 static struct given {
 	size_t static_tls, stubs;
 } given;
-/* Where systems with glibc keep libraries. */
-#define GLIBC_PATH "/lib/" LDSO_ARCH "-linux-gnu:/usr/lib/" LDSO_ARCH \
-	"-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib"
+static int open_for_glibc(const char *, char *, size_t);
 static struct symdef find_for_caller(void *, const char *, struct symdef);
 static void resolve_later(struct dso *, size_t *, size_t, size_t);
 static size_t resolve_ifunc(size_t);

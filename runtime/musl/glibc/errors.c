@@ -1,6 +1,7 @@
 /* Errors and strings: names with another meaning under _GNU_SOURCE than in POSIX, and names that only glibc has. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <netdb.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,6 +33,33 @@ char *G(strerror)(int e)
 {
 	static _Thread_local char buf[32];
 	return (char *)text_of(e, buf, sizeof buf);
+}
+
+/* gai_strerror(3): glibc's texts. Programs show them, and some tests compare them. */
+const char *G(gai_strerror)(int e)
+{
+	static const struct { int e; const char *text; } texts[] = {
+		{ EAI_BADFLAGS, "Bad value for ai_flags" },
+		{ EAI_NONAME, "Name or service not known" },
+		{ EAI_AGAIN, "Temporary failure in name resolution" },
+		{ EAI_FAIL, "Non-recoverable failure in name resolution" },
+		{ EAI_NODATA, "No address associated with hostname" },
+		{ EAI_FAMILY, "ai_family not supported" },
+		{ EAI_SOCKTYPE, "ai_socktype not supported" },
+		{ EAI_SERVICE, "Servname not supported for ai_socktype" },
+		{ EAI_ADDRFAMILY, "Address family for hostname not supported" },
+		{ EAI_MEMORY, "Memory allocation failure" },
+		{ EAI_SYSTEM, "System error" },
+		{ EAI_INPROGRESS, "Processing request in progress" },
+		{ EAI_CANCELED, "Request canceled" },
+		{ EAI_NOTCANCELED, "Request not canceled" },
+		{ EAI_ALLDONE, "All requests done" },
+		{ EAI_INTR, "Interrupted by a signal" },
+		{ EAI_IDN_ENCODE, "Parameter string not correctly encoded" },
+	};
+	for (size_t i=0; i<sizeof texts/sizeof *texts; i++)
+		if (texts[i].e == e) return texts[i].text;
+	return "Unknown error";
 }
 
 /* GNU's does not write to its argument (basename(3)); POSIX's is __xpg_basename. */

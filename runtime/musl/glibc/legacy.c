@@ -1,4 +1,4 @@
-/* Functions with another order, or without an answer here: rand(3), random(3), getopt(3), mallinfo(3), backtrace(3). */
+/* Functions with another order, or without an answer here: rand(3), random(3), getopt(3), mallinfo(3). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
@@ -107,11 +107,6 @@ void *G(pvalloc)(size_t n)
 	}
 	return memalign(page, (n + page-1) & -page);
 }
-
-/* execinfo.h: the backtrace is empty. Programs call these to print one after a crash. */
-int G(backtrace)(void **to, int n) { return 0; }
-char **G(backtrace_symbols)(void *const *from, int n) { return calloc(1, sizeof(char *)); }
-void G(backtrace_symbols_fd)(void *const *from, int n, int fd) {}
 
 /* getopt(3) puts options before other arguments, as getopt_long does here too. */
 int G(getopt)(int argc, char *const *argv, const char *options)

@@ -18,6 +18,34 @@ static int is_of_glibc(const char *file)
 	return 0;
 }
 
+/* Search for a library by name: in the program's own tree, then where systems with glibc keep libraries. buf gets the
+ * path. */
+
+#define TREE_FOLDER "/lib/built-for-glibc/"
+#define GLIBC_PATH "/lib/" LDSO_ARCH "-linux-gnu:/usr/lib/" LDSO_ARCH \
+	"-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib"
+
+/* The program is TREE/bin/NAME. Without /proc its path is what the kernel was given, if that is absolute. */
+static int open_in_tree(const char *name, char *buf, size_t size)
+{
+	char program[PATH_MAX], *slash;
+	ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+	if (n > 0) program[n] = 0;
+	else if (*ldso.name != '/' || !realpath(ldso.name, program)) return -1;
+	for (n=0; n<2; n++) {
+		if (!(slash = strrchr(program, '/'))) return -1;
+		*slash = 0;
+	}
+	if (snprintf(buf, size, "%s" TREE_FOLDER "%s", program, name) >= size) return -1;
+	return open_library(buf);
+}
+
+static int open_for_glibc(const char *name, char *buf, size_t size)
+{
+	int fd = open_in_tree(name, buf, size);
+	return fd >= 0 ? fd : path_open(name, GLIBC_PATH, buf, size);
+}
+
 /* Symbol versions. check_image has walked these tables. */
 
 struct version {

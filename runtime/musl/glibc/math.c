@@ -1,5 +1,6 @@
 /* math.h: functions that musl has as macros only, or not at all. */
 #define _GNU_SOURCE
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include "libc.h"
@@ -34,6 +35,15 @@ int G(__issignalingl)(long double x)
 {
 	union { long double f; uint64_t i; } u = { x };
 	return x != x && !(u.i>>62 & 1);
+}
+#endif
+
+#ifdef __SIZEOF_FLOAT128__
+int G(__issignalingf128)(__float128 x)
+{
+	union { __float128 f; uint64_t i[2]; } u = { x };
+	uint64_t high = u.i[1] & INT64_MAX;
+	return high>>48 == 0x7fff && !(high>>47 & 1) && (high<<17 || u.i[0]);
 }
 #endif
 

@@ -1,4 +1,4 @@
-/* Numbers in text: errno; C23's strtol and similar, which read 0b101 in base 2 and 0 (7.24.1.7); strfromd. */
+/* Numbers in text: errno; C23's strtol and similar, which read 0b101 in base 2 and 0 (7.24.1.7). */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
@@ -82,8 +82,4 @@ long G(__isoc23_strtol_l)(const char *s, char **end, int base, locale_t l) { ret
 unsigned long G(__isoc23_strtoul_l)(const char *s, char **end, int base, locale_t l) { return G(__isoc23_strtoul)(s, end, base); }
 long long G(__isoc23_strtoll_l)(const char *s, char **end, int base, locale_t l) { return G(__isoc23_strtoll)(s, end, base); }
 unsigned long long G(__isoc23_strtoull_l)(const char *s, char **end, int base, locale_t l) { return G(__isoc23_strtoull)(s, end, base); }
-
-/* The format is that of one number without a length (7.24.1.3), which printf takes for a double's. */
-int G(strfromd)(char *buf, size_t size, const char *format, double x) { return snprintf(buf, size, format, x); }
-int G(strfromf)(char *buf, size_t size, const char *format, float x) { return snprintf(buf, size, format, (double)x); }
 #endif

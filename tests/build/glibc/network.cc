@@ -329,3 +329,9 @@ CHECK(vectors)
 	say("%zd", writev(fds[1], out, -1));
 	say("%d %d", errno == EINVAL, fcntl(fds[0], F_GETPIPE_SZ) >= 4096);
 }
+
+CHECK(texts_of_resolver_errors)
+{
+	for (int e = 1; e > -20; e--) say("%d %s", e, gai_strerror(e));
+	for (int e = -99; e > -110; e--) say("%d %s", e, gai_strerror(e));
+}

@@ -249,10 +249,40 @@ CHECK(rwlock_kinds)
 	say("%d %d %d %d", r, pthread_rwlockattr_setkind_np(&a, 17), write, read);
 }
 
+static std::atomic<int> ended;
+
 CHECK(keys)
 {
-	pthread_key_t keys[100];
+	static pthread_key_t keys[1000];
 	int n = 0;
-	while (n < 100 && !pthread_key_create(keys + n, nullptr)) n++;
+	while (n < 1000 && !pthread_key_create(keys + n, [](void *value) { ended += value == keys || value == keys + 999; })) n++;
+	say("%d %ld", n, sysconf(_SC_THREAD_KEYS_MAX));
+	auto body = [] {
+		for (int i = 0; i < 1000; i++) if (pthread_setspecific(keys[i], keys + i)) say("%d", i);
+		int same = 0;
+		for (int i = 0; i < 1000; i++) same += pthread_getspecific(keys[i]) == keys + i;
+		if (same != 1000) say("%d", same);
+	};
+	for (int i = 0; i < 3; i++) {
+		std::thread(body).join(); // also with the last one's stack
+		say("%d", ended.load());
+	}
+	std::thread a(body), b(body);
+	a.join();
+	b.join();
+	int before = 0;
+	for (int i = 0; i < 1000; i++) before += pthread_getspecific(keys[i]) != nullptr;
+	say("%d %d", ended.load(), before);
+	for (int i = 0; i < 1000; i++) pthread_key_delete(keys[i]);
+	n = 0;
+	while (n < 500 && !pthread_key_create(keys + n, nullptr)) n++;
 	say("%d", n);
+}
+
+CHECK(keys_run_out)
+{
+	pthread_key_t key;
+	int n = 0, r;
+	while (n < 5000 && !(r = pthread_key_create(&key, nullptr))) n++;
+	say("%d %d", n > 1000 && n <= 1024, r == EAGAIN);
 }
