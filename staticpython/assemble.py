@@ -24,6 +24,7 @@ from staticpython.errors import StaticPythonError, run_main
 from staticpython.fetched import read_record, sha256_of
 from staticpython.target_plan import TargetPlan, read_plan
 
+LIBRARIES = "lib/built-for-glibc"  # as runtime/musl/glibc/loader.h has it
 PLACEHOLDER = "/python"  # the --prefix of configs/packages/cpython.yml
 
 
@@ -60,6 +61,13 @@ def add_pip(stage: Path, plan: TargetPlan) -> None:
         archive.extractall(site_packages)
     (metadata,) = site_packages.glob("pip-*.dist-info")
     (metadata / "INSTALLER").write_text("pip\n")
+
+
+def add_libraries(stage: Path, plan: TargetPlan, build: Path) -> None:
+    """Copy the shared libraries that the loader gives to libraries built for glibc, each under its soname."""
+    for package in plan.packages:
+        for file in package.libraries:
+            _copy(build / "sources" / package.name / file, stage / LIBRARIES / Path(file).name)
 
 
 def add_licences(stage: Path, plan: TargetPlan, build: Path) -> None:
@@ -128,6 +136,7 @@ def assemble(stage: Path, tree: Path, plan: TargetPlan, build: Path, interpreter
     """Do all of it; `interpreter` runs Python of the same release on this machine."""
     add_runtime(stage, plan, build)
     add_pip(stage, plan)
+    add_libraries(stage, plan, build)
     add_licences(stage, plan, build)
     in_venv = sys.prefix != sys.base_prefix  # else the prefix is /usr, a part of many an innocent path
     scrubbed = [build.resolve().parent, *([Path(sys.prefix)] if in_venv else [])]

@@ -42,6 +42,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--launcher", default="", metavar="NAME", help="compile through ccache, sccache, distcc or icecc")
     add("--with-gpl", action="store_true", help="link GPL libraries: readline instead of libedit, gdbm, dbm.ndbm")
+    add(
+        "--gcc-libraries",
+        action="store_true",
+        help="put GCC's shared libraries (libstdc++, libgomp, ...) into the tree, for wheels built for glibc",
+    )
     add("--plain", action="store_true", help="no profile, no LTO: a faster build, a slower interpreter")
     add("--symbols", action="store_true", help="compile with debug information, for `make symbols`")
     add(
@@ -165,6 +170,7 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
         plain=options.plain,
         symbols=options.symbols,
         speedups=options.speedups,
+        gcc_libraries=options.gcc_libraries,
     )
 
 
@@ -204,6 +210,7 @@ def _replay(options: argparse.Namespace) -> list[str]:
     words += [f"--toolchain-prefix={prefix}"] if prefix else []
     words += [f"--launcher={options.launcher}"] if options.launcher else []
     words += ["--with-gpl"] if options.with_gpl else []
+    words += ["--gcc-libraries"] if options.gcc_libraries else []
     words += ["--plain"] if options.plain else []
     words += ["--symbols"] if options.symbols else []
     words += [] if options.speedups else ["--no-speedups"]

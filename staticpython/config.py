@@ -70,6 +70,11 @@ class Arch:
     glibc_version: str | None = key(
         "The highest glibc version in wheel tags that pip accepts with such libraries (PEP 600).", default=None
     )
+    gcc_libraries: list[str] = key(
+        "Packages that `--gcc-libraries` puts into the tree: GCC's shared libraries, which manylinux wheels expect in"
+        " the system, and their licences.",
+        default=[],
+    )
     lto_ldflags: list[str] = key("Linker flags that tell link-time optimisation the arch's ABI.", default=[])
     configure_answers: dict[str, str] = key(
         "Answers for configure tests that would have to run a program (config.site), if they differ from those in"
@@ -205,6 +210,11 @@ class Package:
     installs: list[str] = key("Files below usr/ that must exist after the installation.", default=[])
     runtime_fact: str | None = key("Name of its version in the interpreter's _staticpython.facts.", default=None)
     runtime_data: dict[str, str] = key("Kind data: file or folder -> place in lib/python*/_staticpython.", default={})
+    libraries: list[str] = key(
+        "Kind data: shared libraries built for glibc, files of the source, which get into `lib/built-for-glibc` of the"
+        " tree.",
+        default=[],
+    )
     speedups: bool = True  # False: without files and patches for speed only, see without_speedups()
     lacking: tuple[str, ...] = ()  # names of patches that the series lacks, see of_series()
 
@@ -602,6 +612,8 @@ def _check_references(facts: Facts, root: Path) -> None:
             raise FactsError(
                 f"{where}: trained: takes flags for the compiler, so a kind that has CFLAGS: configure, make"
             )
+    for arch in facts.arches.values():
+        _known_packages(facts, root / "configs" / f"{arch.name}.yml", "gcc_libraries", arch.gcc_libraries)
     for toolchain in facts.toolchains.values():
         where = root / "configs/toolchains" / f"{toolchain.name}.yml"
         _known_packages(facts, where, "needs", toolchain.needs)

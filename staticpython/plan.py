@@ -54,6 +54,7 @@ class Options:
     plain: bool = False
     symbols: bool = False
     speedups: bool = True
+    gcc_libraries: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ class Plan:
     def variant(self) -> list[str]:
         """What makes this another interpreter than the usual one, in the words that names of archives have for it."""
         freethreaded = ["freethreaded"] if self.series.abi_flags else []
-        return [*freethreaded, *filter(None, [self.options.flavour]), *(["gpl"] if self.options.with_gpl else [])]
+        added = [word for word, so in (("gpl", self.options.with_gpl), ("gcclibs", self.options.gcc_libraries)) if so]
+        return [*freethreaded, *filter(None, [self.options.flavour]), *added]
 
 
 def host_machine() -> str:
@@ -237,8 +239,8 @@ def _check_licences(target: Target, options: Options) -> None:
     if options.with_gpl:
         return
     for package in target.packages:
-        # A compiler's licence is no matter of what it compiles.
-        if package.licence.gpl and package.kind != "cross-tool":
+        # A compiler's licence is no matter of what it compiles, nor is that of files which are only loaded.
+        if package.licence.gpl and package.kind != "cross-tool" and not package.libraries:
             users = [n for n, m in target.modules.items() if package.name in m.needs]
             users += [p.name for p in target.packages if package.name in p.needs]
             raise FactsError(
@@ -295,6 +297,10 @@ def _make_target(facts: Facts, options: Options, flavour: Flavour, series: Serie
     roots = [replaced.get(n) or n for m in modules.values() for n in m.needs]
     names = _closure(facts, [*toolchain.builds, *toolchain.needs, *roots])
     always = [p.name for p in facts.packages.values() if p.runtime_data or p.kind == "cpython"]
+    if options.gcc_libraries:
+        if not arch.glibc_cflags:
+            raise UsageError(f"--gcc-libraries: programs of {arch.name} refuse libraries built for glibc")
+        always += arch.gcc_libraries
     interpreter = facts.cpython
     if toolchain.preserve_none and arch.preserve_none:
         interpreter = dataclasses.replace(interpreter, configure=[*interpreter.configure, *series.tail_calls])

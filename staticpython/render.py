@@ -16,7 +16,7 @@ import jinja2
 from staticpython.config import ROOT, Arch, Package
 from staticpython.plan import Plan, Source, Target, unpacked
 from staticpython.setup_local import render_setup_local
-from staticpython.target_plan import TargetPlan
+from staticpython.target_plan import TargetPlan, source_tree
 
 FACT_GLOBS = (
     "Makefile.in",
@@ -117,8 +117,13 @@ class TargetView:
 
     @property
     def data_sources(self) -> str:
-        """The stamps of the packages that are data of the interpreter's own code."""
-        return each([p.name for p in self.target.packages if p.runtime_data], "build/sources/", ".stamp")
+        """The stamps of the packages that are data of the interpreter's own code, or get into the tree as they are."""
+        added = self.target.arch.gcc_libraries
+        return each(
+            [source_tree(p) for p in self.target.packages if p.runtime_data or p.name in added],
+            "build/sources/",
+            ".stamp",
+        )
 
     @property
     def built(self) -> list[str]:

@@ -77,7 +77,7 @@ def _component(entry: dict[str, Any], facts: Facts, inside: list[Component]) -> 
     """Return an input of the build as a component."""
     package = facts.packages[entry["name"]]
     return Component(
-        type=ComponentType.LIBRARY if package.kind != "data" else ComponentType.DATA,
+        type=ComponentType.LIBRARY if package.kind != "data" or package.libraries else ComponentType.DATA,
         bom_ref=entry["name"],
         name=entry["name"],
         version=entry["version"],

@@ -15,6 +15,11 @@ from staticpython.errors import StaticPythonError
 from staticpython.plan import Plan, Target, fitting_releases
 
 
+def source_tree(package: Package) -> str:
+    """Return the folder of a package's source below build/sources: another package's when nothing is cut out."""
+    return package.source_of if package.source_of and not package.subset else package.name
+
+
 @dataclass(frozen=True)
 class PackagePlan:
     """A package of a target. Which release is built, its record in build/fetched says."""
@@ -30,6 +35,7 @@ class PackagePlan:
     configure: list[str]
     trained: bool
     runtime_data: dict[str, str]
+    libraries: list[str]
     installs: list[str]
 
     @classmethod
@@ -42,11 +48,12 @@ class PackagePlan:
             licence=package.licence,
             patches={v: [str(f.relative_to(ROOT)) for f in patches(package, v)] for v in versions},
             source_of=package.source_of,
-            source_tree=package.source_of if package.source_of and not package.subset else package.name,
+            source_tree=source_tree(package),
             cflags=package.cflags,
             configure=package.configure,
             trained=package.trained,
             runtime_data=package.runtime_data,
+            libraries=package.libraries,
             installs=[*package.installs, *package.install_files.values()],
         )
 

@@ -10,6 +10,7 @@ import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,11 @@ import pytest
 
 from staticpython.abi import EXPECTED as EXPECTED_ABI
 from staticpython.abi import Abi, compare, head, sides, unexpected
+from staticpython.assemble import LIBRARIES
 from staticpython.config import ROOT
 from staticpython.inventory import EXPECTED, Expected, Inventory, aliases, facts, read_needs, read_program, report_on
 from staticpython.schema import load
-from tests.build.conftest import BuiltTarget, clean_environment, network_environment, visible_symbols
+from tests.build.conftest import BuiltTarget, clean_environment, enter_chroot, network_environment, visible_symbols
 
 SOURCES = Path(__file__).with_name("glibc")
 TABLE = ROOT / "runtime/musl/glibc"
@@ -283,6 +285,56 @@ def test_constants_and_types_are_glibcs_or_differ_for_a_reason(target: BuiltTarg
     assert compared.constants > 7000 and compared.types > 400
 
 
+@pytest.fixture
+def tree(built: Built, checks: Path, tmp_path: Path) -> Path:
+    """A root folder that holds only a driver in a tree of its own and the checks: no libc, no libstdc++, no /proc."""
+    root = tmp_path / "root"
+    (root / "tree/bin").mkdir(parents=True)
+    shutil.copy(built.folder / "static/driver", root / "tree/bin")
+    (root / "elsewhere").mkdir()
+    (root / "elsewhere/driver").symlink_to("../tree/bin/driver")
+    shutil.copy(checks, root)
+    return root
+
+
+def host_libraries(folder: Path) -> None:
+    """Fill a folder with the host's own libraries of GCC."""
+    folder.mkdir(parents=True)
+    for name in ("libstdc++.so.6", "libgcc_s.so.1"):
+        found = subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+        shutil.copyfile(found.stdout.strip(), folder / name)
+
+
+def test_libraries_of_the_tree_in_an_empty_chroot(tree: Path, checks: Path) -> None:
+    """What a wheel takes from the system is taken from the tree, wherever that is and whatever started the program."""
+
+    def streams(driver: str) -> subprocess.CompletedProcess[str]:
+        return run([*enter_chroot(), str(tree), driver, "/checks.so", "streams"], {SWITCH: "1"})
+
+    without = streams("/tree/bin/driver")
+    assert without.returncode == 3 and "libstdc++.so.6" in without.stdout
+    host_libraries(tree / "tree" / LIBRARIES)
+    here = subprocess.run([str(checks.parent / "host/driver"), str(checks), "streams"], capture_output=True, text=True)
+    for driver in ("/tree/bin/driver", "/elsewhere/driver"):
+        assert (streams(driver).stdout, streams(driver).returncode) == (here.stdout, 0)
+    (tree / "tree").rename(tree / "moved")
+    assert streams("/moved/bin/driver").stdout == here.stdout
+
+
+def test_libraries_of_the_tree_come_before_the_systems(tree: Path, checks: Path, tmp_path: Path) -> None:
+    def first(**variables: str) -> str:
+        command = [str(tree / "elsewhere/driver"), str(checks), "streams"]
+        return run(command, {SWITCH: "1", **variables}).stdout
+
+    printed = first()  # the system's
+    own = tree / "tree" / LIBRARIES
+    host_libraries(own)
+    (own / "libstdc++.so.6").write_bytes(b"")
+    assert f"{own}/libstdc++.so.6: the file is empty" in first()
+    host_libraries(tmp_path / "asked for")
+    assert first(LD_LIBRARY_PATH=str(tmp_path / "asked for")) == printed
+
+
 @pytest.mark.parametrize("library", ["libifunc.so", "libuser.so"])
 def test_damaged_libraries_never_crash_the_loader(built: Built, library: str) -> None:
     if library == "libuser.so":
@@ -466,3 +518,33 @@ def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: 
     shown = subprocess.run(command, capture_output=True, text=True, env=clean_environment(PYTHONPATH=str(control)))
     assert shown.returncode == 0, shown.stderr
     assert result == shown.stdout.strip()
+
+
+def test_manylinux_wheel_in_an_empty_chroot(target: BuiltTarget, chroot: Callable[..., str], tmp_path: Path) -> None:
+    """With GCC's libraries in the tree, a wheel that needs them computes where there is no glibc and no libstdc++."""
+    if not (target.tree / LIBRARIES).is_dir():
+        pytest.skip("built without --gcc-libraries")
+    wheel = WHEELS["scikit-learn"]
+    install(target, tmp_path / "root/wheels", ["scikit-learn", *wheel.with_others])
+    outside = target.run(
+        "-c", wheel.program, env=clean_environment(PYTHONPATH=str(tmp_path / "root/wheels"), **{SWITCH: "1"})
+    )
+    assert outside
+    assert chroot("-c", wheel.program, PYTHONPATH="/wheels", **{SWITCH: "1"}) == outside
+
+
+def test_gcc_libraries_of_the_tree(target: BuiltTarget) -> None:
+    """Each is there under its soname, needs nothing but glibc and the others, and its licence is told."""
+    folder = target.tree / LIBRARIES
+    if not folder.is_dir():
+        pytest.skip("built without --gcc-libraries")
+    needs = [read_needs(path.name, path.read_bytes()) for path in sorted(folder.iterdir())]
+    assert [n.soname for n in needs] == sorted(n.name for n in needs)
+    assert {n.soname for n in needs} <= set(facts().libraries_of_gcc)
+    report = report_on(needs, read_program(target.binary))
+    assert report.for_glibc == len(needs)
+    # strtof128: std::from_chars of numbers with 128 bits.
+    assert (report.outside, set(report.uncovered)) == ([], {"strtof128"})
+    texts = [path.read_text(encoding="utf-8") for path in (target.tree / "licences").glob("g*/*") if path.is_file()]
+    for words in ("GCC RUNTIME LIBRARY EXCEPTION", "GNU GENERAL PUBLIC LICENSE", "GNU LESSER GENERAL PUBLIC LICENSE"):
+        assert any(words in text for text in texts), words

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 
 import pytest
 
+from staticpython import assemble, inventory
 from staticpython import plan as plan_module
 from staticpython.config import ROOT, load_facts
 from staticpython.errors import UsageError
@@ -39,6 +42,34 @@ def test_gpl_only_when_asked() -> None:
     free, gpl = plan(), plan(with_gpl=True)
     assert "readline" not in names(free) and "gdbm" not in names(free) and "_gdbm" not in free.targets[0].modules
     assert "libedit" not in names(gpl) and {"readline", "gdbm"} <= names(gpl) and "_gdbm" in gpl.targets[0].modules
+
+
+def test_gcc_libraries_only_when_asked() -> None:
+    facts = load_facts()
+    for arch in facts.arches.values():
+        wanted = set(arch.gcc_libraries)
+        # What a library is must be told: the texts of its licence are packages of their own.
+        assert all(p.libraries or p.licence.files for p in map(facts.packages.__getitem__, wanted))
+        assert not wanted & names(make_plan(facts, Options(arches=(arch.name,))))
+        asked = Options(arches=(arch.name,), gcc_libraries=True)
+        if arch.glibc_cflags:
+            assert wanted and wanted <= names(make_plan(facts, asked))
+            assert "libuuid" in {s.name for s in make_plan(facts, asked).sources}, "it has texts of licences"
+        else:
+            with pytest.raises(UsageError, match=f"--gcc-libraries: programs of {arch.name} refuse"):
+                make_plan(facts, asked)
+
+
+def test_gcc_libraries_are_those_that_wheels_take_from_the_system() -> None:
+    """Of libgfortran only the latest: GCC 14 makes no older one."""
+    facts = load_facts()
+    there = {Path(f).name for n in facts.arches["x86_64"].gcc_libraries for f in facts.packages[n].libraries}
+    assert there == set(inventory.facts().libraries_of_gcc) - {"libgfortran.so.4", "libgfortran.so.3"}
+
+
+def test_the_loader_looks_where_the_libraries_are_put() -> None:
+    found = re.search(r'#define TREE_FOLDER "(.*)"', (ROOT / "runtime/musl/glibc/loader.h").read_text())
+    assert found and found[1].strip("/") == assemble.LIBRARIES
 
 
 def test_without_a_feature_leaves_its_packages_out() -> None:

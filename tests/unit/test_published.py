@@ -91,6 +91,7 @@ def test_name() -> None:
         ({"python": "3.14t"}, "x86_64-unknown-linux-musl-freethreaded"),
         ({"flavour": "small"}, "x86_64-unknown-linux-musl-small"),
         ({"python": "3.14t", "with_gpl": True}, "x86_64-unknown-linux-musl-freethreaded+gpl"),
+        ({"with_gpl": True, "gcc_libraries": True}, "x86_64-unknown-linux-musl-gpl+gcclibs"),
         ({"arches": ("i386",)}, "i686-unknown-linux-musl"),
         ({"arches": ("aarch64",)}, "aarch64-unknown-linux-musl"),
     ],

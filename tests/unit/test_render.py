@@ -253,6 +253,7 @@ def test_makefile_regenerates_itself_with_every_option(tmp_path: Path, monkeypat
         "toolchain_prefix": f"{tmp_path}",
         "launcher": "ccache",
         "with_gpl": True,
+        "gcc_libraries": True,
         "plain": True,
         "symbols": True,
         "speedups": False,
