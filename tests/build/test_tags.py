@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,52 @@ def test_manylinux_tags_come_last_where_libraries_for_glibc_load(target: BuiltTa
         wanted = [f"'musllinux_1_0_{arch}'", f"'manylinux_{version.replace('.', '_')}_{arch}'", f"'linux_{arch}'"]
         places = [shown.index(tag) for tag in wanted]
         assert places == sorted(places)
+
+
+@pytest.fixture
+def beside_glibc(target: BuiltTarget) -> None:
+    """For tests of programs in wheels: the system has glibc, and no musl."""
+    if not target.plan["arch"]["glibc_version"] or target.emulator:
+        pytest.skip("this arch refuses libraries built for glibc, or is run by an emulator")
+    if platform.libc_ver()[0] != "glibc" or [*Path("/lib").glob("ld-musl-*")]:
+        pytest.skip("programs for musl start on this system, or none for glibc")
+
+
+@pytest.mark.usefixtures("beside_glibc")
+def test_wheels_with_programs_fit_the_system(target: BuiltTarget) -> None:
+    """They have no ABI in their tags; wheels with extension modules keep the interpreter's order."""
+    code = """if 1:
+        import sys
+        sys.path.append(sys.argv[1])
+        from pip._internal.utils.compatibility_tags import get_supported
+        for kind in f"cp3{sys.version_info[1]}", "none":
+            print(next(t.platform for t in get_supported() if t.abi.startswith(kind) and "any" not in t.platform))
+    """
+    for on, wanted in (("", ["musllinux", "musllinux"]), ("1", ["musllinux", "manylinux"])):
+        env = clean_environment(STATICPYTHON_GLIBC=on)
+        shown = target.run("-c", code, target.stdlib / "site-packages", env=env)
+        assert [tag.partition("_")[0] for tag in shown.split()] == wanted
+
+
+@pytest.mark.usefixtures("beside_glibc")
+def test_program_from_a_wheel(target: BuiltTarget, tmp_path: Path) -> None:
+    """ninja has wheels for both; the one for musl does not start on this system, and pip says so."""
+    target.run("-m", "venv", tmp_path)
+    options = ["-m", "pip", "--disable-pip-version-check", "install", "--force-reinstall", "--only-binary", ":all:"]
+    ninja, said = tmp_path / "bin/ninja", "The program ninja of ninja cannot start on this system"
+
+    def install(**switch: str) -> str:
+        env = network_environment() | switch
+        command = [str(tmp_path / "bin/python3"), *options, "ninja"]
+        done = subprocess.run(command, capture_output=True, text=True, env=env)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    assert said in install()
+    with pytest.raises(FileNotFoundError):
+        subprocess.run([ninja, "--version"])
+    assert said not in install(STATICPYTHON_GLIBC="1")
+    subprocess.run([ninja, "--version"], check=True)
 
 
 def test_zip_file(target: BuiltTarget, tmp_path: Path) -> None:

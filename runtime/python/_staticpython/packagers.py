@@ -19,7 +19,12 @@ def patch(name: str, module: "Any") -> None:
         from _staticpython import scripts
 
         scripts.patch_distlib(module)
+    elif name.endswith("packaging.tags"):
+        from _staticpython import programs
+
+        programs.patch_tags(module)
     elif name.endswith("operations.install.wheel"):
-        from _staticpython import scripts
+        from _staticpython import programs, scripts
 
         scripts.patch_pip(module)
+        programs.patch_pip(module)
