@@ -63,8 +63,8 @@ def test_wheels_with_programs_fit_the_system(target: BuiltTarget) -> None:
         import sys
         sys.path.append(sys.argv[1])
         from pip._internal.utils.compatibility_tags import get_supported
-        for kind in f"cp3{sys.version_info[1]}", "none":
-            print(next(t.platform for t in get_supported() if t.abi.startswith(kind) and "any" not in t.platform))
+        for kind in "cp", "py":
+            print(next(t.platform for t in get_supported() if t.interpreter.startswith(kind) and t.platform != "any"))
     """
     for on, wanted in (("", ["musllinux", "musllinux"]), ("1", ["musllinux", "manylinux"])):
         env = clean_environment(STATICPYTHON_GLIBC=on)
