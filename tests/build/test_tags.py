@@ -50,7 +50,7 @@ def test_manylinux_tags_come_last_where_libraries_for_glibc_load(target: BuiltTa
 @pytest.fixture
 def beside_glibc(target: BuiltTarget) -> None:
     """For tests of programs in wheels: the system has glibc, and no musl."""
-    if not target.plan["arch"]["glibc_version"] or target.emulator:
+    if not target.plan.arch.glibc_version or target.emulator:
         pytest.skip("this arch refuses libraries built for glibc, or is run by an emulator")
     if platform.libc_ver()[0] != "glibc" or [*Path("/lib").glob("ld-musl-*")]:
         pytest.skip("programs for musl start on this system, or none for glibc")
