@@ -226,24 +226,48 @@ is_unchanged(const struct _library_module *found, PyObject *path)
     return same;
 }
 
-/* Has nothing been added to the file's folder since the build? A package or
-   an extension module of the same name would come first. */
+/* Is there a package or an extension module of this name? In its folder it
+   would come before the source, `path` with ".py" at its end. */
 static int
-is_alone(PyObject *path)
+has_rival(const char *path)
+{
+    struct stat st;
+    char name[PATH_MAX];
+    PyObject *suffixes = _imp_extension_suffixes_impl(NULL);
+    int found = suffixes == NULL || stat(path, &st) == 0;
+    for (Py_ssize_t i = 0; !found && i < PyList_GET_SIZE(suffixes); i++) {
+        const char *suffix = PyUnicode_AsUTF8(PyList_GET_ITEM(suffixes, i));
+        found = suffix == NULL
+            || snprintf(name, sizeof(name), "%s%s", path, suffix) >= (int)sizeof(name)
+            || stat(name, &st) == 0;
+    }
+    Py_XDECREF(suffixes);
+    PyErr_Clear();
+    return found;
+}
+
+/* Does the file come first in its folder? Nothing was added to a folder that
+   has the build's time. */
+static int
+comes_first(PyObject *path)
 {
     PyObject *bytes = PyUnicode_EncodeFSDefault(path);
     if (bytes == NULL) {
         PyErr_Clear();
         return 0;
     }
-    char *name = PyBytes_AS_STRING(bytes), *slash = strrchr(name, '/');
-    struct stat st;
-    if (slash != NULL) {
+    char *name = PyBytes_AS_STRING(bytes), *slash = strrchr(name, '/'), *end = strrchr(name, '.');
+    int first = 0;
+    if (slash != NULL && slash < end) {
+        struct stat st;
         *slash = '\0';
+        first = stat(name, &st) == 0 && st.st_mtime == _PyLibrary.time;
+        *slash = '/';
+        *end = '\0';
+        first = first || !has_rival(name);
     }
-    int alone = slash != NULL && stat(name, &st) == 0 && st.st_mtime == _PyLibrary.time;
     Py_DECREF(bytes);
-    return alone;
+    return first;
 }
 
 PyDoc_STRVAR(library_find_doc,
@@ -281,7 +305,7 @@ library_check(PyObject *Py_UNUSED(module), PyObject *args)
     int same = is_unchanged(found, path);
     _PyLibrary.unchanged[found - _PyLibrary.modules] = same;
     /* A package comes first in any case. */
-    return PyBool_FromLong(same && (found->is_package || is_alone(path)));
+    return PyBool_FromLong(same && (found->is_package || comes_first(path)));
 }
 
 PyDoc_STRVAR(library_time_doc,

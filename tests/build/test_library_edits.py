@@ -146,3 +146,24 @@ def test_what_comes_first_in_a_folder(target: BuiltTarget, copy: Path, module: s
     shutil.rmtree(base)
     extension.unlink()
     assert run(target, copy, "-c", show) == "as built"
+
+
+def test_what_is_in_the_executable_serves_a_folder_with_other_times(target: BuiltTarget, new_copy: Path) -> None:
+    """Such as pip or `cp -r` make it; unless something there comes before the source."""
+    code = """if 1:
+        import _imp, sys, textwrap
+        from pathlib import Path
+        base = Path(textwrap.__file__).with_suffix("")
+        check = lambda: _imp.library_check("textwrap", textwrap.__file__)
+        print(check(), end=" ")
+        for rival in [base, *(base.with_name("textwrap" + suffix) for suffix in _imp.extension_suffixes())]:
+            rival.mkdir()
+            print(check(), end=" ")
+            rival.rmdir()
+        print(check())
+    """
+    if run(target, new_copy, "-c", "import _imp; print(hasattr(_imp, 'library_check'))") == "False":
+        pytest.skip("built with --no-speedups: no module's code is in the executable")
+    first, *rivals, last = run(target, new_copy, "-c", code).split()
+    assert first == last == "True"
+    assert len(rivals) > 2 and set(rivals) == {"False"}
