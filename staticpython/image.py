@@ -26,10 +26,13 @@ TYPE = "application/vnd.oci.image"
 
 
 def image_name(plans: list[TargetPlan]) -> str:
-    """Return the file name of the image of targets of one build."""
+    """Return the file name of the image of targets of one build.
+
+    It is not named as the wheel is: pip takes a .tar file of that name for a source archive.
+    """
     first = plans[0]
     options = "".join(f"-{word}" for word in first.variant)
-    return f"static-python-{first.version}+{first.release}{options}.oci.tar"
+    return f"cpython-{first.version}+{first.release}{options}.oci.tar"
 
 
 def write_image(plans: list[TargetPlan], dist: Path) -> Path:

@@ -293,7 +293,7 @@ def _render_target(plan: Plan, target: Target, environment: jinja2.Environment, 
     left_out = [*target.disabled, *target.test_modules]
     files[folder / "Setup.local"] = render_setup_local(target.modules, left_out, generated)
     files[folder / "Setup.test"] = render_setup_local(target.modules, target.disabled, generated, target.test_modules)
-    files[folder / "facts.py"] = _facts(target, generated)
+    files[folder / "facts.py"] = _facts(plan, target, generated)
     files[folder / "config.site"] = f"# {generated}\n" + "".join(
         f"{k}={v}\n" for k, v in target.configure_answers.items()
     )
@@ -344,7 +344,7 @@ def _command(command: str, places: dict[str, str]) -> str:
     return " ".join([f'"{program.format_map(places)}"' if "{" in program else program, *arguments])
 
 
-def _facts(target: Target, generated: str) -> str:
+def _facts(plan: Plan, target: Target, generated: str) -> str:
     facts: dict[str, str | int] = {p.runtime_fact: p.releases[0].version for p in target.packages if p.runtime_fact}
     facts |= {
         "TRIPLE": target.arch.triple,
@@ -352,6 +352,7 @@ def _facts(target: Target, generated: str) -> str:
         "ZIG_TARGET": target.arch.zig_target,
         "ELF_MACHINE": target.arch.machine_number,
         "GLIBC_VERSION": target.arch.glibc_version or "",
+        "TIME": plan.source_date_epoch,
     }
     return f'"""{generated}"""\n\n' + "".join(f"{k} = {json.dumps(v)}\n" for k, v in facts.items())
 

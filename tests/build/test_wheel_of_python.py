@@ -125,14 +125,23 @@ def test_unpack(target: BuiltTarget, environment: Path, tmp_path: Path) -> None:
     assert said == f"static-python: {tmp_path / 'tree'}: is there already, and no empty folder: name a new one"
     said = static_python(environment, "unpack", tmp_path / "no/tree", code=1)
     assert said == f"static-python: {tmp_path / 'no/tree'}: no such folder: {tmp_path / 'no'}"
-    assert static_python(environment, "unpack", code=2).startswith("usage: ")
+    for arguments in ([], ["-h"], ["--help"], ["a", "b"]):
+        assert static_python(environment, "unpack", *arguments, code=2).startswith("usage: ")
+    inside = tree_of(environment) / "new"
+    said = static_python(environment, "unpack", inside, code=1)
+    assert said == f"static-python: {inside}: is inside the package: name a folder elsewhere" and not inside.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["tree"]
 
 
-def test_bundle(environment: Path, tmp_path: Path) -> None:
+def test_bundle(target: BuiltTarget, environment: Path, tmp_path: Path) -> None:
+    """It has the bytes of the tree's own, although pip gave the files another time."""
     (tmp_path / "hello.py").write_text("import sys; print('hello', *sys.argv[1:])\n")
     static_python(environment, "bundle", tmp_path / "hello.py", "-o", tmp_path / "hello", "--cache", "")
     assert subprocess.run([tmp_path / "hello", "you"], capture_output=True, text=True).stdout == "hello you\n"
+    ours = ["-m", "_staticpython", "bundle", tmp_path / "hello.py", "-o", tmp_path / "ours/hello", "--cache", ""]
+    (tmp_path / "ours").mkdir()
+    target.run(*map(str, ours))
+    assert (tmp_path / "ours/hello").read_bytes() == (tmp_path / "hello").read_bytes()
 
 
 def test_what_is_missing_is_named(target: BuiltTarget, environment: Path, tmp_path: Path) -> None:
@@ -149,6 +158,8 @@ def test_what_is_missing_is_named(target: BuiltTarget, environment: Path, tmp_pa
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
         assert done.returncode == 1
         assert done.stderr == f"static-python: {program}: {says}: install static-python again\n"
+        done = subprocess.run([*command[:3], "unpack", "tree"], capture_output=True, text=True, cwd=tmp_path)
+        assert ("not executable" in done.stderr) == (says == "is not executable")
     done = subprocess.run([*command[:3], "unpack", "tree"], capture_output=True, text=True, cwd=tmp_path)
     assert "files are missing" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["static_python"]

@@ -321,7 +321,7 @@ def test_image_of_several_arches(tmp_path: Path) -> None:
         pack(folder, *plans)
         images.append(write_image(plans, folder / "dist"))
     assert images[0].read_bytes() == images[1].read_bytes()
-    assert images[0].name == f"static-python-3.14.7+{facts().release.stamp}.oci.tar"
+    assert images[0].name == f"cpython-3.14.7+{facts().release.stamp}.oci.tar"
     with tarfile.open(images[0]) as tar:
         content = {m.name: file.read() for m in tar if (file := tar.extractfile(m))}
     blobs = {name: data for name, data in content.items() if name.startswith("blobs/")}

@@ -56,7 +56,8 @@ def test_mistakes_in_a_script(tmp_path: Path, text: str, message: str) -> None:
 def make_tree(tree: Path, triple: str) -> Path:
     series = "{}.{}".format(*sys.version_info)
     (tree / f"lib/python{series}/_staticpython").mkdir(parents=True)
-    (tree / f"lib/python{series}/_staticpython/facts.py").write_text(f'TRIPLE = "{triple}"\nMUSL_VERSION = "1.2.6"\n')
+    facts = f'TRIPLE = "{triple}"\nMUSL_VERSION = "1.2.6"\nTIME = 1788220800\n'
+    (tree / f"lib/python{series}/_staticpython/facts.py").write_text(facts)
     (tree / "bin").mkdir()
     (tree / f"bin/python{series}").touch()
     return tree

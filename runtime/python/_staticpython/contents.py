@@ -22,8 +22,8 @@ from _staticpython.cache import Cache, Kept
 from _staticpython.payload import PROGRAM, Payload, PayloadError, deflated, is_mapped, matches
 from _staticpython.traces import Trace
 
-# Folders of the standard library that no application needs to run.
-_LEFT_OUT = {"test", "idlelib", "turtledemo", "ensurepip", "site-packages", "__pycache__"}
+# Folders of the standard library that no application needs to run, and the mark with which uv keeps pip out.
+_LEFT_OUT = {"test", "idlelib", "turtledemo", "ensurepip", "site-packages", "__pycache__", "EXTERNALLY-MANAGED"}
 
 # zlib's levels; 0 leaves files as they are.
 COMPRESSION = {"fast": 6, "small": 9, "none": 0}
@@ -78,8 +78,8 @@ class Bundler:
         self._machine = _machine_of(target.program)
         self.sizes: dict[str, int] = {}
         stdlib = target.stdlib
-        # The interpreter recognises its library's files by this time.
-        self.payload = Payload(time=int((stdlib / "os.py").stat().st_mtime))
+        # The interpreter recognises its library's files by the time of the build, whatever they have here.
+        self.payload = Payload(time=target.time)
         for name, path in self._files(stdlib):
             top = name.split("/")[0]
             if (top not in _LEFT_OUT or (choice.whole and top == "ensurepip")) and not top.startswith("config-"):

@@ -17,3 +17,6 @@ ELF_MACHINE: int
 
 GLIBC_VERSION: str
 """The highest glibc in the tags of wheels that load where STATICPYTHON_GLIBC is 1: "2.28"; empty where none load."""
+
+TIME: int
+"""The time of the tree's files as built, in seconds since 1970; where pip or `cp -r` wrote them they have another."""

@@ -129,7 +129,7 @@ class Target:
             raise PayloadError(f"{tree}: no tree of this project's with Python {SERIES}, as this one is")
         self.tree = tree
         known = runpy.run_path(str(facts))
-        self.triple, self.musl = str(known["TRIPLE"]), str(known["MUSL_VERSION"])
+        self.triple, self.musl, self.time = str(known["TRIPLE"]), str(known["MUSL_VERSION"]), int(known["TIME"])
         # As in wheels' tags and markers.
         self.machine = {"i386": "i686"}.get(self.arch, self.arch)
 

@@ -34,15 +34,25 @@ def facts() -> dict:  # type: ignore[type-arg]  # Python 3.8 has no dict[str, ..
 def interpreter() -> Path:
     """Return the path of the interpreter; raises CommandError if it is missing or not executable."""
     program = TREE / str(facts()["interpreter"])
+    if not program.exists():
+        raise CommandError(f"{program}: is missing: install static-python again")
     if not os.access(str(program), os.X_OK):
-        what = "is not executable" if program.exists() else "is missing"
-        raise CommandError(f"{program}: {what}: install static-python again")
+        if os.statvfs(str(program)).f_flag & os.ST_NOEXEC:
+            raise CommandError(f"{program}: is on a file system mounted noexec: install static-python elsewhere")
+        raise CommandError(f"{program}: is not executable: install static-python again")
     return program
+
+
+def _may_run(file: Path) -> bool:
+    """Tell whether a file's mode is an executable's, also on a file system mounted noexec."""
+    return bool(file.stat().st_mode & 0o100)
 
 
 def unpack(folder: Path) -> None:
     """Copy the tree, as it was built, to a new or empty folder. It appears there when it is complete."""
     known = facts()
+    if PACKAGE in [folder.resolve(), *folder.resolve().parents]:
+        raise CommandError(f"{folder}: is inside the package: name a folder elsewhere")
     if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
         raise CommandError(f"{folder}: is there already, and no empty folder: name a new one")
     parent = folder.resolve().parent
@@ -57,10 +67,12 @@ def unpack(folder: Path) -> None:
         files = [line for line in known["files"] if (TREE / line).is_file()]
         if len(files) < len(known["files"]):
             raise CommandError(f"{TREE}: files are missing: install static-python again")
+        if not _may_run(TREE / str(known["interpreter"])):
+            raise CommandError(f"{TREE}: the interpreter is not executable: install static-python again")
         for name in files:
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(str(TREE / name), str(part / name))
-            os.chmod(str(part / name), 0o755 if os.access(str(TREE / name), os.X_OK) else 0o644)
+            os.chmod(str(part / name), 0o755 if _may_run(TREE / name) else 0o644)
         for name, target in known["links"].items():
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             (part / name).symlink_to(target)
@@ -92,7 +104,7 @@ def main() -> int:
             print(USAGE, end="")
         elif command == "path" and not arguments:
             print(interpreter())
-        elif command == "unpack" and len(arguments) == 1:
+        elif command == "unpack" and len(arguments) == 1 and not arguments[0].startswith("-"):
             unpack(Path(arguments[0]))
         elif command in ("path", "unpack"):
             print(USAGE, end="", file=sys.stderr)
