@@ -19,6 +19,7 @@ FACTS = {
     "WHEEL_ARCH": "x86_64",
     "ZIG_TARGET": "x86_64-linux-musl",
     "GLIBC_VERSION": "2.28",
+    "TIME": 1788220800,
 }
 
 
