@@ -120,7 +120,7 @@ def test_no_time_of_the_build(unpacked: Unpacked) -> None:
     for library in (unpacked.folder / "build").rglob("*.a"):
         data, at = library.read_bytes(), len("!<arch>\n")
         while at < len(data):
-            times[library.name] = max(times.get(library.name, 0), int(data[at + 16 : at + 28]))
+            times[library.name] = max(times.get(library.name, 0), int(data[at + 16 : at + 28].strip() or b"0"))
             size = int(data[at + 48 : at + 58])
             at += 60 + size + size % 2
     assert len(times) > 10
