@@ -13,7 +13,7 @@ from staticpython.errors import ChecksumError, FetchError
 
 @dataclasses.dataclass(frozen=True)
 class Fetched:
-    """What a build is made from: the one release that was chosen, which all that comes later takes from here."""
+    """What a build is made from: the chosen release. All later steps take it from here."""
 
     package: str
     release: Release
@@ -43,7 +43,7 @@ def check(path: Path, release: Release) -> None:
 
 
 def record(package: Package, release: Release, origin: str, path: Path) -> None:
-    """Write what was fetched, for the unpacking and the manifest; last of all, so that it stands for success."""
+    """Write what was fetched, for unpacking and the manifest. It comes last, so its existence means success."""
     data = dataclasses.asdict(release) | {"package": package.name, "origin": origin}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
@@ -52,9 +52,9 @@ def record(package: Package, release: Release, origin: str, path: Path) -> None:
 
 
 def read_record(path: Path) -> Fetched:
-    """Return what `record` wrote; raises FetchError for what another version of this program did.
+    """Return what `record` wrote; raises FetchError if another version of this program wrote it.
 
-    What that one knew of a release and this one does not, says nothing about the file.
+    Fields of a release that only that version knows are ignored.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

@@ -219,10 +219,9 @@ def _recipes(environment: jinja2.Environment, sources: list[SourceView], targets
         found["build/recipes/build-python"] = recipe("build-python", t=targets[0])
     for t in targets:
         found[f"{t.folder}/recipes/toolchain"] = recipe("toolchain", t=t)
-        for package in t.packages:
-            if package.kind != "data":
-                template = "cpython" if package.kind == "cpython" else "package"
-                found[f"{t.folder}/recipes/{package.name}"] = recipe(template, t=t, package=package)
+        for package in (p for p in t.packages if p.name in t.built):
+            template = "cpython" if package.kind == "cpython" else "package"
+            found[f"{t.folder}/recipes/{package.name}"] = recipe(template, t=t, package=package)
     return found
 
 
