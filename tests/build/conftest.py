@@ -138,22 +138,28 @@ def network_environment() -> dict[str, str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--target", action="append", type=Path, default=[], help="plan.json of a target; more than once")
-    parser.addoption("--all", action="store_true", help="run by an emulator too what is the same on all CPUs")
+    parser.addoption("--all", action="store_true", help="run what takes long, and by an emulator what no CPU changes")
     parser.addoption("--applications", action="store_true", help="bundle and run all of tests/build/bundles.yml")
     parser.addoption("--seed", type=int, help="what random input is made from (a test that fails names it)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "any_cpu(reason): what it tests is the same on all CPUs; not run by an emulator")
+    config.addinivalue_line("markers", "long(reason): takes minutes, and what it tests seldom changes")
+    config.addinivalue_line("markers", "native_only(reason): an emulator's kernel, memory or CPU would be tested")
     config.addinivalue_line("markers", "needs_modules(name...): skipped where one of them is not built in")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip tests that an emulator would only repeat (`--all` repeats them), and tests whose modules are missing."""
-    marker = item.get_closest_marker("any_cpu")
+    """Skip what is not run by default (`--all` runs it), what an emulator cannot show, and what lacks a module."""
     target = getattr(item, "callspec", None) and item.callspec.params.get("target")  # type: ignore[attr-defined]
-    if marker and target and target.emulator and not item.config.getoption("--all"):
+    run_all, emulated = item.config.getoption("--all"), bool(target and target.emulator)
+    if (marker := item.get_closest_marker("long")) and not run_all:
+        pytest.skip(f"takes long: {marker.args[0]} (--all runs it)")
+    if (marker := item.get_closest_marker("any_cpu")) and emulated and not run_all:
         pytest.skip(f"the same on all CPUs: {marker.args[0]} (--all runs it)")
+    if (marker := item.get_closest_marker("native_only")) and emulated:
+        pytest.skip(f"not by an emulator: {marker.args[0]}")
     needs = item.get_closest_marker("needs_modules")
     missing = set(needs.args) - set(target.plan.modules) if needs and target else set()
     if missing:

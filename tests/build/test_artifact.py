@@ -138,6 +138,7 @@ def test_certificates_of_the_environment_win(target: BuiltTarget, tmp_path: Path
     assert target.run("-c", program, env=clean_environment(SSL_CERT_FILE=str(own), SSL_CERT_DIR="/nonexistent")) == "1"
 
 
+@pytest.mark.any_cpu("Python code; test_wheels.py installs with pip on each CPU")
 @pytest.mark.usefixtures("programs")
 def test_venv_with_pip(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
     for option, name in (("--symlinks", "linked"), ("--copies", "copied")):
@@ -316,16 +317,26 @@ def test_compiled_files_hold_the_hash_of_their_source(target: BuiltTarget) -> No
     assert {int.from_bytes(p.read_bytes()[4:8], "little") for p in caches} == {3}
 
 
+def check_tags_of_pip(target: BuiltTarget, python: Path, *options: str) -> None:
+    """pip takes musllinux wheels of the target's CPU, and no manylinux wheels."""
+    shown = target.run(*options, "-m", "pip", "debug", "--verbose", python=python)
+    abi, arch = target.tag.replace("cpython-", "cp"), target.plan.arch.wheel_arch
+    tags = re.findall(rf"^  {abi}-{abi}-(\S+)$", shown, re.MULTILINE)
+    assert tags == [f"musllinux_1_2_{arch}", f"musllinux_1_1_{arch}", f"musllinux_1_0_{arch}", f"linux_{arch}"]
+
+
+def test_pip_takes_musllinux_wheels_and_no_others(target: BuiltTarget, moved: Path) -> None:
+    check_tags_of_pip(target, moved / "bin/python3")
+
+
+@pytest.mark.any_cpu("Python code; the tree's pip says what it takes on each CPU")
 @pytest.mark.usefixtures("programs")
-def test_pip_takes_musllinux_wheels_and_no_others(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
+def test_pip_of_others_takes_the_same_wheels(target: BuiltTarget, moved: Path, tmp_path: Path) -> None:
+    """Isolated, and in a virtual environment."""
+    check_tags_of_pip(target, moved / "bin/python3", "-I")
     target.run("-m", "venv", tmp_path / "venv", python=moved / "bin/python3")
-    arch = target.plan.arch.wheel_arch
-    for python in (moved / "bin/python3", tmp_path / "venv/bin/python3"):
-        for options in ((), ("-I",)):
-            shown = target.run(*options, "-m", "pip", "debug", "--verbose", python=python)
-            abi = target.tag.replace("cpython-", "cp")
-            tags = re.findall(rf"^  {abi}-{abi}-(\S+)$", shown, re.MULTILINE)
-            assert tags == [f"musllinux_1_2_{arch}", f"musllinux_1_1_{arch}", f"musllinux_1_0_{arch}", f"linux_{arch}"]
+    for options in ((), ("-I",)):
+        check_tags_of_pip(target, tmp_path / "venv/bin/python3", *options)
 
 
 def test_platform_names_the_libc(target: BuiltTarget) -> None:

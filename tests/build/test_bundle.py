@@ -1623,6 +1623,7 @@ def install(target: BuiltTarget, folder: Path, project: str) -> None:
     target.run(*pip, "--target", folder, project, env=network_environment())
 
 
+@pytest.mark.any_cpu("a bundled wheel with libraries is run by test_application[cryptography] on each CPU")
 @pytest.mark.usefixtures("programs")
 def test_wheels_with_libraries_of_their_own(target: BuiltTarget, tmp_path: Path) -> None:
     """numpy from PyPI, whose extension modules need numpy.libs/*.so by $ORIGIN."""

@@ -26,6 +26,7 @@ else: raise AssertionError
 """,
     "meson_demo": "import meson_demo; assert meson_demo.answer() == 42",
 }
+MARKS = {"pybind_demo": pytest.mark.long("Zig compiles its C++ library; the compiler's command is cython_demo's")}
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +54,7 @@ def test_markupsafe_from_source(target: BuiltTarget, python: Path) -> None:
     assert target.run("-c", program, python=python).endswith(f"-{target.triple}.so &lt;")
 
 
-@pytest.mark.parametrize("project", PROGRAMS)
+@pytest.mark.parametrize("project", [pytest.param(name, marks=MARKS.get(name, ())) for name in PROGRAMS])
 def test_project_builds_and_loads(target: BuiltTarget, python: Path, tmp_path: Path, project: str) -> None:
     if project == "meson_demo" and not shutil.which("ninja"):
         pytest.skip("needs ninja on this machine: PyPI's for musl is a program that wants musl's loader")

@@ -292,6 +292,7 @@ def test_damaged_libraries_never_crash_the_loader(built: Built, library: str) ->
 
 
 @pytest.mark.any_cpu("the unwinder is Zig's; what it asks here, dl_iterate_phdr, is C code, tested by itself")
+@pytest.mark.long("Zig compiles its C++ library; test_wheels.py runs wheels in C++, test_glibc.py exceptions of GCC's")
 def test_exceptions_within_and_across_libraries(built: Built) -> None:
     """Each library contains its own C++ runtime and unwinder, as Zig links them."""
     zig = built.target.build.parent / "sources/ziglang/ziglang/zig"

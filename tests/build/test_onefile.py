@@ -24,10 +24,9 @@ def python(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return output
 
 
-def test_in_an_empty_root(target: BuiltTarget, python: Path) -> None:
+@pytest.mark.native_only("the emulator would be one more file; test_hello_in_an_empty_root runs on each CPU")
+def test_in_an_empty_root(python: Path) -> None:
     """Read-only, without /proc and environment: certificates, zones and each module of the library work."""
-    if target.emulator:
-        pytest.skip("the file that is entered is the emulator; see test_hello_in_an_empty_root")
     enter = 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; root=$1; shift; set -- chroot "$root" "$@"'
     code = """if True:
         import email.mime.text, json, os, pip, sqlite3, ssl, sys, zoneinfo
@@ -119,12 +118,12 @@ def test_cpythons_own_tests(target: BuiltTarget, tmp_path: Path) -> None:
     assert len(failed) == len(refused) > 0 and ran and int(ran[1]) > 300, run.stdout[-3000:]
 
 
-@pytest.mark.usefixtures("programs")
-def test_in_gvisor(target: BuiltTarget, python: Path) -> None:
+@pytest.mark.native_only("gVisor runs programs of its own CPU")
+def test_in_gvisor(python: Path) -> None:
     """gVisor is another kernel, with another memfd and another /proc."""
     runsc = shutil.which("runsc")
-    if not runsc or target.emulator:
-        pytest.skip("gVisor's runsc (Debian: runsc) is not there, or not for this CPU")
+    if not runsc:
+        pytest.skip("gVisor's runsc (Debian: runsc) is not there")
     code = """if True:
         import inspect, json, os, subprocess, sys
         file = open(json.__file__, "rb")

@@ -489,6 +489,7 @@ def test_same_results_as_the_slow_way(target: BuiltTarget, seed: int, program: s
     assert target.run("-c", f"SEED = {seed}\n{SLOW_WAYS[program]}") == ""
 
 
+@pytest.mark.any_cpu("C code without a word of assembly, natively for 64 bits and on i386 for 32")
 def test_slots_of_new_types(target: BuiltTarget, seed: int) -> None:
     assert target.run(PROGRAMS / "slots.py", str(seed)) == ""
 
