@@ -201,18 +201,12 @@ read_library_code(const struct _library_module *found, PyObject *filename)
 
 /* Does the file hold the source that the code was made from? */
 static int
-is_unchanged(const struct _library_module *found, PyObject *path)
+is_unchanged(const struct _library_module *found, const char *path)
 {
-    PyObject *bytes = PyUnicode_EncodeFSDefault(path);
-    if (bytes == NULL) {
-        PyErr_Clear();
-        return 0;
-    }
-    const char *name = PyBytes_AS_STRING(bytes);
     struct stat st;
-    int same = stat(name, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == found->size;
+    int same = stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == found->size;
     if (same && st.st_mtime != _PyLibrary.time) {
-        FILE *file = fopen(name, "rbe");
+        FILE *file = fopen(path, "rbe");
         char *text = PyMem_RawMalloc(found->size + 1);
         same = file != NULL && text != NULL
             && fread(text, 1, found->size + 1, file) == found->size
@@ -222,23 +216,22 @@ is_unchanged(const struct _library_module *found, PyObject *path)
             fclose(file);
         }
     }
-    Py_DECREF(bytes);
     return same;
 }
 
 /* Is there a package or an extension module of this name? In its folder it
-   would come before the source, `path` with ".py" at its end. */
+   would come before the source, `stem` with ".py" at its end. */
 static int
-has_rival(const char *path)
+has_rival(const char *stem)
 {
     struct stat st;
     char name[PATH_MAX];
     PyObject *suffixes = _imp_extension_suffixes_impl(NULL);
-    int found = suffixes == NULL || stat(path, &st) == 0;
+    int found = suffixes == NULL || stat(stem, &st) == 0;
     for (Py_ssize_t i = 0; !found && i < PyList_GET_SIZE(suffixes); i++) {
         const char *suffix = PyUnicode_AsUTF8(PyList_GET_ITEM(suffixes, i));
         found = suffix == NULL
-            || snprintf(name, sizeof(name), "%s%s", path, suffix) >= (int)sizeof(name)
+            || snprintf(name, sizeof(name), "%s%s", stem, suffix) >= (int)sizeof(name)
             || stat(name, &st) == 0;
     }
     Py_XDECREF(suffixes);
@@ -249,25 +242,38 @@ has_rival(const char *path)
 /* Does the file come first in its folder? Nothing was added to a folder that
    has the build's time. */
 static int
-comes_first(PyObject *path)
+comes_first(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *end = strrchr(path, '.');
+    char name[PATH_MAX];
+    if (slash == NULL || end < slash || (size_t)(end - path) >= sizeof(name)) {
+        return 0;
+    }
+    struct stat st;
+    memcpy(name, path, end - path);
+    name[end - path] = '\0';
+    name[slash - path] = '\0';
+    if (stat(name, &st) == 0 && st.st_mtime == _PyLibrary.time) {
+        return 1;
+    }
+    name[slash - path] = '/';
+    return !has_rival(name);
+}
+
+/* Can the code be used, as the file and its folder are now? */
+static int
+is_usable(const struct _library_module *found, PyObject *path)
 {
     PyObject *bytes = PyUnicode_EncodeFSDefault(path);
     if (bytes == NULL) {
         PyErr_Clear();
         return 0;
     }
-    char *name = PyBytes_AS_STRING(bytes), *slash = strrchr(name, '/'), *end = strrchr(name, '.');
-    int first = 0;
-    if (slash != NULL && slash < end) {
-        struct stat st;
-        *slash = '\0';
-        first = stat(name, &st) == 0 && st.st_mtime == _PyLibrary.time;
-        *slash = '/';
-        *end = '\0';
-        first = first || !has_rival(name);
-    }
+    const char *name = PyBytes_AS_STRING(bytes);
+    /* A package comes first in any case. */
+    int usable = is_unchanged(found, name) && (found->is_package || comes_first(name));
     Py_DECREF(bytes);
-    return first;
+    return usable;
 }
 
 PyDoc_STRVAR(library_find_doc,
@@ -302,10 +308,9 @@ library_check(PyObject *Py_UNUSED(module), PyObject *args)
     if (found == NULL) {
         return PyBool_FromLong(find_carried(fullname, 0) != NULL);
     }
-    int same = is_unchanged(found, path);
-    _PyLibrary.unchanged[found - _PyLibrary.modules] = same;
-    /* A package comes first in any case. */
-    return PyBool_FromLong(same && (found->is_package || comes_first(path)));
+    int usable = is_usable(found, path);
+    _PyLibrary.usable[found - _PyLibrary.modules] = usable;
+    return PyBool_FromLong(usable);
 }
 
 PyDoc_STRVAR(library_time_doc,
@@ -348,11 +353,11 @@ library_code(PyObject *Py_UNUSED(module), PyObject *args)
         return NULL;
     }
     /* The finder has just checked the module's file. */
-    unsigned char *unchanged = &_PyLibrary.unchanged[found - _PyLibrary.modules];
-    if (!*unchanged && !is_unchanged(found, path)) {
+    unsigned char *usable = &_PyLibrary.usable[found - _PyLibrary.modules];
+    if (!*usable && !is_usable(found, path)) {
         Py_RETURN_NONE;
     }
-    *unchanged = 0;
+    *usable = 0;
     put_off_a_collection();
     return read_library_code(found, path);
 }

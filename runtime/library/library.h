@@ -28,7 +28,7 @@ struct _library {
     PyObject **interned;        /* those made so far, by the main interpreter */
     size_t interned_size;
     int64_t time;               /* of the files' last change, in the tree as built */
-    unsigned char *unchanged;   /* modules whose file was checked when they were found */
+    unsigned char *usable;      /* modules whose file was checked when they were found */
 };
 
 #define LIBRARY_INTERNED    1

@@ -241,11 +241,11 @@ def main(modules: str, lib: str, header: str) -> None:
         out.write(strings.header())
         out.write("static const struct _library_module library_modules[] = {\n" + "".join(sorted(entries)) + "};\n\n")
         out.write(f"static const unsigned char library_objects[] =\n{literal(objects)};\n\n")
-        out.write(f"static unsigned char library_unchanged[{len(entries)}];\n\n")
+        out.write(f"static unsigned char library_usable[{len(entries)}];\n\n")
         out.write(f"const struct _library _PyLibrary = {{{len(entries)}, library_modules, library_objects,\n")
         out.write(f"library_text, library_strings, {len(strings)}, sizeof(library_text) - 1,\n")
         out.write("library_interned, sizeof(library_interned),\n")
-        out.write(f"{os.environ.get('SOURCE_DATE_EPOCH', '-1')}, library_unchanged}};\n")
+        out.write(f"{os.environ.get('SOURCE_DATE_EPOCH', '-1')}, library_usable}};\n")
 
 
 if __name__ == "__main__":
