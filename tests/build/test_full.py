@@ -20,7 +20,7 @@ from tests.build.conftest import BuiltTarget, network_environment
 from tests.build.test_downloads import UV
 
 SHOW = """if True:
-    import ctypes, json, readline, sqlite3, ssl, sys
+    import ctypes, json, sqlite3, ssl, sys
     print(json.dumps([sys.prefix, sorted(sys.builtin_module_names)]))
 """
 

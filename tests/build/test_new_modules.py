@@ -47,6 +47,7 @@ def test_zstd(target: BuiltTarget, seed: int) -> None:
     assert target.run("-c", code).startswith("(1, ")
 
 
+@pytest.mark.needs_modules("_interpreters")
 def test_interpreters_at_once(target: BuiltTarget) -> None:
     """Each has a thread and a lock of its own, and modules in C; what one makes, another gets through a queue."""
     if target.plan.series == "3.13":

@@ -138,6 +138,7 @@ def test_a_large_environment_is_on_the_stack_too(target: BuiltTarget) -> None:
         assert 8192 - MARGIN <= used <= 8192
 
 
+@pytest.mark.needs_modules("_interpreters")
 def test_the_only_thread_of_a_child_is_where_it_was(target: BuiltTarget) -> None:
     """After fork() in a thread, the child's only thread is on that thread's stack, whatever its number."""
     program = """

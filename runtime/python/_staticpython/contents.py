@@ -7,12 +7,13 @@ import hashlib
 import importlib.util
 import marshal
 import os
+import subprocess
 import sys
 import types
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +35,14 @@ _ALWAYS = {"_staticpython", "encodings", "importlib", "zipfile"}
 # Only extension modules have such suffixes; a library that others need does not.
 _TAGGED = tuple(suffix for suffix in EXTENSION_SUFFIXES if suffix != ".so")
 _NO_SOURCE = b'raise ImportError("its source was left out (--no-sources)")\n'
+
+
+@cache
+def _imported_by_commands() -> frozenset[str]:
+    """Modules that STATICPYTHON=info and similar import, and options of Python such as -m: needed without a trace."""
+    code = "import sys, runpy, shutil, importlib.metadata, _staticpython.carried; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    return frozenset(run.stdout.split())
 
 
 @dataclass(frozen=True)
@@ -151,7 +160,9 @@ class Bundler:
             return False
         module = base.removesuffix(suffix).removesuffix("/__init__").replace("/", ".")
         top = module.partition(".")[0]
-        is_there = "site-packages/" not in name and (top in _ALWAYS or self._in_executable(module, 0))
+        is_there = "site-packages/" not in name and (
+            top in _ALWAYS or module in _imported_by_commands() or self._in_executable(module, 0)
+        )
         if is_there or module in trace or name in trace or not all(part.isidentifier() for part in module.split(".")):
             return False
         self._left_out.add(module)
@@ -284,7 +295,8 @@ class Bundler:
 
     @staticmethod
     def _in_executable(module: str, place: int) -> bool:
-        return not place & modules.SITE and _imp.library_find(module) is not None  # type: ignore[attr-defined]
+        find = getattr(_imp, "library_find", None)  # not with --no-speedups
+        return bool(find) and not place & modules.SITE and find(module) is not None
 
     def add_packages(self, folder: Path) -> None:
         """Add everything in a folder that has the layout of `pip install --target` or of a virtual environment."""

@@ -178,8 +178,9 @@ def _sweep(base: str) -> None:
 
     with os.scandir(base) as found:
         for entry in found:
-            if entry.name.startswith(".") and entry.stat(follow_symlinks=False).st_mtime < time.time() - 24 * 3600:
-                shutil.rmtree(entry.path, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another process has just finished, or removed it
+                if entry.name.startswith(".") and entry.stat(follow_symlinks=False).st_mtime < time.time() - 24 * 3600:
+                    shutil.rmtree(entry.path, ignore_errors=True)
 
 
 class _Loader(SourceFileLoader):
