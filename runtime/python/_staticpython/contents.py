@@ -296,7 +296,7 @@ class Bundler:
     @staticmethod
     def _in_executable(module: str, place: int) -> bool:
         find = getattr(_imp, "library_find", None)  # not with --no-speedups
-        return bool(find) and not place & modules.SITE and find(module) is not None
+        return find is not None and not place & modules.SITE and find(module) is not None
 
     def add_packages(self, folder: Path) -> None:
         """Add everything in a folder that has the layout of `pip install --target` or of a virtual environment."""
