@@ -36,7 +36,7 @@ VERSION = "8"  # of PYTHON.json's format
 LINK = "build/link.rsp"
 # What the compiler gives the linker, and is of this machine, or is asked for anew by whoever links.
 DROPPED = re.compile(r"-L.*|--sysroot=.*|-Map=.*|-plugin-opt=(?!mcpu=).*")
-DROPPED_WITH_NEXT = ("-o", "-plugin")
+DROPPED_WITH_NEXT = ("-o", "-plugin", "-dynamic-linker")
 
 
 @dataclass(frozen=True)

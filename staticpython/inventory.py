@@ -32,6 +32,7 @@ ALIASES, LOADER = ROOT / "runtime/musl/glibc/aliases.h", ROOT / "runtime/musl/gl
 OF_PROGRAM = ("libz.", "libpython3.")
 
 # man 5 elf, and the ABIs of the CPUs.
+ET_EXEC, ET_DYN = 2, 3
 PT_LOAD, PT_DYNAMIC, PT_TLS = 1, 2, 7
 DT_NEEDED, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_STRSZ, DT_SONAME = 1, 5, 6, 7, 8, 10, 14
 DT_PLTRELSZ, DT_JMPREL, DT_FLAGS, DT_HASH = 2, 23, 30, 4
@@ -159,8 +160,8 @@ def is_of_glibc(file: str) -> bool:
 class Image:
     """An ELF file's bytes by offset and by address. Reading outside the file raises FormatError."""
 
-    def __init__(self, name: str, data: bytes) -> None:
-        """Read the header and the segments."""
+    def __init__(self, name: str, data: bytes, *, is_program: bool = False) -> None:
+        """Read the header and the segments; only a program may have fixed addresses (--no-pie)."""
         self.name, self.data = name, data
         if not data.startswith(b"\x7fELF"):
             raise self.fault("is no ELF file")
@@ -169,7 +170,7 @@ class Image:
             raise self.fault("is not of 64 bits and little-endian, as all are that load")
         if machine not in MACHINES:
             raise self.fault(f"is for a machine without glibc's libraries here (e_machine {machine})")
-        if kind != 3:
+        if kind != ET_DYN and not (is_program and kind == ET_EXEC):
             raise self.fault("is no shared library (ET_DYN)")
         self.machine = MACHINES[machine]
         if size != SEGMENT.size:
@@ -281,9 +282,9 @@ def relocations(image: Image, address: int, size: int) -> Iterator[tuple[int, in
         yield info >> 32, info & 0xFFFFFFFF
 
 
-def read_needs(name: str, data: bytes) -> Needs:
-    """Read what an object needs. Raises FormatError for anything but a valid shared library."""
-    image = Image(name, data)
+def read_needs(name: str, data: bytes, *, is_program: bool = False) -> Needs:
+    """Read what an object needs. Raises FormatError for anything but a valid shared library, or the program."""
+    image = Image(name, data, is_program=is_program)
     machine, initial_exec, irelative = image.machine, 0, 0
     called, read = set[int](), set[int]()
     for address, size in ((DT_RELA, DT_RELASZ), (DT_JMPREL, DT_PLTRELSZ)):
@@ -358,7 +359,7 @@ def read_program(path: Path) -> Program:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; --program is an interpreter that was built") from None
-    return Program(read_needs(str(path), data).defined)
+    return Program(read_needs(str(path), data, is_program=True).defined)
 
 
 @dataclass

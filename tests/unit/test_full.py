@@ -37,6 +37,7 @@ python: Programs/python.o
 SAID = """\
 echo 'clang version 1' >&2
 echo ' "/my/ld" "-L/elsewhere/lib" "-plugin" "/my/plugin.so" "-plugin-opt=mcpu=x" "-plugin-opt=/my/wrapper"' \\
+    '"-dynamic-linker" "/lib/ld.so"' \\
     '"-o" "python" "-T" "../sources/a b.ld" "--order=../sources/order" "--exclude-libs=liba.a:libb.a"' \\
     '"{libraries}/crt1.o" "Programs/python.o" "Modules/_ssl.o" "Python/x.o" "-lssl" {more}' >&2
 """

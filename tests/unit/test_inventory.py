@@ -25,6 +25,7 @@ from staticpython.inventory import (
     is_of_glibc,
     own_libraries,
     read_needs,
+    read_program,
     report_on,
 )
 from staticpython.schema import load
@@ -302,3 +303,12 @@ def test_expected_inventories_are_read() -> None:
     expected = load(inventory.EXPECTED, inventory.Expected)
     assert expected.wheels
     assert all(reason for wheel in expected.wheels.values() for reason in wheel.uncovered.values())
+
+
+def test_only_the_program_may_have_fixed_addresses(tmp_path: Path) -> None:
+    data = bytearray(example().made())
+    data[16] = 2  # ET_EXEC, as with --no-pie
+    with pytest.raises(FormatError, match="is no shared library"):
+        read_needs("made", bytes(data))
+    (tmp_path / "python3").write_bytes(data)
+    assert read_program(tmp_path / "python3").has("own")
