@@ -2,6 +2,9 @@
 
 import sys
 from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
 
 NEEDED = ("cyclonedx", "elftools", "jinja2", "jsonschema", "packaging", "requests", "rich", "yaml")
 

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from staticpython.config import ROOT, Facts, Package, load_facts
-from staticpython.errors import UsageError, run_main
-from staticpython.patch_headers import read_header
+from staticpython.errors import FactsError, UsageError, run_main
+from staticpython.patch_headers import Header, read_header
 from staticpython.plan import Options, Plan, host_arch, make_plan
 from staticpython.render import programs, render, write
 from staticpython.verify import EMULATORS_DEBIAN
@@ -121,7 +121,7 @@ def _run(options: argparse.Namespace) -> int:
     _check_for_make(output)
     files = render(plan, output, _replay(options))
     if options.check:
-        headers = [read_header(patch) for patch in sorted((ROOT / "patches").glob("*/*.patch"))]
+        headers = [_checked_header(patch) for patch in sorted((ROOT / "patches").glob("*/*.patch"))]
         for arch in sorted(set(facts.arches) - {pair.arch for pair in facts.supported}):
             print(f"warning: configs/{arch}.yml: no line of supported.txt says what it is tested by", file=sys.stderr)
         if not options.quiet:
@@ -145,6 +145,15 @@ def _run(options: argparse.Namespace) -> int:
         for program, debian in missing_programs(plan).items():
             print(f"warning: {_without(plan, program)}; Debian and Ubuntu: apt-get install {debian}", file=sys.stderr)
     return 0
+
+
+def _checked_header(patch: Path) -> Header:
+    """Return a patch's header; raises FactsError if it is wrong or names a test file that does not exist."""
+    header = read_header(patch)
+    for file in header.test_files:
+        if not (ROOT / file).is_file():
+            raise FactsError(f"{patch}: Tested: no file {file}")
+    return header
 
 
 def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
@@ -271,7 +280,7 @@ def _listing(facts: Facts, *, as_json: bool) -> str:
                 features[module.feature].append(name)
     data = {
         "arches": {a.name: f"{a.triple}  {' '.join(a.cpus)}" for a in facts.arches.values()},
-        "pythons": [r.version + s.abi_flags for s in facts.series.values() for r in s.releases],
+        "pythons": [version for s in facts.series.values() for version in s.full_versions],
         "toolchains": {t.name: t.summary for t in facts.toolchains.values()},
         "launchers": {launcher.name: launcher.summary for launcher in facts.launchers.values()},
         "flavours": {flavour.name: flavour.summary for flavour in facts.flavours.values()},

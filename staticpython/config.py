@@ -11,16 +11,17 @@ from pathlib import Path
 
 from elftools.elf.enums import ENUM_E_MACHINE
 
+from staticpython import ROOT as ROOT
 from staticpython.errors import FactsError, UsageError, nearest
 from staticpython.licences import is_gpl
 from staticpython.patch_headers import is_for_speed
 from staticpython.schema import key, load
 
-ROOT = Path(__file__).resolve().parent.parent
-
 KINDS = ("configure", "make", "copy", "zig-object", "cross-tool", "cross-runtime", "data", "cpython")
 _MACHINES = [name for name in ENUM_E_MACHINE if name.startswith("EM_")]
 HOST_STYLES = ("gnu", "target", "none")
+# The name of a malloc -> its folder below musl's src/malloc.
+ALLOCATORS = {"mimalloc": "mimalloc", "musl": "mallocng"}
 
 
 @dataclass(frozen=True)
@@ -305,7 +306,9 @@ class Flavour:
     summary: str = key("What it is and when to take it, in one line.")
     cflags: list[str] = key("Flags of every compilation for the target, after all others.", default=[])
     without: list[str] = key("Modules and features left out, as with --without.", default=[])
-    allocator: str = key("The malloc, unless --allocator says otherwise.", default="mimalloc")
+    allocator: str = key(
+        "The malloc, unless --allocator says otherwise.", default="mimalloc", choices=tuple(ALLOCATORS)
+    )
     library: bool = key("Whether the executable holds the code of much-used library modules.", default=True)
 
 
@@ -367,6 +370,15 @@ class Series:
     def abi_flags(self) -> str:
         """What follows the version in the name of a variant: `t` of `3.14t`."""
         return self.name.removeprefix(self.variant_of) if self.variant_of else ""
+
+    def full_version(self, version: str) -> str:
+        """Return the version of one of its releases with the ABI flags: `3.14.7t`."""
+        return version + self.abi_flags
+
+    @property
+    def full_versions(self) -> list[str]:
+        """The versions of all its releases, with the ABI flags."""
+        return [self.full_version(release.version) for release in self.releases]
 
 
 @dataclass(frozen=True)
@@ -503,7 +515,10 @@ def _load_variant(path: Path, own: Series, others: dict[str, Series]) -> Series:
 
 
 def _load_series(path: Path, series: Series, root: Path) -> Series:
-    series = dataclasses.replace(series, modules=load(root / "setup_local" / path.name, Modules).modules)
+    modules = root / "setup_local" / path.name
+    if not modules.is_file():
+        raise FactsError(f"{path}: no {modules}: list its extension modules there, beginning with another series' file")
+    series = dataclasses.replace(series, modules=load(modules, Modules).modules)
     _check_date(path, series.date)
     if not series.releases:
         raise FactsError(f"{path}: releases: give one at least")
@@ -619,12 +634,22 @@ def _check_references(facts: Facts, root: Path) -> None:
         _known_packages(facts, where, "needs", toolchain.needs)
         _known_packages(facts, where, "builds", toolchain.builds)
         _known_packages(facts, where, "package", [toolchain.package] if toolchain.package else [])
+    _check_flavours(facts, root)
     for series in facts.series.values():
         where = root / "setup_local" / f"{series.name}.yml"
         for name, module in series.modules.items():
             _known_packages(facts, where, f"modules.{name}.needs", module.needs)
             if bool(module.sources) == bool(module.disabled):
                 raise FactsError(f"{where}: modules.{name}: give either sources or, with the reason, disabled")
+
+
+def _check_flavours(facts: Facts, root: Path) -> None:
+    """Raise FactsError if a flavour leaves out a module or feature that no series has."""
+    modules = [module for series in facts.series.values() for module in series.modules.items()]
+    known = {name for name, _ in modules} | {module.feature for _, module in modules if module.feature}
+    for flavour in facts.flavours.values():
+        for name in flavour.without:
+            _check_known(root / "configs/flavours" / f"{flavour.name}.yml", "without", "module or feature", name, known)
 
 
 def _known_packages(facts: Facts, where: Path, where_key: str, names: list[str]) -> None:

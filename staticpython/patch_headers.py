@@ -18,9 +18,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from staticpython import ROOT
 from staticpython.errors import FactsError, nearest
 
-ROOT = Path(__file__).resolve().parents[1]
 TABLE = "docs/patches.md"
 
 # Kind -> what it means.

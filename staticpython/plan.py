@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from staticpython.config import (
+    ALLOCATORS,
     ROOT,
     Arch,
     Cpu,
@@ -27,9 +28,6 @@ from staticpython.config import (
     without_speedups,
 )
 from staticpython.errors import FactsError, UsageError
-
-# --allocator -> the folder below musl's src/malloc
-ALLOCATORS = {"mimalloc": "mimalloc", "musl": "mallocng"}
 
 
 @dataclass(frozen=True)
@@ -146,7 +144,7 @@ class Plan:
     @property
     def name(self) -> str:
         """The version with the ABI flags that the series is built for: `3.14.7t`."""
-        return self.version + self.series.abi_flags
+        return self.series.full_version(self.version)
 
     @property
     def source_date_epoch(self) -> int:
@@ -277,11 +275,11 @@ def choose_releases(facts: Facts, wanted: tuple[str, ...]) -> Facts:
 def _choose_python(facts: Facts, wanted: str) -> tuple[Series, Facts]:
     """Find the release for a series or an exact version; in the facts returned the interpreter is that release's."""
     wanted = wanted or facts.default_series
-    every = {r.version + s.abi_flags: s for s in facts.series.values() for r in s.releases}
+    every = {version: s for s in facts.series.values() for version in s.full_versions}
     pick("Python", wanted, [*facts.series, *every])
     series = facts.series.get(wanted) or every[wanted]
     cpython = of_series(facts.cpython, series)
-    releases = [r for r in cpython.releases if wanted in (r.version + series.abi_flags, series.name)]
+    releases = [r for r in cpython.releases if wanted in (series.full_version(r.version), series.name)]
     if not releases:
         raise UsageError(f"Python {wanted}: --release asks for another one")
     only = dataclasses.replace(cpython, releases=releases[:1])

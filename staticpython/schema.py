@@ -7,6 +7,7 @@ A field is declared with `key("what it means")`. Types understood: str, int, boo
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from pathlib import Path
@@ -86,10 +87,16 @@ def is_derived(field: dataclasses.Field[Any]) -> bool:
     return "doc" not in field.metadata
 
 
+@functools.cache
+def _type_hints(schema: type[Any]) -> dict[str, Any]:
+    """Return the types of a dataclass's fields. Python compiles each annotation for that, so it is done once."""
+    return typing.get_type_hints(schema)
+
+
 def _build(schema: type[T], data: object, where: str, prefix: str, given: dict[str, Any]) -> T:
     if not isinstance(data, dict):
         raise FactsError(f"{where}: {prefix.rstrip('.') or 'the file'}: must be a mapping, not {_kind(data)}")
-    hints = typing.get_type_hints(schema)
+    hints = _type_hints(schema)
     fields = {f.name: f for f in dataclasses.fields(schema) if not is_derived(f)}  # type: ignore[arg-type]
     for name in data:
         if name not in fields:

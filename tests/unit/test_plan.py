@@ -16,7 +16,7 @@ from staticpython.patch_headers import read_header
 from staticpython.plan import Options, Plan, _make_source, fitting_releases, host_arch, make_plan
 
 FACTS = load_facts()
-PYTHONS = sorted([*FACTS.series, *(r.version + s.abi_flags for s in FACTS.series.values() for r in s.releases)])
+PYTHONS = sorted([*FACTS.series, *(version for s in FACTS.series.values() for version in s.full_versions)])
 
 
 @pytest.fixture(autouse=True)

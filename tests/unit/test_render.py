@@ -27,7 +27,9 @@ from staticpython.render import quote, render, write
 
 ARCHES = sorted(load_facts().arches)
 OTHERS = sorted(set(load_facts().series) - {load_facts().default_series})
-GOLDEN = [*((arch, arch, "") for arch in ARCHES), *((f"python-{series}", "x86_64", series) for series in OTHERS)]
+GOLDEN = {arch: (arch, "") for arch in ARCHES} | {f"python-{series}": ("x86_64", series) for series in OTHERS}
+# A new arch or series has no reviewed files until its folder is made.
+REVIEWED = sorted(path.name for path in (ROOT / "tests/golden").iterdir())
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +42,17 @@ def rendered(arch: str, python: str = "") -> dict[Path, str]:
     return render(make_plan(load_facts(), options), ROOT, [f"--arch={arch}"], python="python3")
 
 
+def test_a_native_and_a_cross_build_are_reviewed() -> None:
+    assert {"x86_64", "aarch64"} <= set(REVIEWED) <= set(GOLDEN)
+
+
 # The default series on each arch, each other series on one: differences between series do not depend on the arch.
-@pytest.mark.parametrize(("folder", "arch", "python"), GOLDEN, ids=[folder for folder, _, _ in GOLDEN])
+@pytest.mark.parametrize("folder", REVIEWED)
 @pytest.mark.parametrize("name", ["Makefile", "Setup.local"])
-def test_golden(folder: str, arch: str, python: str, name: str) -> None:
-    (text,) = (t for p, t in rendered(arch, python).items() if p.name == name)
+def test_golden(folder: str, name: str) -> None:
+    (text,) = (t for p, t in rendered(*GOLDEN[folder]).items() if p.name == name)
     golden = ROOT / "tests/golden" / folder / name
     if os.environ.get("UPDATE_GOLDEN"):
-        golden.parent.mkdir(parents=True, exist_ok=True)
         golden.write_text(text)
     assert text == golden.read_text(), "reviewed text and rendered text differ"
 

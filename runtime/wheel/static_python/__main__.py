@@ -31,20 +31,26 @@ def facts() -> dict:  # type: ignore[type-arg]  # Python 3.8 has no dict[str, ..
         raise CommandError(f"{PACKAGE}/tree.json: {error}: install static-python again") from None
 
 
-def interpreter() -> Path:
-    """Return the path of the interpreter; raises CommandError if it is missing or not executable."""
+def installed() -> Path:
+    """Return the path of the interpreter; raises CommandError unless it was installed as an executable."""
     program = TREE / str(facts()["interpreter"])
-    if not program.exists():
+    if not program.is_file():
         raise CommandError(f"{program}: is missing: install static-python again")
-    if not os.access(str(program), os.X_OK):
-        if os.statvfs(str(program)).f_flag & os.ST_NOEXEC:
-            raise CommandError(f"{program}: is on a file system mounted noexec: install static-python elsewhere")
+    if not _is_executable(program):
         raise CommandError(f"{program}: is not executable: install static-python again")
     return program
 
 
-def _may_run(file: Path) -> bool:
-    """Tell whether a file's mode is an executable's, also on a file system mounted noexec."""
+def interpreter() -> Path:
+    """Return the path of the interpreter; raises CommandError unless it can be started where it is."""
+    program = installed()
+    if os.statvfs(str(program)).f_flag & os.ST_NOEXEC:
+        raise CommandError(f"{program}: is on a file system mounted noexec: install static-python elsewhere")
+    return program
+
+
+def _is_executable(file: Path) -> bool:
+    """Tell whether a file's mode is an executable's; a file system mounted noexec may still forbid to run it."""
     return bool(file.stat().st_mode & 0o100)
 
 
@@ -67,12 +73,11 @@ def unpack(folder: Path) -> None:
         files = [line for line in known["files"] if (TREE / line).is_file()]
         if len(files) < len(known["files"]):
             raise CommandError(f"{TREE}: files are missing: install static-python again")
-        if not _may_run(TREE / str(known["interpreter"])):
-            raise CommandError(f"{TREE}: the interpreter is not executable: install static-python again")
+        installed()
         for name in files:
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(str(TREE / name), str(part / name))
-            os.chmod(str(part / name), 0o755 if _may_run(TREE / name) else 0o644)
+            os.chmod(str(part / name), 0o755 if _is_executable(TREE / name) else 0o644)
         for name, target in known["links"].items():
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             (part / name).symlink_to(target)
