@@ -1,12 +1,12 @@
-"""What a patch says of itself before its first hunk: what it does, why, and what would notice if it were gone.
+"""The header of a patch, before its first hunk: what the patch does, why, and which tests fail without it.
 
-`python -m staticpython.patch_headers` writes docs/patches.md, the list of all. The form of a header is
+`python -m staticpython.patch_headers` writes docs/patches.md, the list of all patches. The form of a header is
 
-Let this do that.
+Make this do that.
 
-Why, in as many paragraphs as it takes.
+Why, in as many paragraphs as needed.
 
-Upstream: what became of it there, or why it is not sent.
+Upstream: its state there, or why it is not sent.
 Tested: tests/build/test_this.py (test_name); CPython's test_that.
 Kind: correctness
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +26,29 @@ TABLE = "docs/patches.md"
 
 # Kind -> what it means.
 KINDS = {
-    "correctness": "mends a fault that users of upstream's release have too, or have with another compiler or CPU",
-    "platform": "makes it what this project builds: static, relocatable, with a loader, of these toolchains",
-    "speed": "is for speed or memory only, and is left out by --no-speedups",
+    "correctness": "fixes a bug that users of upstream's release also have, perhaps with another compiler or CPU",
+    "platform": "what this project's kind of build needs: static, relocatable, with a loader, with these toolchains",
+    "speed": "only makes it faster or smaller; --no-speedups leaves it out",
 }
 FIELDS = ("Upstream", "Tested", "Kind")
 WIDTH = 120
+# Topic -> the files that belong to it. A patch has the topic in which it changes most lines.
+TOPICS = {
+    "build": r"(.*/)?(Makefile[^/]*|configure(\.ac)?)|Misc/.*",
+    "files": r"src/(fcntl|stat|dirent|unistd|conf)/.*|Modules/posixmodule\.c",
+    "headers": r"include/.*",
+    "import": r"Lib/(importlib/.*|site\.py)|Python/(import|frozen)\.c|Modules/getpath\..*",
+    "interpreter": r"Python/ceval\.c|Tools/gdb/.*",
+    "loader": r"(ldso|src/ldso|src/env)/.*",
+    "memory": r"Objects/(obmalloc\.c|mimalloc/.*)|Include/internal/(mimalloc/.*|pycore_obmalloc\.h)|Include/object\.h",
+    "network": r"src/network/.*|Lib/ssl\.py",
+    "process": r"src/(process|sched)/.*|Python/remote_debug\.h",
+    "start and end": r"Python/(pylifecycle|pythonrun)\.c|Modules/(main|signalmodule)\.c|src/signal/.*",
+    "text": r"Objects/(stringlib/|unicode|bytes).*|.*/unicodeobj.*|Modules/(binascii|_json|_sre/).*|Python/pystrhex.*",
+    "threads": r"src/(thread|select)/.*|Python/ceval_gil\.c",
+    "time": r"src/time/.*|Lib/zoneinfo/.*|Modules/timemodule\.c",
+    "types": r"Objects/(type|descr|long|dict).*",
+}
 _STARTS = tuple(f"{name}: " for name in FIELDS)
 _HUNKS = re.compile(r"^(?:diff |--- |Index: )", re.MULTILINE)
 _FORM = re.compile(
@@ -38,7 +56,7 @@ _FORM = re.compile(
     r"Upstream: (?P<upstream>\S.*?)\nTested: (?P<tested>\S.*?)\nKind: (?P<kind>\w+)\n*",
     re.DOTALL,
 )
-# What other projects write, and what stands for it here.
+# What other projects write -> what is written here.
 _OTHERS = {
     "why": "the reason itself, after an empty line",
     "tested by": "'Tested:'",
@@ -61,30 +79,30 @@ class Header:
 
     @property
     def test_files(self) -> list[str]:
-        """The files of this project's tests that it names."""
+        """This project's test files that it names."""
         return re.findall(r"\btests/[\w./-]*\w", self.tested)
 
     @property
     def test_names(self) -> list[tuple[str, str]]:
-        """The single tests of this project that it names, each with its file: `FILE (test_x)` or `FILE::test_x`."""
+        """This project's single tests that it names, each with its file: `FILE (test_x)` or `FILE::test_x`."""
         found = re.findall(r"\b(tests/[\w./-]*\w)(?: \(([^)]*)\)|::(\w+))", self.tested)
         return [(file, name) for file, *words in found for name in re.findall(r"\btest_\w+", " ".join(words))]
 
     @property
     def cpython_tests(self) -> list[str]:
-        """CPython's tests that it names; `test_json` in `tests/x.py (test_json)` is none of them."""
+        """CPython's tests that it names; `test_json` in `tests/x.py (test_json)` is not one."""
         others = re.sub(r"\btests/\S+( \([^)]*\))?", "", self.tested)
         return re.findall(r"(?<![.\w])test_\w+", others)
 
 
 def read_header(patch: Path) -> Header:
-    """Read a patch's header; raises FactsError that says which line is wrong and what belongs there."""
+    """Read a patch's header; raises FactsError that names the wrong line and what belongs there."""
     text = _HUNKS.split(patch.read_text(encoding="utf-8"), maxsplit=1)[0]
     lines = text.rstrip("\n").split("\n")
     for number, line in enumerate(lines, 1):
         word, colon, _ = line.partition(":")
         if colon and word.lower() in _OTHERS and not line.startswith(_STARTS):
-            raise _wrong(patch, number, f"in the place of '{word}:' write {_OTHERS[word.lower()]}")
+            raise _wrong(patch, number, f"instead of '{word}:' write {_OTHERS[word.lower()]}")
         if len(line) > WIDTH:
             raise _wrong(patch, number, f"longer than {WIDTH} characters")
     found = _FORM.fullmatch(text)
@@ -105,7 +123,7 @@ def _wrong(patch: Path, number: int, what: str) -> FactsError:
 
 
 def _first_fault(lines: list[str]) -> tuple[int, str]:
-    """Return the number of the first line that is not in the form, and what belongs there."""
+    """Return the number of the first line that breaks the form, and what belongs there."""
     if not lines[0].strip():
         return 1, "no header: say what the patch does and why"
     if not lines[0].endswith("."):
@@ -128,23 +146,52 @@ def _first_fault(lines: list[str]) -> tuple[int, str]:
 
 
 def is_for_speed(patch: Path) -> bool:
-    """Tell whether a patch is for speed only; raises FactsError for a header that does not say it."""
+    """Tell whether a patch is only for speed; raises FactsError if its header does not say."""
     return read_header(patch).kind == "speed"
 
 
+def changed_lines(patch: Path) -> Counter[str]:
+    """Return the files that a patch changes, each with the number of lines added and removed."""
+    lines: Counter[str] = Counter()
+    file = ""
+    for line in patch.read_text(encoding="utf-8").splitlines():
+        if line.startswith(("--- ", "+++ ")):
+            name = line[4:].split("\t")[0]
+            file = file if name == "/dev/null" else name.partition("/")[2]
+        elif file and line.startswith(("+", "-")):
+            lines[file] += 1
+    return lines
+
+
+def topic_of(patch: Path) -> str:
+    """Return the part of the package that a patch is about; without a name for it, the file's folder."""
+    topics: Counter[str] = Counter()
+    for file, count in changed_lines(patch).items():
+        folder = file.split("/")[-2:][0]
+        topics[next((t for t, files in TOPICS.items() if re.fullmatch(files, file)), folder)] += count
+    return min(topics, key=lambda topic: (-topics[topic], topic))
+
+
 def render_table(root: Path = ROOT) -> str:
-    """Return the list of all patches as Markdown: by folder, what is needed before what is for speed only."""
-    lines = ["# Patches", "", "Made by `python -m staticpython.patch_headers`; do not edit.", ""]
+    """Return the list of all patches as Markdown: by folder, needed ones first, then those for speed, by topic."""
+    lines = ["# Patches", "", "Written by `python -m staticpython.patch_headers`; do not edit.", ""]
     lines += [f"* `{kind}`: {meaning}" for kind, meaning in KINDS.items()]
+    lines += ["", "Patches apply in the order of their numbers. Here they are in the order of their topics."]
     for folder in sorted(path for path in (root / "patches").iterdir() if path.is_dir()):
-        lines += ["", f"## {folder.name}", "", "| patch | kind | what it does | upstream |", "|---|---|---|---|"]
-        headers = [(patch.stem, read_header(patch)) for patch in sorted(folder.glob("*.patch"))]
-        lines += [_row(name, header) for name, header in sorted(headers, key=lambda item: item[1].kind == "speed")]
+        lines += ["", f"## {folder.name}"]
+        found = [(topic_of(patch), patch.stem, read_header(patch)) for patch in folder.glob("*.patch")]
+        needed = [row for row in found if row[2].kind != "speed"]
+        lines += _rows("needed", needed) + _rows("for speed", [row for row in found if row not in needed])
     return "\n".join(lines) + "\n"
 
 
-def _row(name: str, header: Header) -> str:
-    return f"| {name} | {header.kind} | {header.summary} | {' '.join(header.upstream.split())} |".replace("\\", "\\\\")
+def _rows(title: str, patches: list[tuple[str, str, Header]]) -> list[str]:
+    """Return a table of patches, without patches nothing."""
+    lines = ["", f"| {title} | topic | kind | what it does | upstream |", "|---|---|---|---|---|"]
+    for topic, name, header in sorted(patches, key=lambda row: row[:2]):
+        upstream = " ".join(header.upstream.split())
+        lines.append(f"| {name} | {topic} | {header.kind} | {header.summary} | {upstream} |".replace("\\", "\\\\"))
+    return lines if patches else []
 
 
 def main() -> int:

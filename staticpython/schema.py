@@ -96,7 +96,7 @@ def _type_hints(schema: type[Any]) -> dict[str, Any]:
 def _build(schema: type[T], data: object, where: str, prefix: str, given: dict[str, Any]) -> T:
     if not isinstance(data, dict):
         raise FactsError(f"{where}: {prefix.rstrip('.') or 'the file'}: must be a mapping, not {_kind(data)}")
-    hints = _type_hints(schema)
+    hints = _type_hints(schema)  # type: ignore[arg-type]  # a class is hashable
     fields = {f.name: f for f in dataclasses.fields(schema) if not is_derived(f)}  # type: ignore[arg-type]
     for name in data:
         if name not in fields:

@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from staticpython.config import Package, Release, load_facts, patches, without_speedups
+from staticpython.config import ROOT, Package, Release, load_facts, patches, without_speedups
 from staticpython.errors import FactsError
-from staticpython.patch_headers import TABLE, read_header, render_table
+from staticpython.patch_headers import TABLE, TOPICS, changed_lines, read_header, render_table, topic_of
 from staticpython.plan import Options, fitting_releases, make_plan
 
-ROOT = Path(__file__).resolve().parents[2]
 PATCHES = sorted((ROOT / "patches").glob("*/*.patch"))
 FACTS = load_facts()
 
@@ -63,6 +62,22 @@ def test_name_and_header(patch: Path) -> None:
         assert (ROOT / file).is_file(), f"{names(patch)}: Tested: there is no {file}"
     for file, test in header.test_names:
         assert f"def {test}(" in (ROOT / file).read_text(), f"{names(patch)}: Tested: {file} has no {test}"
+
+
+def test_a_topic_is_that_of_most_lines(tmp_path: Path) -> None:
+    patch = tmp_path / "0001-x.patch"
+    patch.write_text(
+        "- no change: before the first file\n"
+        "--- a/src/time/mktime.c\n+++ b/src/time/mktime.c\n@@ -1 +1,2 @@\n-old\n+new\n+new\n"
+        "--- a/src/network/gone.c\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-old\n-old\n"
+        "--- /dev/null\n+++ b/src/network/new.c\n@@ -0,0 +1,2 @@\n+new\n+new\n"
+    )
+    assert changed_lines(patch) == {"src/time/mktime.c": 3, "src/network/gone.c": 2, "src/network/new.c": 2}
+    assert topic_of(patch) == "network"
+
+
+def test_each_topic_has_patches() -> None:
+    assert set(TOPICS) <= {topic_of(patch) for patch in PATCHES}
 
 
 @pytest.mark.parametrize("name", PATCHED)
@@ -123,9 +138,9 @@ def test_header_is_read(tmp_path: Path) -> None:
         ("The reason.\n\n", "", ":3: say why"),
         ("\n\nThe", "\nThe", ":2: an empty line"),
         ("reason.\n\nU", "reason.\nU", ":4: an empty line"),
-        ("The reason", "Why: the reason", ":3: in the place of 'Why:' write"),
-        ("Tested:", "Tested by:", ":6: in the place of 'Tested by:' write 'Tested:'"),
-        ("Upstream:", "upstream:", ":5: in the place of 'upstream:' write 'Upstream:'"),
+        ("The reason", "Why: the reason", ":3: instead of 'Why:' write"),
+        ("Tested:", "Tested by:", ":6: instead of 'Tested by:' write 'Tested:'"),
+        ("Upstream:", "upstream:", ":5: instead of 'upstream:' write 'Upstream:'"),
         ("Kind: speed\n", "", ":6: no lines 'Kind: ...'"),
         ("Upstream: sent.\n", "", "no lines 'Upstream: ...'"),
         ("Kind: speed", "Kind: sped", ":7: Kind: sped: unknown, did you mean 'speed'"),
