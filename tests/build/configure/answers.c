@@ -1,6 +1,6 @@
-/* What CPython's configure would find out by running a program: `answers KEY` prints yes or no.
+/* Answers that CPython's configure would get by running a program: `answers KEY` prints yes or no.
  *
- * Each measures what the answer is about, not what configure's own program happens to look at. */
+ * Each check measures the property itself, which configure's own program may test in part only. */
 #include <errno.h>
 #include <math.h>
 #include <netdb.h>
@@ -22,7 +22,7 @@
 #include <ffi.h>
 #endif
 
-/* A pseudo terminal is opened, not only seen. */
+/* Opens a pseudo terminal; that the file exists is not enough. */
 static int dev_ptmx(void)
 {
 	int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY);
@@ -34,7 +34,7 @@ static int dev_ptc(void)
 	return !access("/dev/ptc", F_OK);
 }
 
-/* Addresses that the caller gives or wants to listen on; the resolver's own are the machine's business. */
+/* Numeric addresses and addresses to listen on. Names are not looked up: they depend on the machine. */
 static int buggy_getaddrinfo(void)
 {
 	static const struct { const char *host; int flags, family, length; } cases[] = {
@@ -150,7 +150,7 @@ done:
 	return value == 6;
 }
 
-/* A machine that needs alignment kills this with SIGBUS, or reads something else. */
+/* A CPU that needs alignment stops this with SIGBUS, or reads a wrong value. */
 static int aligned_required(void)
 {
 	volatile unsigned char bytes[32];
@@ -224,7 +224,7 @@ static int x87_double_rounding(void)
 }
 
 #if __has_include(<ffi.h>) && defined FFI_TARGET_HAS_COMPLEX_TYPE
-/* A call each way: what is passed, and what comes back. */
+/* One call in each direction: checks the arguments and the result. */
 static double complex turned(double complex z, float complex f)
 {
 	return z * I + f;

@@ -1,5 +1,5 @@
-/* Objects of 1 to 8 bytes, at places where the compiler takes a helper function: counted by threads, none is lost.
- * Prints the sizes that are free of locks where they are aligned. */
+/* Threads increment objects of 1 to 8 bytes where the compiler calls a helper function; no increment may be lost.
+ * Prints the sizes that need no lock when they are aligned. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>

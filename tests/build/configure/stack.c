@@ -1,4 +1,4 @@
-/* Wherever a function is called from, the stack is aligned as the ABI says: compilers count on it, for vectors. */
+/* The stack is aligned as the ABI says in every function, whatever calls it. Compilers rely on it for vectors. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -9,7 +9,7 @@ static int wrong;
 
 static __attribute__((noinline)) void look(const char *place)
 {
-	/* Not more than the ABI gives, so that the compiler does not align it anew. */
+	/* Not more than the ABI gives: otherwise the compiler aligns the stack itself. */
 	_Alignas(16) volatile char vector[16];
 	vector[0] = 0;
 	if ((uintptr_t)vector & 15) {

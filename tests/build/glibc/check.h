@@ -1,4 +1,4 @@
-// What each file of checks begins with. A check prints facts; what it prints under glibc is right.
+// Included first by each file of checks. A check prints facts; its output under glibc is the right one.
 #pragma once
 #include <cstdio>
 

@@ -1,5 +1,5 @@
-/* driver LIBRARY [CHECK]: name the library's checks, or run one, which prints what it found, or with `-` each in a process
- * of its own, between lines. Compiled for glibc and for the target; the library is the same file for both. */
+/* driver LIBRARY [CHECK]: list the library's checks, or run one, which prints its findings. With `-`, run each in
+ * its own process, with a line between them. Compiled for glibc and for the target; the library is the same file for both. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,13 +1,13 @@
-/* IFUNCs, exported and not, called and pointed to, with versions: LEAST is the old one of `versioned`. */
+/* IFUNCs with versions: exported or hidden, called or pointed to. LEAST is the old version of `versioned`. */
 #include <string.h>
 
 static int one(void) { return 1; }
 static int two(void) { return 2; }
 static int ready = 7;
 static int *relocated = &ready;
-static const char *volatile text = "ab"; /* strlen is called: the library needs libc.so.6 */
+static const char *volatile text = "ab"; /* for a call of strlen, so that the library needs libc.so.6 */
 
-/* Uses what has to be relocated before. */
+/* Uses data that must be relocated first. */
 static int (*pick(void))(void) { return *relocated == 7 ? two : one; }
 
 int chosen(void) __attribute__((ifunc("pick")));

@@ -1,4 +1,4 @@
-/* What glibc has and the program has not: a function, in a call and as a pointer, or data. */
+/* Symbols of glibc that the program lacks: a function, called and as a pointer, or data. */
 #ifdef DATA
 extern char _nl_msg_cat_cntr_that_is_not[];
 char *get(void) { return _nl_msg_cat_cntr_that_is_not; }

@@ -1,4 +1,4 @@
-/* tls LIBRARY...: what threads see in the initial-exec TLS of libraries that are loaded while they run. */
+/* tls LIBRARY...: loads libraries with initial-exec TLS while threads run, and prints what the threads read there. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>

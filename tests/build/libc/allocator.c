@@ -1,8 +1,8 @@
 /* Checks of malloc and its family: allocator CHECK; without one, lists them.
  *
- * What is checked here holds for any allocator; what memory it takes, for
- * the one that is ours. Built with -fno-builtin: a compiler that knows
- * malloc leaves out half of this. */
+ * The checks hold for any allocator, those of memory use for ours only.
+ * Built with -fno-builtin: otherwise the compiler, which knows malloc, leaves
+ * out half of this. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -65,7 +65,7 @@ static void *map(size_t n)
 	return p;
 }
 
-/* A block remembers its size and what it is filled with. */
+/* A block, with its size and the bytes that fill it. */
 static unsigned char *filled(size_t n, unsigned char with)
 {
 	unsigned char *p = malloc(n);
@@ -100,7 +100,7 @@ static void basics(void)
 		free(r);
 	}
 	CHECK(!malloc_usable_size(0));
-	/* Memory that comes back from free is not left dirty by calloc. */
+	/* calloc clears memory that was used and freed before. */
 	for (size_t n=1; n<40000000; n=n*3+1) {
 		free(filled(n, 0xee));
 		unsigned char *p = calloc(n, 1);
@@ -135,7 +135,7 @@ static void errors(void)
 	CHECK(posix_memalign(&p, 1, 100)==EINVAL && p==old);
 	CHECK(posix_memalign(&p, 3*sizeof(void *), 100)==EINVAL && p==old);
 	CHECK(posix_memalign(&p, 64, SIZE_MAX-100)==ENOMEM && p==old);
-	/* musl: not freed, not null. */
+	/* musl does not free the block, and returns no null pointer. */
 	CHECK((p = realloc(old, 0)));
 	free(p);
 	for (size_t n=1; n<100000000; n*=10) {
@@ -183,7 +183,7 @@ static void reallocs(void)
 		unsigned char *p = filled(n, round), *wall = 0;
 		while (n<(round<3 ? 200000000 : 2000000)) {
 			size_t more = n + 1 + next_random(&s)%(n<1000 ? 1000 : n);
-			/* Sometimes what follows is in use, sometimes not. */
+			/* The memory after the block is sometimes in use, sometimes not. */
 			if (next_random(&s)%4==0) {
 				free(wall);
 				wall = filled(n, 0xaa);
@@ -216,8 +216,8 @@ static int mappings(void)
 	return n;
 }
 
-/* Blocks that grow are memory for the kernel as well, and leave no
- * mappings behind, however many they are. */
+/* The kernel can write to blocks that grew (read). No mappings are left
+ * behind, however many blocks there are. */
 static void moves(void)
 {
 	enum { BIG=400000, BLOCKS=40, HUGE=40<<20 };
@@ -239,7 +239,7 @@ static void moves(void)
 		check_filled((unsigned char *)block[i], 300000, i);
 		free(block[i]);
 	}
-	/* Two that are in each other's way. */
+	/* Two blocks, each in the way of the other. */
 	for (int i=0; i<2; i++) block[i] = (char *)filled(HUGE, i+1);
 	for (int mb=45; mb<=300; mb+=85)
 		for (int i=0; i<2; i++) {
@@ -251,7 +251,7 @@ static void moves(void)
 		}
 	CHECK(mappings()<before+70);
 	for (int i=0; i<2; i++) free(block[i]);
-	/* One whose middle is not like the rest. */
+	/* A block whose middle has other properties than the rest. */
 	char *p = (char *)filled(HUGE, 5), *page = p + (-(uintptr_t)p&4095) + (20<<20);
 	CHECK(!mprotect(page, 4096, PROT_READ));
 	CHECK((p = realloc(p, 2*HUGE)));
@@ -260,7 +260,7 @@ static void moves(void)
 	close(zeros);
 }
 
-/* Nothing is lost when there is no room for more. */
+/* A block stays intact if there is no memory to grow it. */
 static void full(void)
 {
 	enum { HUGE=40<<20 };
@@ -281,7 +281,7 @@ static void full(void)
 		check_filled(p, HUGE, 1);
 		check_filled(q, HUGE, 2);
 	}
-	/* What the kernel did meanwhile belongs to others. */
+	/* A new mapping keeps its content while the blocks grow. */
 	unsigned char *other = map(4*HUGE);
 	memset(other, 3, 4*HUGE);
 	CHECK((p = realloc(p, 3*HUGE)) && (q = realloc(q, 3*HUGE)));
@@ -292,8 +292,8 @@ static void full(void)
 	check_filled(other, 4*HUGE, 3);
 }
 
-/* Everything at once, for some threads, each block checked when it goes;
- * some go through the hands of another thread. */
+/* All calls at once in several threads. Each block is checked before it is
+ * freed; another thread frees some of them. */
 enum { SLOTS=2000 };
 static struct { unsigned char *p; size_t n; } *volatile mailbox[64];
 
@@ -342,8 +342,8 @@ static void threads(void)
 	for (int i=0; i<4; i++) CHECK(!pthread_join(t[i], 0));
 }
 
-/* Many threads that live briefly; each leaves a block to the next. The
- * last word is that of a destructor, which runs late. */
+/* Many short threads; each passes a block to the next. A destructor, which
+ * runs late, allocates and frees last. */
 static pthread_key_t key;
 
 static void last_word(void *p)
@@ -378,7 +378,7 @@ static void many_threads(void)
 	CHECK(resident()<rss+2000);
 }
 
-/* Blocks outlive the threads that made them, and their memory is used again. */
+/* Blocks outlive the threads that allocated them; freed, their memory is reused. */
 static void *leave(void *arg)
 {
 	void **p = arg;
@@ -403,7 +403,7 @@ static void inherited(void)
 	CHECK(resident()<rss+10000);
 }
 
-/* The main thread may go before the others. */
+/* The main thread may end before the others. */
 static void *stay(void *arg)
 {
 	usleep(100000);
@@ -420,7 +420,7 @@ static void main_leaves(void)
 	pthread_exit(0);
 }
 
-/* Nothing was allocated when these start: who comes first sets all up. */
+/* Nothing is allocated when these threads start: the first one to allocate sets up the allocator. */
 static pthread_barrier_t barrier;
 
 static void *start_together(void *arg)
@@ -449,7 +449,7 @@ static void first_use_in_threads(void)
 	}
 }
 
-/* A child of a program with busy threads has malloc in working order. */
+/* malloc works in a child that is forked while other threads allocate. */
 static volatile int stop;
 static void *volatile exchange[64];
 
@@ -461,7 +461,7 @@ static void *busy(void *arg)
 		unsigned k = next_random(&s)%500;
 		free(p[k]);
 		p[k] = malloc(next_random(&s)%(k ? 3000 : 3000000));
-		/* Others free what this thread made, and this one theirs. */
+		/* Other threads free this thread's blocks, and this one frees theirs. */
 		p[k] = __atomic_exchange_n(&exchange[k%64], p[k], __ATOMIC_ACQ_REL);
 	}
 	return 0;
@@ -500,7 +500,7 @@ static void *fork_some(void *arg)
 		pid_t pid = fork();
 		CHECK(pid>=0);
 		if (!pid) child(kept);
-		/* Parents and others go on meanwhile. */
+		/* The parent and its other threads go on meanwhile. */
 		for (int k=0; k<1000; k++) free(filled(k, k));
 		int status;
 		CHECK(waitpid(pid, &status, 0)==pid);
@@ -527,8 +527,8 @@ static void forks(void)
 	for (int i=0; i<4; i++) CHECK(!pthread_join(t[i], 0));
 }
 
-/* The same at the very moment when others free what the forking thread
- * made; and its child gives up all of its memory. */
+/* The same while other threads free the forking thread's blocks; the child
+ * frees all of its memory. */
 enum { GIVEN=1000 };
 static void *volatile given[GIVEN];
 
@@ -549,7 +549,7 @@ static void *fork_and_give(void *arg)
 		if (!pid) {
 			alarm(20);
 			for (int k=0; k<100; k++) CHECK(malloc(8000));
-			/* The only thread: with it ends the process. */
+			/* This is the only thread: the process ends with it. */
 			pthread_exit(0);
 		}
 		int status;
@@ -570,7 +570,7 @@ static void forks_while_freed(void)
 	CHECK(!pthread_join(t, 0));
 }
 
-/* What is freed goes back to the system while the program goes on. */
+/* Freed memory returns to the system while the program runs. */
 static void goes_back(void)
 {
 	enum { COUNT=200000 };
@@ -592,14 +592,14 @@ static void goes_back(void)
 	while ((after = resident())>before+15000 && seconds()<start+3)
 		for (int i=0; i<1000; i++) free(filled(i*10, 1));
 	CHECK(after<=before+15000);
-	/* At once, when it is very much. */
+	/* A large amount returns at once. */
 	void *huge = filled(100000000, 1);
 	CHECK(resident()>before+95000);
 	free(huge);
 	CHECK(resident()<before+25000);
 }
 
-/* Little is taken for a little. */
+/* A few small blocks take little memory. */
 static void small_footprint(void)
 {
 	long before = resident();
@@ -607,7 +607,7 @@ static void small_footprint(void)
 	CHECK(resident()<before+700);
 }
 
-/* What calloc gives is zero, whoever had the memory before, */
+/* calloc's memory is zero, whatever used it before, */
 static void zeroed(void)
 {
 	static struct { unsigned char *p; size_t n; } block[64];
@@ -629,7 +629,7 @@ static void zeroed(void)
 	}
 }
 
-/* and if it grew in between, in place, */
+/* also if a block there grew in place meanwhile, */
 static void zeroed_after_growth(void)
 {
 	for (int round=0; round<20; round++) {
@@ -649,7 +649,7 @@ static void zeroed_after_growth(void)
 	}
 }
 
-/* and is not there before it is written to. */
+/* and it takes no memory until it is written to. */
 static void untouched(void)
 {
 	for (int power=23; power<30; power+=3) {
@@ -658,12 +658,12 @@ static void untouched(void)
 		char *p = calloc(n, 1);
 		CHECK(p);
 		p[n/2] = 1;
-		/* One page that was written to may be a huge one. */
+		/* A page that was written to may be a huge page. */
 		CHECK(resident()<before+2500);
 	}
 }
 
-/* Memory that cannot be had is an error, and no end. */
+/* Too large a request is an error and does not end the program. */
 static void limited(void)
 {
 	struct rlimit limit = { 150<<20, 150<<20 };
@@ -690,7 +690,7 @@ static void limited(void)
 	CHECK(p);
 }
 
-/* Where a limit is tight, half of it is to be had nonetheless. */
+/* Half of a tight memory limit can be allocated. */
 static void tightly_limited(void)
 {
 	struct rlimit limit = { 80<<20, 80<<20 };

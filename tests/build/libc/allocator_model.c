@@ -1,18 +1,18 @@
 /* A model of malloc and its family: allocator_model [SECONDS [SEED]].
  *
- * One process after the other, since memory that was never used is another
- * case than what was: for each a seed, one more than the last one's. In each
- * threads do random things with blocks that all of them share, and end;
- * others take their place. What must hold is kept beside it: which address
- * belongs to which block, what is in each block, how much there is in all.
- * Wrong is a block that overlaps another, is not aligned or too small; a
- * byte that changed, or is not zero after calloc; too many mappings, too
- * much memory, or too little given back in the end; a call that takes long.
- * Now and then a child is forked, which finds its blocks as they were.
+ * Runs one process after another, because a new process has memory that was
+ * never used. The seed of each is one more than the previous one's. In each
+ * process, threads do random things with blocks that all of them share, and
+ * end; other threads take their place. A model records which address belongs
+ * to which block, the content of each block and the total size. Errors are: a
+ * block that overlaps another, is not aligned or is too small; a byte that
+ * changed, or is not zero after calloc; too many mappings, too much memory,
+ * or too little given back at the end; a call that takes long. Sometimes a
+ * child is forked, which must find its blocks unchanged.
  *
- * Nothing here takes memory from the allocator that it checks, but for what
- * the C library does. Threads make runs of the same seed differ, except where
- * there is one. */
+ * The model itself does not use the allocator that it checks; only the C
+ * library does. Runs with the same seed differ if there is more than one
+ * thread. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,7 +38,7 @@ static int large, growing, used;
 static size_t live, peak, most;
 static double end;
 
-/* Of all processes. */
+/* Totals of all processes. */
 static struct {
 	unsigned long processes, threads, calls, forks;
 	double longest;
@@ -72,13 +72,13 @@ static uint64_t next_random(uint64_t *s)
 	return x^x>>31;
 }
 
-/* Slots. Who has a slot's lock may do with its block what they like. */
+/* Slots. The thread that holds a slot's lock may do anything with its block. */
 struct slot {
 	volatile char taken;
 	unsigned char *p;
 	size_t n, usable, align;
 	uint64_t tag;
-	/* In the tree of all blocks, by address: a treap. */
+	/* Node in the tree of all blocks, a treap ordered by address. */
 	struct slot *left, *right;
 	uint32_t priority;
 };
@@ -131,7 +131,7 @@ static void depart(struct slot *s)
 	pthread_mutex_unlock(&tree);
 }
 
-/* Every byte of a block says whose it is, and where it is. */
+/* Every byte of a block depends on the block and on the byte's place. */
 static uint64_t word(struct slot *s, size_t i)
 {
 	return s->tag + i*0x0101010101010101;
@@ -159,7 +159,7 @@ static void check_zero(const unsigned char *p, size_t n)
 	if (bad) fail("calloc: block %p of %zu bytes has %zu words that are not zero", p, n, bad);
 }
 
-/* Mostly small; around the limits between kinds of blocks; sometimes huge. */
+/* Mostly small sizes, some near the limits between kinds of blocks, a few huge. */
 static size_t some_size(uint64_t *r)
 {
 	uint64_t x = next_random(r);
@@ -168,7 +168,7 @@ static size_t some_size(uint64_t *r)
 		size_t n = limits[(x>>8)%(sizeof limits/sizeof *limits)], d = (x>>16)%70000;
 		return (x>>40)%2 ? n + d%(n/4+1) : n - d%(n/4+1);
 	}
-	/* Kinds of blocks that have a run of pages each. */
+	/* Kinds of blocks that are made of whole pages. */
 	if (used<SLOTS && x%4==1) return 100000 + next_random(r)%2000000;
 	int bits = large && x%400==1 ? 25 : large && x%20==2 ? 21 : x%4==3 ? 17 : 10;
 	return next_random(r) & ((1u<<((x>>8)%bits+1))-1);
@@ -215,7 +215,7 @@ static void resize(struct slot *s, uint64_t *r)
 	uint64_t x = next_random(r);
 	size_t old = s->n, n = x%8<4 ? old + (x>>8)%(old/4+100) : x%8<6 ? old - (x>>8)%(old/2+1) : some_size(r);
 	if (n > LARGEST) n = LARGEST;
-	/* As a list or a buffer grows: often, by little. */
+	/* Grows like a list or a buffer: often, by little. */
 	int times = x%64<growing && old<4<<20 ? 1 + (x>>32)%50 : 1;
 	while (times--) {
 		old = s->n;
@@ -258,7 +258,7 @@ static void step(uint64_t *r)
 	if (took > total->longest) total->longest = took;
 	put(s);
 	__atomic_add_fetch(&total->calls, 1, __ATOMIC_RELAXED);
-	/* Most of it at once: what is left is in pieces. */
+	/* Frees most blocks at once, so that the rest lies scattered. */
 	if (x>>44==0) for (int i=0; i<SLOTS; i++) if ((s = take(slots+i))) {
 		if (s->p && i%16) release(s);
 		put(s);
@@ -298,7 +298,7 @@ static void *work(void *arg)
 	return 0;
 }
 
-/* Read without stdio, which would allocate. */
+/* Reads without stdio, which would allocate. */
 static long number(const char *file, const char *key)
 {
 	static char text[1<<16];
@@ -319,7 +319,7 @@ static void higher(long *most, long now)
 	if (now > *most) *most = now;
 }
 
-/* One process, for about so many seconds. */
+/* One process, which runs for about this many seconds. */
 static void run(double length, int native)
 {
 	uint64_t r = seed;
@@ -352,15 +352,15 @@ static void run(double length, int native)
 	if (!native) return;
 	higher(&total->mappings, mappings);
 	higher(&total->resident, resident);
-	/* A segment takes few, so does a large block; a stack takes two. */
+	/* A segment and a large block have few mappings, a stack has two. */
 	if (mappings > 300) fail("%ld mappings", mappings);
-	/* What was freed half a second ago may still be there, and what lies between blocks. */
+	/* Memory freed in the last half second, and memory between blocks, may still be resident. */
 	if (resident > (long)(peak>>10)*3 + 100000) fail("%ld KiB resident for %zu MiB", resident, peak>>20);
-	/* Once in a while, for it takes long: what stays, when it is used and waits. */
+	/* Seldom, because it takes long: the memory that stays after a wait. */
 	if (seed%8) return;
 	long after = 1<<30;
 	for (int i=0; i<6 && after > 40000; i++) {
-		/* Not a block that is a mapping of its own. */
+		/* Not a block with its own mapping. */
 		free(malloc(3<<20));
 		nanosleep(&(struct timespec){ .tv_nsec = 400000000 }, 0);
 		after = number("/proc/self/smaps_rollup", "Rss:") - before;

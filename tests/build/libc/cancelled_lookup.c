@@ -1,6 +1,6 @@
-/* Threads that are cancelled while they look names up, which servers do not
- * answer, or late: cancelled_lookup NAME...; says ok when no file is left
- * open. (patches/musl/0026) */
+/* Cancels threads that look up names; the servers answer late or never:
+ * cancelled_lookup NAME... It prints ok if no file is left open
+ * (patches/musl/0026). */
 
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -1,6 +1,6 @@
-/* More data than a huge page holds (runtime/musl/huge_data.h): is all of it there, and read-only what must be?
- * Prints what the first of it is mapped from, nothing for a huge page, and whether its address would do for one.
- * With an argument, it does so where the kernel gives no huge pages. */
+/* More data than a huge page holds (runtime/musl/huge_data.h): is all of it right, and is RELRO read-only?
+ * Prints the file that the beginning of the data is mapped from (nothing for a huge page), and whether its address fits
+ * a huge page. With an argument, huge pages are disabled first. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 #define WORD ".long"
 #endif
 
-/* numbers[i] is i, and pointers[i] its address, which is relocated. */
+/* numbers[i] is i; pointers[i] is its address, which is relocated. */
 __asm__(
 	".data\n.balign 8\nnumbers:\n.set i, 0\n"
 	".rept " STRING(NUMBERS) "\n.long i\n.set i, i + 1\n.endr\n"

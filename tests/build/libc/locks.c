@@ -1,10 +1,10 @@
 /* Checks of mutexes, conditions and stacks: locks CHECK; without one, lists
  * them.
  *
- * One thread takes a mutex without atomic instructions
- * (patches/musl/0013): what it owes its callers is the same, and threads
- * that come and go find what it left. The stack of a thread that has ended
- * serves another (patches/musl/0014), which must not notice. */
+ * A process with one thread locks mutexes without atomic instructions
+ * (patches/musl/0013). Callers must see no difference, also when threads
+ * start and end. The stack of an ended thread is reused by a new one
+ * (patches/musl/0014), which must not notice. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -89,7 +89,7 @@ static void check_kinds(void)
 	use_all_kinds();
 }
 
-/* Held since before there was a thread. */
+/* Locked before the first thread starts. */
 static void *want(void *m)
 {
 	CHECK(pthread_mutex_trylock(m)==EBUSY);
@@ -129,7 +129,7 @@ static void *add(void *m)
 	return 0;
 }
 
-/* Threads start while the first one is at it, and end while it goes on. */
+/* Threads start and end while the first one locks and unlocks. */
 static void check_threads(void)
 {
 	for (int type=0; type<3; type++) for (int round=0; round<5; round++) {
@@ -162,7 +162,7 @@ static void check_conditions(void)
 	pthread_t t[THREADS];
 	struct timespec past = { 0, 0 };
 	for (int round=0; round<100; round++) {
-		/* Nobody waits. */
+		/* No thread waits. */
 		CHECK(!pthread_cond_signal(&cond));
 		CHECK(!pthread_cond_broadcast(&cond));
 		CHECK(!pthread_mutex_lock(&mutex));
@@ -210,7 +210,7 @@ static __thread char zeros[3000];
 static __thread int seven = 7;
 static pthread_key_t key;
 
-/* Touch so many KiB of the stack. */
+/* Write to this many KiB of the stack. */
 static int touch(int kib)
 {
 	volatile char block[1024];
@@ -252,7 +252,7 @@ static void check_stacks(void)
 	pthread_t t[MANY];
 	CHECK(!pthread_key_create(&key, 0));
 	for (int round=0; round<30; round++) {
-		/* of several sizes, more at a time than are kept */
+		/* stacks of several sizes, more at a time than are kept */
 		for (int i=0; i<MANY; i++) t[i] = start((i+round)%3 ? 8*MiB : MiB/2, (i+round)%3 ? 6000 : 300);
 		for (int i=0; i<MANY; i++) {
 			void *result = t;
@@ -269,7 +269,7 @@ static void check_stacks(void)
 	}
 }
 
-/* What deep recursion took is given back. */
+/* Memory of a deep recursion is given back. */
 static void check_memory(void)
 {
 	pthread_t t[2*THREADS];
@@ -280,9 +280,9 @@ static void check_memory(void)
 	CHECK(resident_kib() < before+1000);
 }
 
-/* Mutexes against a model of them: how often this thread holds each. A
- * random step may be another thread's whole life, or its being there
- * while the next steps are taken, so that locks of both ways meet. */
+/* Compares mutexes with a model: how often this thread holds each. In a
+ * random step, another thread runs and ends, or it stays during the next
+ * steps: so mutexes are locked with and without atomic instructions. */
 struct modelled {
 	pthread_mutex_t m;
 	int type, held;
@@ -363,7 +363,7 @@ static void check_model(void)
 }
 
 /* Threads of random sizes that start and end in random order, some with a stack or a guard of their own, some of
- * which start others; each finds its memory new and may use all of it. */
+ * which start others. Each finds its memory zeroed and may use all of it. */
 static void *use_all(void *size)
 {
 	pthread_attr_t a;
@@ -372,7 +372,7 @@ static void *use_all(void *size)
 	CHECK(!pthread_getattr_np(pthread_self(), &a));
 	CHECK(!pthread_attr_getstack(&a, &low, &room) && !pthread_attr_getguardsize(&a, &guard));
 	CHECK((char *)&a>(char *)low && (char *)&a<(char *)low+room && room>=(size_t)size);
-	/* Down to its end; what is a page lower than the guard allows would be a crash. */
+	/* Down to its end. A page too far would hit the guard and crash. */
 	for (volatile char *p=(char *)&a-512; p>(char *)low+512; p-=1024) *p = 7;
 	return find_all_new((void *)(size_t)1);
 }

@@ -1,5 +1,5 @@
-/* The end of a program of checks, after its table `checks`: names them all,
- * or runs the one that is asked for and says ok. */
+/* The main function of a program of checks, after its table `checks`: lists
+ * them all, or runs the named one and prints ok. */
 int main(int argc, char **argv)
 {
 	for (size_t i=0; i<sizeof checks/sizeof *checks; i++) {

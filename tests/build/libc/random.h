@@ -1,4 +1,4 @@
-/* Random numbers of a program of checks, from the environment variable SEED. */
+/* Random numbers for a program of checks; the environment variable SEED is the seed. */
 static unsigned next_random(void)
 {
 	static unsigned s;

@@ -17,7 +17,7 @@
 
 enum { PAGE=4096, ROOM=4*PAGE };
 
-/* What was being done, for the message. */
+/* The current operation, for the message. */
 static size_t at[4];
 
 static void fail(int line, const char *what)
@@ -31,14 +31,14 @@ static void doing(size_t a, size_t b, size_t c, size_t d)
 	at[0] = a, at[1] = b, at[2] = c, at[3] = d;
 }
 
-/* ROOM bytes, with nothing before and after. */
+/* ROOM bytes, with inaccessible pages before and after. */
 static unsigned char *guarded(void)
 {
-	/* As much as the largest page of any kernel on each side. */
+	/* On each side as much as the largest page of any kernel. */
 	enum { SIDE=65536 };
 	unsigned char *p = mmap(0, ROOM+2*SIDE, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0);
 	if (p==MAP_FAILED || mprotect(p+SIDE, ROOM, PROT_READ|PROT_WRITE)) {
-		/* Pages are larger than what is protected. */
+		/* The pages are larger than the protected area. */
 		perror("guarded");
 		exit(1);
 	}
@@ -49,7 +49,7 @@ static unsigned char *guarded(void)
 
 static int sign(int x) { return (x>0)-(x<0); }
 
-/* Where to put n bytes: by 0..63 from the start, or so much from the end. */
+/* Where to put n bytes: 0 to 63 bytes after the start, or before the end. */
 enum { PLACES=128 };
 
 static unsigned char *place(unsigned char *room, size_t n, int where)
@@ -63,7 +63,7 @@ enum { SIZES=301+sizeof long_ones/sizeof *long_ones };
 
 static size_t size(int i) { return i<=300 ? i : long_ones[i-301]; }
 
-/* Bytes around what was written must stay. */
+/* The bytes before and after the result must not change. */
 static void check_rest(const unsigned char *room, const unsigned char *p, size_t n, unsigned char with)
 {
 	const unsigned char *a = p-room<80 ? room : p-80, *z = room+ROOM-p-n<80 ? room+ROOM : p+n+80;
@@ -148,7 +148,7 @@ static void check_memcmp(void)
 		doing(n, a, b, 0);
 		CHECK(!memcmp(p, q, n));
 		if (!n) continue;
-		/* One difference at the start, at the end, and at both of some places. */
+		/* One difference at the start, at the end, or at two places. */
 		for (int r=0; r<6; r++) {
 			size_t k = r==0 ? 0 : r==1 ? n-1 : next_random()%n, l = r<4 ? k : next_random()%n;
 			unsigned char old = q[k], other = q[l];
@@ -177,7 +177,7 @@ static void check_strcmp(void)
 		for (int r=0; r<5 && n; r++) {
 			size_t k = r==0 ? 0 : r==1 ? n-1 : next_random()%n, limit = k+next_random()%5;
 			unsigned char old = q[k];
-			/* Sometimes the string just ends there. */
+			/* Sometimes the string ends there. */
 			q[k] = r==2 ? 0 : 1+(old+next_random()%254)%255;
 			doing(n, a, b, k);
 			CHECK(sign(strcmp((char *)p, (char *)q))==sign(slow_compare(p, q, n+1, 1)));
@@ -187,7 +187,7 @@ static void check_strcmp(void)
 			q[k] = old;
 		}
 	}
-	/* No null byte within the limit, nor page after it. */
+	/* No null byte within the limit, and no accessible page after it. */
 	for (size_t n=0; n<100; n++) {
 		unsigned char *p = one+ROOM-n, *q = two+ROOM-n;
 		for (size_t k=0; k<n; k++) p[k] = q[k] = 5;
@@ -204,7 +204,7 @@ static void check_memchr(void)
 	for (int i=0; i<SIZES; i++) for (int a=0; a<PLACES; a++) {
 		size_t n = size(i);
 		unsigned char *p = place(room, n, a);
-		/* What is sought is all around. */
+		/* The byte sought surrounds the buffer. */
 		unsigned char *low = p-room<80 ? room : p-80, *high = room+ROOM-p-n<80 ? room+ROOM : p+n+80;
 		for (unsigned char *q=low; q<high; q++) *q = 0xc3;
 		for (size_t k=0; k<n; k++) p[k] = k%2 ? 0xc2 : 0x43;
@@ -225,7 +225,7 @@ static void check_memchr(void)
 			p[k] = k%2 ? 0xc2 : 0x43;
 		}
 	}
-	/* All of memory, when it is known to be there. */
+	/* The limit is all of memory if the byte is known to be there. */
 	unsigned char *p = room+100;
 	p[5000] = 77;
 	for (int k=0; k<5000; k++) p[k] = 1;
@@ -279,7 +279,7 @@ static unsigned char *find(unsigned char *h, size_t k, const unsigned char *n, s
 	return 0;
 }
 
-/* Few letters make many places that look like what is sought. */
+/* With few letters, many places look like the string sought. */
 static void check_memmem(void)
 {
 	unsigned char *room = guarded(), *other = guarded();
@@ -287,7 +287,7 @@ static void check_memmem(void)
 		size_t k = size(i), l = next_random() % (a%5 ? 9 : 200);
 		unsigned letters = 1 + next_random() % (a%2 ? 3 : 200);
 		unsigned char *h = place(room, k, a), *n = place(other, l, next_random()%PLACES);
-		/* What is sought is not to be found outside. */
+		/* The string sought must not be found outside the buffer. */
 		unsigned char *low = h-room<80 ? room : h-80, *high = room+ROOM-h-k<80 ? room+ROOM : h+k+80;
 		for (unsigned char *q=low; q<high; q++) *q = 'a';
 		for (size_t j=0; j<k; j++) h[j] = 'a' + next_random()%letters;
@@ -299,14 +299,14 @@ static void check_memmem(void)
 		doing(k, a, l, where);
 		memcpy(h+where, n, l);
 		CHECK(memmem(h, k, n, l)==find(h, k, n, l));
-		/* All but one byte of it. */
+		/* All bytes of the string sought but one. */
 		h[where+next_random()%l] ^= 0x80;
 		CHECK(memmem(h, k, n, l)==find(h, k, n, l));
 		memcpy(h+k-l, n, l);
 		CHECK(memmem(h, k, n, l)==find(h, k, n, l));
 		CHECK(memmem(h, k-1, n, l)==find(h, k-1, n, l));
 	}
-	/* What is sought nearly everywhere. */
+	/* Nearly every place matches. */
 	memset(room, 'a', ROOM);
 	for (size_t l=2; l<600; l++) {
 		memset(other, 'a', l);

@@ -1,9 +1,9 @@
-/* Checks of waits while malloc has something to give back: waits CHECK;
+/* Checks of waits while malloc has memory to give back: waits CHECK;
  * without one, lists them.
  *
- * Memory is given back before a wait, and long ones are taken in two parts
- * for it. What waits owe their callers is the same: how long they take, what
- * ends them, what they leave in their arguments. */
+ * malloc gives memory back before a wait, so long waits are split in two
+ * parts. Callers must see no difference: in how long a wait takes, what ends
+ * it, and what it writes to its arguments. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,8 +40,8 @@ static double seconds(void)
 	return t.tv_sec + t.tv_nsec*1e-9;
 }
 
-/* Much was just freed, and much was given back a moment ago: the next wait
- * comes before its turn. */
+/* Frees much memory shortly after much was given back: at the next wait it
+ * is too early to give back more. */
 enum { COUNT=30000 };
 static void *blocks[COUNT];
 
@@ -58,7 +58,7 @@ static void pending(void)
 {
 	churn();
 	errno = 1234;
-	/* A cancellation that is put off may come here. */
+	/* A deferred cancellation may act here. */
 	CHECK(poll(0, 0, 1) ? errno==EINTR : errno==1234);
 	churn();
 }
@@ -73,8 +73,8 @@ static void count(int sig)
 /* How late a busy machine may be, in seconds. */
 static const double late = 1.6;
 
-/* Without SA_RESTART it comes again each second: the first may be there
- * before the wait that it is to end. */
+/* Without SA_RESTART the signal is repeated each second: the first one may
+ * arrive before the wait that it should end. */
 static void signal_in(int ms, int flags)
 {
 	struct sigaction sa = { .sa_handler = count, .sa_flags = flags };
@@ -84,7 +84,7 @@ static void signal_in(int ms, int flags)
 	CHECK(!setitimer(ITIMER_REAL, &t, 0));
 }
 
-/* Every kind of wait, for so many ms or for ever. */
+/* Every kind of wait, for some milliseconds or without a limit. */
 static int fds[2], ep;
 static sem_t sem;
 static struct timespec rest;
@@ -164,8 +164,8 @@ static void timeouts_of(int k)
 	}
 }
 
-/* They last as long as they are asked to. A process for each kind: all wait
- * at the same time. */
+/* Waits take as long as their timeout says. Each kind has its own process:
+ * all wait at the same time. */
 static void timeouts(void)
 {
 	pid_t children[KINDS];
@@ -180,7 +180,7 @@ static void timeouts(void)
 	}
 }
 
-/* A signal ends them, in each part. */
+/* A signal ends a wait, in either part. */
 static void signals(void)
 {
 	static const int times[] = { 50, 900 };
@@ -209,7 +209,7 @@ static void *post(void *arg)
 	return 0;
 }
 
-/* Handlers with SA_RESTART do not end what is resumed. */
+/* A handler with SA_RESTART does not end a wait that is resumed. */
 static void restarts(void)
 {
 	static const int times[] = { 50, 900 };
@@ -230,7 +230,7 @@ static void restarts(void)
 	}
 }
 
-/* What they wait for ends them, in each part. */
+/* The expected event ends a wait, in either part. */
 static void events(void)
 {
 	set_up();
@@ -245,7 +245,7 @@ static void events(void)
 	}
 }
 
-/* Cancelled, they end at once; with cancellation off, not at all. */
+/* A cancelled wait ends at once; if cancellation is disabled, it goes on. */
 static void *wait_kind(void *arg)
 {
 	pending();
@@ -290,7 +290,7 @@ static void cancellation(void)
 	}
 }
 
-/* A handler that waits may come in the middle of malloc and free. */
+/* A signal handler that waits may interrupt malloc and free. */
 static void wait_in_handler(int sig)
 {
 	int e = errno;
@@ -325,7 +325,7 @@ static void handlers(void)
 	CHECK(got>100);
 }
 
-/* Children, of each sort, wait as well. */
+/* Waits in children of fork and vfork. */
 static void children(void)
 {
 	for (int i=0; i<20; i++) {
@@ -343,7 +343,7 @@ static void children(void)
 	}
 }
 
-/* With a timeout of its own, a read has no other. */
+/* A read with its own timeout (SO_RCVTIMEO) keeps it. */
 static void read_timeouts(void)
 {
 	int s[2];
@@ -366,8 +366,8 @@ static void no_more_signals(void)
 	CHECK(got>=1 && !setitimer(ITIMER_REAL, &(struct itimerval){0}, 0));
 }
 
-/* A signal ends a read, and so does what it reads, in each part. Some wait
- * for nothing. */
+/* A signal or data ends a read, in either part. Some reads have nothing to
+ * wait for. */
 static void reads(void)
 {
 	static const int times[] = { 50, 900 };
@@ -409,7 +409,7 @@ static void *unlock(void *fd)
 	return 0;
 }
 
-/* A lock that somebody else has is waited for; a signal ends that. */
+/* A call waits for a lock that another process holds; a signal ends the wait. */
 static void locks(void)
 {
 	char name[] = "lock-XXXXXX", c;
@@ -454,7 +454,7 @@ static void locks(void)
 	CHECK(fcntl(-1, F_SETLKW, &write_lock)==-1 && errno==EBADF);
 }
 
-/* What waits for signals only. */
+/* Calls that wait for signals only. */
 static void pauses(void)
 {
 	static const int times[] = { 50, 900 };
@@ -473,7 +473,7 @@ static void pauses(void)
 	for (int i=0; i<2; i++) {
 		pending();
 		signal_in(times[i], 0);
-		if (i) usleep(1000000); /* it is there before the wait */
+		if (i) usleep(1000000); /* the signal is pending before the wait */
 		CHECK(sigsuspend(&none)==-1 && errno==EINTR);
 		no_more_signals();
 		pending();

@@ -1,13 +1,13 @@
-/* An extension module with code.c and modules of its own (library_modules.h): reader.code(i, filename). */
+/* An extension module with code.c and its own list of modules (library_modules.h): reader.code(i, filename). */
 #define Py_BUILD_CORE_MODULE 1
 #include <Python.h>
 #include "pycore_interp.h"
 #include "pycore_pystate.h"
 #include "pycore_unicodeobject.h"
 
-/* Not visible outside the interpreter. */
+/* The interpreter does not export this. */
 #define _PyUnicode_FromASCII(text, size) PyUnicode_DecodeASCII(text, size, "strict")
-/* Not the interpreter's. */
+/* Instead of the interpreter's. */
 #define _PyLibrary library_of_the_test
 #include "library_modules.h"
 #include "code.c"

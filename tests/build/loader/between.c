@@ -1,5 +1,5 @@
-/* between FUNCTION LIBRARY...: where the segments of a program are far apart, the kernel puts libraries between them.
- * Each library is loaded, found by the address of its function, and called. Prints how many lie there. */
+/* between FUNCTION LIBRARY...: if the segments of a program are far apart, the kernel puts libraries between them.
+ * Loads each library, finds it by the address of its function, and calls that. Prints how many lie between the segments. */
 #define _GNU_SOURCE
 #include "check.h"
 #include <link.h>

@@ -1,4 +1,4 @@
-/* A failed check says where, and ends the program with status 1. */
+/* A failed check prints its place and ends the program with status 1. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* driver CHECK DIR: one check of the loader, in a process of its own. */
+/* driver CHECK DIR: runs one check of the loader. */
 #define _GNU_SOURCE
 #include "check.h"
 #include <link.h>

@@ -1,8 +1,8 @@
-/* fuzz LIBRARY COPY COUNT SEED: damage a library's headers and tables in
- * COUNT ways, and load each. The loader may refuse it or load it; it may
- * not crash or hang before the library's own code runs. To tell where that
- * begins, the library's code is made non-executable just before: a fault
- * on the way into it is the library's, any other is the loader's. */
+/* fuzz LIBRARY COPY COUNT SEED: damages a library's headers and tables in
+ * COUNT ways, and loads each result. The loader may refuse or load it; it must
+ * not crash or hang before the library's own code runs. The library's code is
+ * made non-executable just before it runs: a fault at a jump into it is the
+ * library's, any other is the loader's. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-__thread int program_tls; /* libmain.so wants one */
+__thread int program_tls; /* libmain.so needs one */
 
 enum { LOADED, REFUSED, NO_MESSAGE, NUM_RESULTS };
 
@@ -34,7 +34,7 @@ static uint64_t rnd(void)
 }
 static size_t below(size_t n) { return n ? rnd() % n : 0; }
 
-/* The parts to damage: where they are in the file. */
+/* Places in the file of the parts to damage. */
 static struct { size_t at, len; } parts[16];
 static int nparts;
 
@@ -87,7 +87,7 @@ static size_t damage(void)
 {
 	memcpy(damaged, file, size);
 	for (int n = 1+below(3); n; n--) {
-		/* Headers and the dynamic section as often as all the rest. */
+		/* Headers and the dynamic section are damaged as often as everything else. */
 		int i = below(2) ? below(3) : below(nparts);
 		size_t width = (size_t)1 << below(4);
 		size_t at = parts[i].at + below(parts[i].len / width) * width;
@@ -103,8 +103,8 @@ static size_t damage(void)
 static struct { uintptr_t start, end; } disarmed[64];
 static int ndisarmed;
 
-/* The loader calls this before its work, before the resolvers of IFUNCs and
- * after its work, where the constructors come. */
+/* The loader calls this before its work, before the resolvers of IFUNCs, and
+ * after its work, before the constructors. */
 void _dl_debug_state(void)
 {
 	char line[512];

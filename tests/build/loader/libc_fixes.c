@@ -1,4 +1,4 @@
-/* What the other patches of musl fix. */
+/* Bugs that other patches of musl fix. */
 #define _GNU_SOURCE
 #include "check.h"
 #include <iconv.h>
@@ -11,7 +11,7 @@ static int by_byte(const void *a, const void *b)
 	return *(const unsigned char *)a - *(const unsigned char *)b;
 }
 
-/* CVE-2026-40200: wants more elements than the 32nd Leonardo number
+/* CVE-2026-40200: needs more elements than the 32nd Leonardo number
  * where a word has 32 bits; with 64 no memory is large enough. */
 static void qsort_of_many(void)
 {
@@ -25,7 +25,7 @@ static void qsort_of_many(void)
 	free(a);
 }
 
-/* CVE-2026-6042: took about a second for one character, and was wrong. */
+/* CVE-2026-6042: one character took about a second and was wrong. */
 static void iconv_of_gb18030(void)
 {
 	static const struct { const char in[5], out[5]; } known[] = {
@@ -60,7 +60,7 @@ static void strptime_before_tzset(void)
 	CHECK(end && !strcmp(end, " rest"));
 }
 
-/* Fixed upstream in 1.2.6 already: this keeps it so. */
+/* Already fixed upstream in 1.2.6; this notices if it comes back. */
 static void fma_of_zero(void)
 {
 	volatile double tiny = 0x1p-1000, zero = 0;

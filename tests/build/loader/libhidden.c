@@ -1,4 +1,4 @@
-/* Data under RELRO, and data beside it that stays writable. */
+/* Data in RELRO, and data next to it that stays writable. */
 int state = 1;
 int writable = 1;
 __attribute__((constructor)) static void init(void) { state = 2; }

@@ -1,4 +1,4 @@
-/* Thread-local storage of each kind, constructors, calls to all sides. */
+/* Thread-local storage of each kind, constructors, calls to other libraries and to the program. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,7 +25,7 @@ void *tls_wide(void) { return wide; }
 __attribute__((weak)) int whose(void) { return 1; }
 int main_sees(void) { return whose(); }
 
-/* dlsym takes its caller for the one to go on from: no tail calls here. */
+/* dlsym with RTLD_NEXT starts at its caller's library, so there must be no tail call. */
 static void *next(const char *name)
 {
 	void *volatile p = dlsym(RTLD_NEXT, name);

@@ -1,4 +1,4 @@
-/* Much data that needs relocation; linked with each kind of tables. */
+/* Much data that needs relocation; linked with each kind of relocation table. */
 int plain(void) { return 3; }
 static int numbers[3] = { 1, 2, 3 };
 int *const table[] = { numbers, numbers+1, numbers+2, numbers, numbers+1, numbers+2 };

@@ -36,7 +36,7 @@ static void path_of(char *path, const char *name)
 	snprintf(path, 4096, "%s/%s", folder, name);
 }
 
-/* Does a descriptor read as that file? Nothing here is unsafe in a signal handler. */
+/* Tells whether a descriptor has the content of that file. Safe in a signal handler. */
 static int holds(int fd, int n)
 {
 	char buf[3001];
@@ -98,7 +98,7 @@ static void handler(int s)
 	errno = e;
 }
 
-/* On a small stack with nothing below it: what the kernel needs for it (gVisor does not say), the path of open_number,
+/* On a small stack with a guard below: the kernel's part (gVisor does not tell its size), the path of open_number,
  * and 8 KiB for the call. */
 static void signals(void)
 {
@@ -134,7 +134,7 @@ static void forks(void)
 	}
 }
 
-/* What is opened is what stat tells of. */
+/* The opened file is the one that stat describes. */
 static void identity(void)
 {
 	char path[4096], proc[64];
@@ -157,7 +157,7 @@ static void identity(void)
 	fd = open(path, O_RDONLY|O_DIRECTORY);
 	CHECK(!stat(path, &a) && !fstat(fd, &b) && S_ISDIR(b.st_mode) && a.st_ino == b.st_ino);
 	CHECK(fchdir(fd) && errno == ENOTDIR);
-	/* A memfd of somebody else's is none of ours. */
+	/* A memfd that the program made itself is not taken for a carried file. */
 	fd = memfd_create("x", 0);
 	CHECK(!fstat(fd, &b) && b.st_ino != a.st_ino && !fchmod(fd, 0600));
 }
@@ -220,7 +220,7 @@ static void load(int from_program)
 	CHECK(a);
 	int (*f)(void) = (int (*)(void))dlsym(a, "first");
 	CHECK(f && f() == 42);
-	/* By another name it is the same. */
+	/* By another name it is the same file. */
 	path_of(path, "lib/../lib/./libfirst.so");
 	b = dlopen(path, RTLD_NOW);
 	CHECK(a == b);
@@ -240,7 +240,7 @@ static void load(int from_program)
 static void loads(void) { load(1); }
 static void loads_copies(void) { load(0); }
 
-/* As a sandbox would. */
+/* As a sandbox does. */
 static void refuse_memfd(void)
 {
 	struct sock_filter code[] = {
@@ -255,7 +255,7 @@ static void refuse_memfd(void)
 	CHECK(memfd_create("x", 0) < 0 && errno == EPERM);
 }
 
-/* Files of /dev/shm or /tmp serve as well. */
+/* Files in /dev/shm or /tmp work too. */
 static void no_memfd(void)
 {
 	refuse_memfd();
@@ -268,7 +268,7 @@ static void no_memfd(void)
 	load(1);
 }
 
-/* Where nothing can be written: what needs no descriptor works. */
+/* If no file can be written, calls that need no descriptor still work. */
 static void no_memfd_read_only(void)
 {
 	char path[4096];
@@ -304,7 +304,7 @@ int main(int argc, char **argv)
 		if (argc < 3) puts(checks[i].name);
 		else if (!strcmp(argv[1], checks[i].name)) {
 			folder = argv[2];
-			/* Until somebody opens it for writing. */
+			/* Until it is opened for writing. */
 			if (argc > 3) close(open(argv[3], O_RDONLY));
 			checks[i].run();
 			puts("ok");

@@ -1,5 +1,5 @@
-/* Makes the calls that it is told, one a line, and prints how each ended. The same lines for a program that carries a
- * tree and for the tree on disk must have the same answers.
+/* Reads calls, one per line, makes them and prints the result of each. A program that carries a tree and the same
+ * tree on disk must give the same results.
  *
  *	CALL TAB NUMBER TAB PATH TAB PATH
  *
@@ -97,7 +97,7 @@ static void show_open(int fd)
 	close(fd);
 }
 
-/* The same numbers for all CPUs, which the flags themselves are not. */
+/* The same numbers for all CPUs; the flags themselves differ between CPUs. */
 static int open_flags(long n)
 {
 	static const int flags[] = { O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_CLOEXEC, O_APPEND };
@@ -240,7 +240,7 @@ static void make_call(const char *call, long n, const char *a, const char *b)
 	} else if (IS("getxattr")) {
 		r = n ? lgetxattr(p.text, "user.x", buf, 10) : getxattr(p.text, "user.x", buf, 10);
 		if (r < 0 && errno == EOPNOTSUPP) errno = ENODATA;
-		if (r < 0 && errno == EPERM) errno = ENODATA; /* of a link */
+		if (r < 0 && errno == EPERM) errno = ENODATA; /* for a symbolic link */
 		result(r);
 	} else if (IS("listxattr")) result(n ? llistxattr(p.text, buf, 1000) : listxattr(p.text, buf, 1000));
 	else if (IS("setxattr")) result(setxattr(p.text, "user.x", "1", 1, 0));
@@ -275,7 +275,7 @@ static void make_call(const char *call, long n, const char *a, const char *b)
 int main(int argc, char **argv)
 {
 	static char line[40000];
-	/* What `exec` and `spawn` start is this program, too. */
+	/* `exec` and `spawn` also start this program. */
 	if (argc == 2 && !strcmp(argv[1], "exit")) return 42;
 	if (argc == 2 && !strcmp(argv[1], "size")) {
 		struct stat st;
