@@ -123,7 +123,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.check:
         headers = [_checked_header(patch) for patch in sorted((ROOT / "patches").glob("*/*.patch"))]
         for arch in sorted(set(facts.arches) - {pair.arch for pair in facts.supported}):
-            print(f"warning: configs/{arch}.yml: no line of supported.txt says what it is tested by", file=sys.stderr)
+            print(f"warning: configs/{arch}.yml: no line in supported.txt names its tests", file=sys.stderr)
         if not options.quiet:
             print(
                 f"{len(facts.packages)} packages, {len(facts.arches)} arches,"
@@ -184,7 +184,7 @@ def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
 
 
 def _toolchain_prefix(given: str) -> str:
-    """Return the prefix as make needs it, or raise UsageError for a folder or a hash that is not there."""
+    """Return the prefix as make needs it; raises UsageError if the folder or the hash is missing."""
     if "://" in given:
         if not re.fullmatch(r"[^'#]+#sha256=[0-9a-f]{64}", given):
             raise UsageError(f"--toolchain-prefix {given}: a URL ends with #sha256= and 64 hexadecimal digits")
@@ -198,11 +198,11 @@ def _toolchain_prefix(given: str) -> str:
 
 def _check_for_make(folder: Path) -> None:
     if any(c.isspace() or c in ":#$%'" for c in str(folder)):
-        raise UsageError(f"{folder}: make cannot work with a path that has spaces or one of : # $ % '")
+        raise UsageError(f"{folder}: make does not support paths with spaces or one of : # $ % '")
 
 
 def _mirror(given: str) -> str:
-    """Return the mirror as make needs it, wherever it runs, or raise UsageError for a folder that is not there."""
+    """Return the mirror as an absolute path or URL; raises UsageError if the folder is missing."""
     if not given or "://" in given:
         return given
     if not Path(given).is_dir():
@@ -211,7 +211,7 @@ def _mirror(given: str) -> str:
 
 
 def _replay(options: argparse.Namespace) -> list[str]:
-    """Return the arguments with which the Makefile regenerates itself."""
+    """Return the arguments with which the Makefile renders itself again."""
     words = [f"--arch={a}" for a in options.arch or []]
     words += [f"--cpu={options.cpu}"] if options.cpu else []
     words += [f"--python={options.python}", f"--toolchain={options.toolchain}", f"--prefix={options.prefix}"]
@@ -243,7 +243,7 @@ def _summary(plan: Plan, *, changed: bool) -> str:
 
 
 def missing_programs(plan: Plan) -> dict[str, str]:
-    """Return the programs that this machine lacks, each with Debian's packages of it: compilers and emulators."""
+    """Return the compilers and emulators that this machine lacks, each with Debian's packages of it."""
     needed: dict[str, str] = {}
     for target in plan.targets:
         needed |= programs(target)
@@ -252,11 +252,11 @@ def missing_programs(plan: Plan) -> dict[str, str]:
 
 
 def _without(plan: Plan, program: str) -> str:
-    """Return what a missing program means for the build that begins now."""
+    """Return what the lack of a program means for the build."""
     emulated = [t.name for t in plan.targets if not t.native and t.arch.emulator == program]
     if not emulated:
-        return f"no {program} in PATH: the build will stop where it needs it"
-    return f"no {program} in PATH: {emulated[0]} is built, but neither started nor tested here"
+        return f"no {program} in PATH: the build will stop when it needs it"
+    return f"no {program} in PATH: {emulated[0]} is built, but not started or tested here"
 
 
 def _version(package: Package) -> str:
@@ -264,7 +264,7 @@ def _version(package: Package) -> str:
 
 
 def _matrix(facts: Facts) -> list[dict[str, str]]:
-    """Return what a CI system can build: each supported pair, with the packages of Debian that the toolchain wants."""
+    """Return the supported pairs that CI can build, each with Debian's packages for its toolchain."""
     return [
         {"arch": pair.arch, "toolchain": pair.toolchain, "debian": " ".join(facts.toolchains[pair.toolchain].debian)}
         for pair in facts.supported

@@ -1,4 +1,4 @@
-"""Decisions: what the user's options mean for each target, before anything is rendered."""
+"""Decisions: from facts and the user's options to a plan, which is then rendered."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Source:
-    """A source tree shared by all targets: a package, how it is had and what is patched into it."""
+    """A source tree that all targets share: a package with its release and its patches."""
 
     package: Package
     release: Release | None
@@ -66,17 +66,17 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The package's name, which is the tree's too."""
+        """The package's name, which is also the tree's."""
         return self.package.name
 
     @property
     def folder(self) -> str:
-        """The tree's folder below build/sources: another package's when nothing is cut out or changed."""
+        """The tree's folder below build/sources: another package's if it is used as it is."""
         return self.package.name if self.has_own_tree or self.cut_from is None else self.cut_from
 
     @property
     def has_own_tree(self) -> bool:
-        """Whether the package has a source tree of its own."""
+        """Whether the package has its own source tree."""
         return self.cut_from is None or bool(self.package.subset)
 
 
@@ -89,7 +89,7 @@ class Target:
     pie: bool
     toolchain: Toolchain
     launcher: Launcher | None
-    cflags: tuple[str, ...]  # of every object: the CPU's, the arch's, the position's, -g
+    cflags: tuple[str, ...]  # of every object: for CPU, ABI, position, debug information
     configure_answers: dict[str, str]
     native: bool
     build_machine: str
@@ -110,12 +110,12 @@ class Target:
 
     @property
     def name(self) -> str:
-        """The arch's name: names the folder in build/ and logs/."""
+        """The arch's name; the folders in build/ and logs/ have it too."""
         return self.arch.name
 
     @property
     def interpreter(self) -> Package:
-        """The interpreter's package, as its series has it."""
+        """The interpreter's package, with what its series adds."""
         return next(p for p in self.packages if p.kind == "cpython")
 
     def needs(self, package: Package) -> list[str]:
@@ -130,7 +130,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is to be rendered."""
+    """Everything that is rendered."""
 
     options: Options
     series: Series
@@ -143,12 +143,12 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """The version with the ABI flags that the series is built for: `3.14.7t`."""
+        """The version with the series' ABI flags: `3.14.7t`."""
         return self.series.full_version(self.version)
 
     @property
     def source_date_epoch(self) -> int:
-        """The second in which the date begins: the time of what is built (reproducible-builds.org)."""
+        """The second in which the date begins: the time of all files built (reproducible-builds.org)."""
         return int(datetime.datetime.fromisoformat(self.date).replace(tzinfo=datetime.timezone.utc).timestamp())
 
     def tree_of(self, target: Target) -> str:
@@ -157,9 +157,11 @@ class Plan:
 
     @property
     def variant(self) -> list[str]:
-        """What makes this another interpreter than the usual one, in the words that names of archives have for it."""
+        """The differences from the usual interpreter, as words in the names of archives."""
         freethreaded = ["freethreaded"] if self.series.abi_flags else []
-        added = [word for word, so in (("gpl", self.options.with_gpl), ("gcclibs", self.options.gcc_libraries)) if so]
+        added = [
+            word for word, wanted in (("gpl", self.options.with_gpl), ("gcclibs", self.options.gcc_libraries)) if wanted
+        ]
         return [*freethreaded, *filter(None, [self.options.flavour]), *added]
 
 
@@ -169,22 +171,22 @@ def host_machine() -> str:
 
 
 def fitting_releases(package: Package) -> list[Release]:
-    """Return a package's releases that are for this machine, the wanted one first."""
+    """Return a package's releases that are for this machine, preferred first."""
     return [r for r in package.releases if r.host in (None, host_machine())]
 
 
 def host_arch(facts: Facts) -> str:
-    """Return the arch that this machine is, or raise UsageError when there is none for it."""
+    """Return this machine's arch; raises UsageError if there is none."""
     machine = host_machine()
     fitting = [a.name for a in facts.arches.values() if machine in a.native_on]
     if not fitting:
         raise UsageError(f"no arch for this machine ({machine}); give --arch (known: {', '.join(facts.arches)})")
-    # A 64-bit kernel runs 32-bit programs too; its own arch is the one of that name.
+    # A 64-bit kernel also runs 32-bit programs; the machine's own arch has its name.
     return machine if machine in fitting else fitting[0]
 
 
 def make_plan(facts: Facts, options: Options) -> Plan:
-    """Turn the facts and the user's options into a plan; raises UsageError for what is not there."""
+    """Turn the facts and the user's options into a plan; raises UsageError for unknown names."""
     for arch in options.arches:
         pick("arch", arch, facts.arches)
     if options.cpu:
@@ -192,7 +194,7 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     flavour = _choose_flavour(facts, options)
     if not options.speedups:
         if options.allocator not in ("", "musl"):
-            raise UsageError(f"--allocator {options.allocator} goes without --no-speedups: it is there for speed only")
+            raise UsageError(f"--allocator {options.allocator} excludes --no-speedups: it is only for speed")
         facts = dataclasses.replace(facts, packages={n: without_speedups(p) for n, p in facts.packages.items()})
         flavour = dataclasses.replace(flavour, allocator="musl", library=False)
     options = dataclasses.replace(
@@ -204,7 +206,7 @@ def make_plan(facts: Facts, options: Options) -> Plan:
         pick("launcher", options.launcher, list(facts.launchers))
     if facts.toolchains[options.toolchain].from_prefix != bool(options.toolchain_prefix):
         ready = [t.name for t in facts.toolchains.values() if t.from_prefix]
-        raise UsageError(f"--toolchain-prefix goes with --toolchain {' or '.join(ready)}, and that one needs it")
+        raise UsageError(f"--toolchain-prefix needs --toolchain {' or '.join(ready)}, which needs --toolchain-prefix")
     series, facts = _choose_python(choose_releases(facts, options.releases), options.python)
     _check_modules(facts, series)
     targets = tuple(_make_target(facts, options, flavour, series, facts.arches[a]) for a in options.arches)
@@ -217,13 +219,13 @@ def make_plan(facts: Facts, options: Options) -> Plan:
     sources = tuple(_make_source(facts.packages[n]) for n in sorted(wanted))
     version = next(s.release.version for s in sources if s.package.kind == "cpython" and s.release)
     trainers = tuple(t.name for t in facts.toolchains.values() if t.profile_generate)
-    # One date for whatever is built here: the libraries serve every series.
+    # One date for all builds: the libraries are the same for every series.
     date = max(s.date for s in facts.series.values())
     return Plan(options, series, version, date, facts.release.stamp, sources, targets, trainers)
 
 
 def _check_modules(facts: Facts, series: Series) -> None:
-    """Raise FactsError for a module that is linked only with --with-gpl and needs nothing that asks for it."""
+    """Raise FactsError for a module with `gpl: true` that needs no package under the GPL."""
     for name, module in series.modules.items():
         if module.gpl and not any(facts.packages[n].licence.gpl for n in _closure(facts, module.needs)):
             raise FactsError(
@@ -233,23 +235,23 @@ def _check_modules(facts: Facts, series: Series) -> None:
 
 
 def _check_licences(target: Target, options: Options) -> None:
-    """Raise FactsError when what is linked or shipped is under the GPL and nobody asked for that."""
+    """Raise FactsError if a package under the GPL is linked or shipped without --with-gpl."""
     if options.with_gpl:
         return
     for package in target.packages:
-        # A compiler's licence is no matter of what it compiles, nor is that of files which are only loaded.
+        # The licence of a compiler does not extend to its output, nor that of a loaded library to the program.
         if package.licence.gpl and package.kind != "cross-tool" and not package.libraries:
             users = [n for n, m in target.modules.items() if package.name in m.needs]
             users += [p.name for p in target.packages if package.name in p.needs]
             raise FactsError(
                 f"configs/packages/{package.name}.yml: licence.spdx: {package.licence.spdx}: linked only with"
-                f" --with-gpl, but {', '.join(sorted(users)) or 'the build'} needs it: give a module `gpl: true` that"
-                " can do without, or generate with --with-gpl"
+                f" --with-gpl, but {', '.join(sorted(users)) or 'the build'} needs it: mark the module with"
+                " `gpl: true`, so that it is left out, or generate with --with-gpl"
             )
 
 
 def _choose_flavour(facts: Facts, options: Options) -> Flavour:
-    """Return the flavour that --flavour names; without one, the fast one."""
+    """Return the flavour that --flavour names; by default the fast one."""
     if not options.flavour:
         return Flavour(name="", summary="")
     pick("flavour", options.flavour, list(facts.flavours))
@@ -257,9 +259,9 @@ def _choose_flavour(facts: Facts, options: Options) -> Flavour:
 
 
 def choose_releases(facts: Facts, wanted: tuple[str, ...]) -> Facts:
-    """Return the facts with only the release asked for of each package in `wanted` (`package=version`).
+    """Return the facts with only the wanted release of each package in `wanted` (`package=version`).
 
-    Raises UsageError for a package or version that there is not.
+    Raises UsageError for an unknown package or version.
     """
     packages = dict(facts.packages)
     for word in wanted:
@@ -273,7 +275,7 @@ def choose_releases(facts: Facts, wanted: tuple[str, ...]) -> Facts:
 
 
 def _choose_python(facts: Facts, wanted: str) -> tuple[Series, Facts]:
-    """Find the release for a series or an exact version; in the facts returned the interpreter is that release's."""
+    """Find the series for a series' name or exact version; return it, and the facts with only that release."""
     wanted = wanted or facts.default_series
     every = {version: s for s in facts.series.values() for version in s.full_versions}
     pick("Python", wanted, [*facts.series, *every])
@@ -281,7 +283,7 @@ def _choose_python(facts: Facts, wanted: str) -> tuple[Series, Facts]:
     cpython = of_series(facts.cpython, series)
     releases = [r for r in cpython.releases if wanted in (series.full_version(r.version), series.name)]
     if not releases:
-        raise UsageError(f"Python {wanted}: --release asks for another one")
+        raise UsageError(f"Python {wanted}: --release names another release")
     only = dataclasses.replace(cpython, releases=releases[:1])
     return series, dataclasses.replace(facts, packages=facts.packages | {cpython.name: only})
 
@@ -297,7 +299,7 @@ def _make_target(facts: Facts, options: Options, flavour: Flavour, series: Serie
     always = [p.name for p in facts.packages.values() if p.runtime_data or p.kind == "cpython"]
     if options.gcc_libraries:
         if not arch.glibc_cflags:
-            raise UsageError(f"--gcc-libraries: programs of {arch.name} refuse libraries built for glibc")
+            raise UsageError(f"--gcc-libraries: libraries built for glibc cannot be loaded on {arch.name}")
         always += arch.gcc_libraries
     interpreter = facts.cpython
     if toolchain.preserve_none and arch.preserve_none:
@@ -305,7 +307,7 @@ def _make_target(facts: Facts, options: Options, flavour: Flavour, series: Serie
     chosen = facts.packages | {interpreter.name: interpreter}
     packages = tuple(chosen[n] for n in [*names, *(n for n in always if n not in names)])
     fast = Optimisation() if options.plain else toolchain.optimisation
-    if not options.speedups:  # the profile is of the patched sources
+    if not options.speedups:  # the profile fits only the patched sources
         fast = dataclasses.replace(fast, profile_use=[], profile_ldflags=[], data_ldflags=[])
     profile = series.profile if fast.profile_use else None
     order = series.order if fast.profile_ldflags else None
@@ -329,14 +331,14 @@ def _make_target(facts: Facts, options: Options, flavour: Flavour, series: Serie
         replaced={n: r for n, r in replaced.items() if r},
         malloc=ALLOCATORS[options.allocator],
         speedups=options.speedups,
-        # The library's code is written for processors that have the low byte first (_staticpython/freeze.py).
+        # _staticpython/freeze.py writes the library's code for little-endian CPUs.
         flavour=flavour
         if arch.byte_order == "little" and series.library
         else dataclasses.replace(flavour, library=False),
         profile=profile,
         order=order,
         cflags_core=(*_with_trained(fast.profile_use, "profile", profile), *fast.lto_cflags),
-        # Libraries compile in folders of several depths; none of them keeps its flags.
+        # Libraries compile at several depths of folders, so the path is absolute; none of them stores its flags.
         cflags_library=(
             *_with_trained(fast.profile_use, "profile", profile, "$(TOP)/build/profiles"),
             *fast.lto_cflags,
@@ -350,17 +352,17 @@ def _make_target(facts: Facts, options: Options, flavour: Flavour, series: Serie
 
 
 def _with_trained(flags: list[str], name: str, file: str | None, folder: str = "../../profiles") -> list[str]:
-    """Return the flags that use a file of the training, without one none."""
+    """Return the flags that use a file from training; without a file, none."""
     return [f.format(**{name: f"{folder}/{unpacked(file)}"}) for f in flags] if file else []
 
 
 def unpacked(file: str) -> str:
-    """Return the name that a file of the training has below build/profiles."""
+    """Return the name of a file from training below build/profiles."""
     return Path(file).name.removesuffix(".xz")
 
 
 def _closure(facts: Facts, names: list[str]) -> list[str]:
-    """Return packages and what they need, each after what it needs."""
+    """Return packages and everything that they need, each after its needs."""
     ordered: list[str] = []
 
     def visit(name: str) -> None:
@@ -375,7 +377,7 @@ def _closure(facts: Facts, names: list[str]) -> list[str]:
 
 
 def _choose_modules(series: Series, options: Options) -> dict[str, Module]:
-    """Return the modules to link."""
+    """Return the modules to link, by name."""
     features = {m.feature for m in series.modules.values() if m.feature}
     for name in (*options.without, *options.only):
         pick("module or feature", name, [*series.modules, *features])
@@ -391,7 +393,7 @@ def _choose_modules(series: Series, options: Options) -> dict[str, Module]:
             or named(name, module, options.without)
         ):
             return False
-        # What has no feature is small and what the standard library itself is made of.
+        # Modules without a feature are small, and the standard library itself needs them.
         return not options.only or module.feature is None or named(name, module, options.only)
 
     return {n: m for n, m in series.modules.items() if wanted(n, m)}

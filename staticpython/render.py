@@ -1,4 +1,4 @@
-"""Rendered files: the Makefile and what it needs per target. Nothing is written that has not changed."""
+"""Rendered files: the Makefile and the files that it needs for each target. Only changed files are written."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class SourceView:
 
 @dataclass(frozen=True)
 class TrainedView:
-    """A file of the training: its path here, and its name below build/profiles."""
+    """A file from training: its path here, and its name below build/profiles."""
 
     packed: str
 
     @property
     def unpacked(self) -> str:
-        """Name of the file for compiler or linker."""
+        """The name of the file for compiler or linker."""
         return unpacked(self.packed)
 
 
@@ -76,27 +76,27 @@ class TargetView:
 
     @property
     def trained(self) -> list[TrainedView]:
-        """The files of the training that this target uses."""
+        """The files from training that this target uses."""
         return [TrainedView(f) for f in (self.target.profile, self.target.order) if f]
 
     @property
     def folder(self) -> str:
-        """The folder of everything that is made for this target only."""
+        """The folder of all files that are built for this target only."""
         return f"build/{self.target.name}"
 
     @property
     def plan(self) -> str:
-        """The file that tells the helpers of this target."""
+        """The file that describes this target for the helpers."""
         return f"{self.folder}/plan.json"
 
     @property
     def env(self) -> str:
-        """What compiles for the target runs behind this."""
+        """The environment, as words before a command that compiles for the target."""
         return f"$({self.target.name}_ENV)"
 
     @property
     def build_env(self) -> str:
-        """What compiles for this machine runs behind this."""
+        """The environment, as words before a command that compiles for this machine."""
         return f"$({self.target.name}_BUILD_ENV)"
 
     @property
@@ -106,18 +106,18 @@ class TargetView:
 
     @property
     def emulate(self) -> str:
-        """What stands before a command that starts the target's programs."""
+        """The words before a command that starts the target's programs."""
         return "" if self.target.native else f"$(TOOL)emulate --plan {self.plan} "
 
     @property
     def compiler_source(self) -> str:
-        """The stamp of the package that holds the toolchain, if there is one."""
+        """The stamp of the package that contains the toolchain, if any."""
         package = self.target.toolchain.package
         return f"build/sources/{package}.stamp" if package else ""
 
     @property
     def data_sources(self) -> str:
-        """The stamps of the packages that are data of the interpreter's own code, or get into the tree as they are."""
+        """The stamps of packages that are data of the interpreter's own code, or are copied into the tree."""
         added = self.target.arch.gcc_libraries
         return each(
             [source_tree(p) for p in self.target.packages if p.runtime_data or p.name in added],
@@ -127,12 +127,12 @@ class TargetView:
 
     @property
     def built(self) -> list[str]:
-        """Names of the packages with a recipe, each after what it needs."""
+        """Names of the packages with a recipe, each after its needs."""
         return [p.name for p in self.target.packages if p.kind != "data"]
 
     @property
     def programs(self) -> dict[str, str]:
-        """The programs in PATH that the toolchain and the launcher are, each with Debian's packages for it."""
+        """The programs in PATH that toolchain and launcher use, each with Debian's packages of it."""
         return programs(self.target)
 
     @property
@@ -147,7 +147,7 @@ class TargetView:
 
     @property
     def exported(self) -> list[str]:
-        """The archives whose functions what is loaded later finds."""
+        """The archives whose functions loaded libraries can use."""
         return [archive for p in self.target.packages if p.exported for archive in p.archives]
 
     def has(self, name: str) -> bool:
@@ -155,7 +155,7 @@ class TargetView:
         return any(p.name == name for p in self.target.packages)
 
     def host_arguments(self, package: Package) -> list[str]:
-        """Return what tells a package's configure the triple. What runs here is no cross build."""
+        """Return configure's arguments for the triple. A build for this machine is no cross build."""
         triple = self.target.arch.triple
         build = triple if self.target.native else f"{self.target.build_machine}-build-linux-gnu"
         styles = {"gnu": [f"--build={build}", f"--host={triple}"], "target": [f"--target={triple}"], "none": []}
@@ -163,7 +163,7 @@ class TargetView:
 
 
 def programs(target: Target) -> dict[str, str]:
-    """Return the programs in PATH that the toolchain and the launcher are, each with Debian's packages for it."""
+    """Return the programs in PATH that toolchain and launcher use, each with Debian's packages of it."""
     toolchain, launcher = target.toolchain, target.launcher
     words = [command.split()[0] for command in [*toolchain.tools.values(), *toolchain.build_tools.values()]]
     found = {word: " ".join(toolchain.debian) for word in sorted(set(words)) if "{" not in word}
@@ -187,7 +187,7 @@ def render(plan: Plan, output: Path, arguments: list[str], python: str = sys.exe
         "series": plan.series.name,
         "sources_of": {s.name: s for s in sources},
     }
-    # A recipe is a prerequisite of what it makes: only a change of its own text rebuilds the package.
+    # A recipe is a prerequisite of its package, so the package is rebuilt only if the recipe's own text changes.
     recipes = _recipes(environment, sources, views)
     makefile = environment.get_template("Makefile.in").render(
         generated=generated,
@@ -209,7 +209,7 @@ def render(plan: Plan, output: Path, arguments: list[str], python: str = sys.exe
 
 
 def _recipes(environment: jinja2.Environment, sources: list[SourceView], targets: list[TargetView]) -> dict[str, str]:
-    """Return the rules that make one thing each, by the path of the file that is their text alone."""
+    """Return the rules that build one thing each, by the path of the file that contains only that rule."""
 
     def recipe(template: str, **facts: Any) -> str:
         return environment.get_template(f"recipes/{template}.mk.in").render(**facts)
@@ -232,7 +232,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        comment_start_string="<#",  # the shell's ${#x} would open jinja's own
+        comment_start_string="<#",  # the shell's ${#x} would open jinja's default comment
         comment_end_string="#>",
     )
     environment.filters |= {f.__name__: f for f in (fill, quote, words, assign, each)}
@@ -241,7 +241,7 @@ def _environment() -> jinja2.Environment:
 
 
 def each(names: Iterable[str], before: str = "", after: str = "") -> str:
-    """Return names for the end of a line, a blank before each of them."""
+    """Return names for the end of a line, with a blank before each."""
     return "".join(f" {before}{name}{after}" for name in names)
 
 
@@ -251,12 +251,12 @@ def words(texts: Iterable[str], target: TargetView) -> str:
 
 
 def assign(variables: dict[str, str], target: TargetView) -> str:
-    """Return the environment of a command: texts from the YAML files, filled in."""
+    """Return variables for the environment of a command: texts from the YAML files, filled in."""
     return each(f"{name}={quote(fill(value, target))}" for name, value in variables.items())
 
 
 def fill(text: str, target: TargetView | Target) -> str:
-    """Fill an arch's keys, `{sysroot}`, the `{cflags}` of every object and the like into a text from the YAML files."""
+    """Fill in a text from the YAML files: the arch's keys, `{sysroot}`, the `{cflags}` of every object and others."""
     facts = {f.name: getattr(target.arch, f.name) for f in dataclasses.fields(Arch)}
     facts = {name: " ".join(value) if isinstance(value, list) else value for name, value in facts.items()}
     editor = target.replaced.get("libedit", "editline")
@@ -274,13 +274,13 @@ def fill(text: str, target: TargetView | Target) -> str:
 
 
 def quote(text: str) -> str:
-    """Quote a word for the shell inside a Makefile; a make variable in it is still expanded."""
+    """Quote a word for the shell inside a Makefile; make still expands a variable in it."""
     return f'"{text}"' if "$(" in text else shlex.quote(text)
 
 
 def _source_view(source: Source, series: str) -> SourceView:
     files = [str(p.relative_to(ROOT)) for p in source.patches] + list(source.package.overlay)
-    # The interpreter's version names the tree: no other release may stand in for it.
+    # The tree's name contains the interpreter's version, so no other release may replace it.
     exact = source.package.kind == "cpython" or len(source.package.releases) == 1
     only = f"--release {source.release.version} " if source.release and exact else ""
     return SourceView(source, source.release, tuple(files), only, series if source.package.kind == "cpython" else "")
@@ -301,7 +301,7 @@ def _render_target(plan: Plan, target: Target, environment: jinja2.Environment, 
 
 
 def _wrappers(target: Target, folder: Path, environment: jinja2.Environment, generated: str) -> dict[Path, str]:
-    """Return the scripts that are the toolchain for everything that is built."""
+    """Return the wrapper scripts through which everything is compiled."""
     arch, toolchain, launcher = target.arch, target.toolchain, target.launcher
     places = {"triple": arch.triple, "target": "$target", "package": f"$build/sources/{toolchain.package}"}
     commands = {tool: _command(command, places) for tool, command in toolchain.tools.items()}
@@ -338,7 +338,7 @@ def _wrappers(target: Target, folder: Path, environment: jinja2.Environment, gen
 
 
 def _command(command: str, places: dict[str, str]) -> str:
-    """Return a command of a toolchain for a wrapper: its first word filled in and, where that is a path, quoted."""
+    """Return a command of a toolchain for a wrapper, with its first word filled in; a path is quoted."""
     program, *arguments = command.split()
     return " ".join([f'"{program.format_map(places)}"' if "{" in program else program, *arguments])
 
@@ -357,7 +357,7 @@ def _facts(plan: Plan, target: Target, generated: str) -> str:
 
 
 def write(files: dict[Path, str], output: Path) -> list[Path]:
-    """Write the files whose text has changed; return those."""
+    """Write the files whose text has changed; return their paths."""
     return [path for path, text in sorted(files.items()) if _write_if_changed(output / path, text)]
 
 

@@ -111,7 +111,7 @@ def test_no_speedups(toolchain: str, plain: bool) -> None:
 
 
 def test_no_speedups_has_no_fast_malloc() -> None:
-    with pytest.raises(UsageError, match="--allocator mimalloc goes without --no-speedups"):
+    with pytest.raises(UsageError, match="--allocator mimalloc excludes --no-speedups"):
         make_plan(load_facts(), Options(arches=("x86_64",), allocator="mimalloc", speedups=False))
     make_plan(load_facts(), Options(arches=("x86_64",), allocator="musl", speedups=False))
 
@@ -150,7 +150,7 @@ def test_packages_come_after_what_they_need() -> None:
         ({"arches": ("x86_64",), "python": "2.7"}, f"unknown Python '2.7' (known: {', '.join(PYTHONS)})"),
         (
             {"arches": ("x86_64",), "python": PYTHONS[-1], "releases": (f"cpython={PYTHONS[1]}",)},
-            f"Python {PYTHONS[-1]}: --release asks for another one",
+            f"Python {PYTHONS[-1]}: --release names another release",
         ),
         ({"arches": ("x86_64",), "toolchain": "zigg"}, "unknown toolchain 'zigg', did you mean 'zig'"),
         ({"arches": ("x86_64",), "allocator": "mimaloc"}, "unknown allocator 'mimaloc', did you mean 'mimalloc'"),

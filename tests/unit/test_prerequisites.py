@@ -31,7 +31,7 @@ def lacking(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_emulator_is_said_at_the_beginning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([f"--output={tmp_path}", "--arch=riscv64"]) == 0
     said = capsys.readouterr().err
-    assert "warning: no qemu-riscv64-static in PATH: riscv64 is built, but neither started nor tested here" in said
+    assert "warning: no qemu-riscv64-static in PATH: riscv64 is built, but not started or tested here" in said
     assert f"apt-get install {EMULATORS_DEBIAN}" in said
     assert cli.main([f"--output={tmp_path}", "--arch=x86_64", "--arch=i386"]) == 0
     assert "warning" not in capsys.readouterr().err, "the kernel runs these"

@@ -156,7 +156,7 @@ def test_quote() -> None:
 
 def test_paths_make_cannot_use(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main([f"--output={tmp_path}/with space"]) == 2
-    assert "make cannot work with a path that has spaces" in capsys.readouterr().err
+    assert "make does not support paths with spaces" in capsys.readouterr().err
 
 
 def test_list_and_check(capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,7 +192,7 @@ def test_a_pair_that_nothing_tests_is_told(capsys: pytest.CaptureFixture[str], m
     monkeypatch.setattr(cli, "load_facts", lambda: dataclasses.replace(facts, supported=some))
     assert cli.main(["--check", "--quiet"]) == 0
     said = capsys.readouterr()
-    assert said.err == "warning: configs/riscv64.yml: no line of supported.txt says what it is tested by\n"
+    assert said.err == "warning: configs/riscv64.yml: no line in supported.txt names its tests\n"
     assert said.out == ""
 
 
@@ -210,7 +210,7 @@ def test_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
         (cli._toolchain_prefix, "/nowhere", "no folder bin/ in it"),
         (cli._toolchain_prefix, "https://host.invalid/x.tgz", "ends with #sha256= and 64 hexadecimal digits"),
         (cli._toolchain_prefix, f"https://host.invalid/x'.tgz#sha256={'0' * 64}", "ends with #sha256="),
-        (cli._toolchain_prefix, "TMP/a b", "make cannot work with a path that has spaces"),
+        (cli._toolchain_prefix, "TMP/a b", "make does not support paths with spaces"),
         (cli._mirror, "/nowhere", "no such folder"),
     ],
 )
