@@ -439,10 +439,10 @@ def of_series(cpython: Package, series: Series) -> Package:
     return package if cpython.speedups else without_speedups(package)
 
 
-def pick(kind: str, name: str, known: dict[str, object] | dict[str, Arch] | list[str]) -> None:
+def pick(what: str, name: str, known: dict[str, object] | dict[str, Arch] | list[str]) -> None:
     """Raise UsageError if `name` is not in `known`, with the nearest name and all allowed ones."""
     if name not in known:
-        raise UsageError(f"unknown {kind} '{name}'{nearest(name, known)} (known: {', '.join(sorted(known))})")
+        raise UsageError(f"unknown {what} '{name}'{nearest(name, known)} (known: {', '.join(sorted(known))})")
 
 
 def load_facts(root: Path = ROOT) -> Facts:
@@ -657,11 +657,11 @@ def _known_packages(facts: Facts, where: Path, where_key: str, names: list[str])
         _check_known(where, where_key, "package", name, facts.packages)
 
 
-def _check_known(where: Path, where_key: str, kind: str, name: str, known: Collection[str]) -> None:
+def _check_known(where: Path, where_key: str, what: str, name: str, known: Collection[str]) -> None:
     if name not in known:
         # A standard has hundreds of names: name only the nearest.
         every = f" (known: {', '.join(sorted(known))})" if len(known) < 100 else ""
-        raise FactsError(f"{where}: {where_key}: no {kind} '{name}'{nearest(name, known)}{every}")
+        raise FactsError(f"{where}: {where_key}: no {what} '{name}'{nearest(name, known)}{every}")
 
 
 def _check_sources(facts: Facts, root: Path) -> None:

@@ -47,7 +47,7 @@ class SourceView:
 
 
 @dataclass(frozen=True)
-class TrainedView:
+class TrainingFile:
     """A file from training: its path here, and its name below build/profiles."""
 
     packed: str
@@ -70,14 +70,14 @@ class TargetView:
         return getattr(self.target, name)
 
     @property
-    def profile(self) -> TrainedView | None:
+    def profile(self) -> TrainingFile | None:
         """The trained profile that this target uses."""
-        return TrainedView(self.target.profile) if self.target.profile else None
+        return TrainingFile(self.target.profile) if self.target.profile else None
 
     @property
-    def trained(self) -> list[TrainedView]:
+    def training_files(self) -> list[TrainingFile]:
         """The files from training that this target uses."""
-        return [TrainedView(f) for f in (self.target.profile, self.target.order) if f]
+        return [TrainingFile(f) for f in (self.target.profile, self.target.order) if f]
 
     @property
     def folder(self) -> str:
@@ -200,7 +200,7 @@ def render(plan: Plan, output: Path, arguments: list[str], python: str = sys.exe
         trees=[f"dist/{t.tree}" for t in views],
         plans=" ".join(t.plan for t in views),
         trainers=plan.trainers,
-        trained=sorted({f for t in views for f in t.trained}, key=lambda f: f.packed),
+        training_files=sorted({f for t in views for f in t.training_files}, key=lambda f: f.packed),
         packages=sorted({name for t in views for name in t.built}),
         fact_globs=FACT_GLOBS,
         recipes=recipes,

@@ -121,12 +121,12 @@ def _convert(value: Any, hint: Any, field: dataclasses.Field[Any] | None, where:
         return _convert(value, next(a for a in arguments if a is not type(None)), field, where, name)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return _build(hint, value, where, f"{name}.", {})
-    plain = origin or hint
-    if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
-        raise FactsError(f"{where}: {name}: must be {_NAMES[plain]}, not {_kind(value)}")
-    if plain is list:
+    wanted = origin or hint
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        raise FactsError(f"{where}: {name}: must be {_NAMES[wanted]}, not {_kind(value)}")
+    if wanted is list:
         return [_convert(item, arguments[0], field, where, f"{name}[{i}]") for i, item in enumerate(value)]
-    if plain is dict:
+    if wanted is dict:
         return {str(k): _convert(v, arguments[1], None, where, f"{name}.{k}") for k, v in value.items()}
     choices = field.metadata["choices"] if field else ()
     if choices and value not in choices:
