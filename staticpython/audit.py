@@ -1,8 +1,7 @@
 """Which sources have a newer release: `python -m staticpython.audit --downloads DIR [PACKAGE...]`; `make audit`.
 
-Each package is asked for where its file can be had: Debian's lists of sources (trixie, forky, sid) or PyPI's index (PEP
-503). Debian has not everything that upstream has released: what it has not is not found here. `python -m
-staticpython.bump` takes a new release.
+It looks where the package's file is downloaded from: in Debian's lists of sources (trixie, forky, sid) or PyPI's index
+(PEP 503). A release of upstream's that Debian lacks is not found. `python -m staticpython.bump` changes to a new release.
 """
 
 from __future__ import annotations
@@ -44,9 +43,9 @@ def numbers(name: str) -> list[int]:
 
 
 def newest_in_debian(listing: str) -> str:
-    """Return the newest upstream file in what `apt-cache showsrc` says; raises UnavailableError for none."""
+    """Return the newest upstream file in the output of `apt-cache showsrc`; raises UnavailableError without one."""
     files = re.findall(r"^ [0-9a-f]{64} \d+ (\S+\.orig\.tar\.\w+)$", listing, re.MULTILINE)
-    # A candidate for a release sorts before it, and is none yet.
+    # A release candidate is not a release.
     finished = [name for name in files if "~" not in name]
     if not finished:
         raise UnavailableError("Debian's lists have no such source package")

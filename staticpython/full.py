@@ -34,7 +34,7 @@ SCHEMA = ROOT / "staticpython/full.schema.yml"
 DESCRIBE = ROOT / "staticpython/describe.py"
 VERSION = "8"  # of PYTHON.json's format
 LINK = "build/link.rsp"
-# What the compiler gives the linker, and is of this machine, or is asked for anew by whoever links.
+# The compiler's arguments for the linker that belong to this machine, or that each user's link sets itself.
 DROPPED = re.compile(r"-L.*|--sysroot=.*|-Map=.*|-plugin-opt=(?!mcpu=).*")
 DROPPED_WITH_NEXT = ("-o", "-plugin", "-dynamic-linker")
 

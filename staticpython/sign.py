@@ -33,7 +33,7 @@ def sign(folder: Path, key: str) -> Path:
         names = sorted({line.partition("  ")[2] for line in wrong})
         raise ChecksumError(f"{sums} is not of what is there: {', '.join(names)}: run make dist again")
     dates = sorted({archive.date for name in files if (archive := Archive.parse(name))})
-    # What minisign shows to whoever verifies; the time, its own comment, would be another one each time.
+    # minisign shows this to users who verify; its default comment, the time, would differ each time.
     comment = f"static-python {' '.join(dates)}"
     with written_whole(folder / SIGNATURE) as part:
         words: list[str | Path] = [minisign, "-S", "-s", secret, "-m", sums, "-x", part, "-t", comment]

@@ -171,7 +171,7 @@ def test_report() -> None:
     assert "  not covered: looked_at (missing data: refused)" in text.splitlines()
 
 
-def test_names_without_version_are_whoevers_who_has_them() -> None:
+def test_names_without_version_are_found_in_any_library() -> None:
     library = Library()
     library.needed = ["libc.so.6"]
     library.symbol("Py_None", kind=1)

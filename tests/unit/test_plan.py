@@ -56,7 +56,7 @@ def test_gcc_libraries_only_when_asked() -> None:
             assert wanted and wanted <= names(make_plan(facts, asked))
             assert "libuuid" in {s.name for s in make_plan(facts, asked).sources}, "it has texts of licences"
         else:
-            with pytest.raises(UsageError, match=f"--gcc-libraries: libraries built for glibc cannot be loaded on {arch.name}"):
+            with pytest.raises(UsageError, match=f"--gcc-libraries: .* cannot be loaded on {arch.name}"):
                 make_plan(facts, asked)
 
 
