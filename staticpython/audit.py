@@ -1,7 +1,7 @@
 """Which sources have a newer release: `python -m staticpython.audit --downloads DIR [PACKAGE...]`; `make audit`.
 
 It looks where the package's file is downloaded from: in Debian's lists of sources (trixie, forky, sid) or PyPI's index
-(PEP 503). A release of upstream's that Debian lacks is not found. `python -m staticpython.bump` changes to a new release.
+(PEP 503). An upstream release that Debian lacks is not found. `python -m staticpython.bump` changes to a new release.
 """
 
 from __future__ import annotations

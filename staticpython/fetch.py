@@ -346,7 +346,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--mirror", default="", help="folder or URL asked first")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--release", help="only this version")
-    which.add_argument("--every-release", action="store_true", help="all versions, not only the first that can be downloaded")
+    which.add_argument(
+        "--every-release", action="store_true", help="all versions, not only the first that can be downloaded"
+    )
     options = parser.parse_args(arguments)
 
     def body() -> int:
