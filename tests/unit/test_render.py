@@ -57,6 +57,14 @@ def test_golden(folder: str, name: str) -> None:
     assert text == golden.read_text(), "reviewed text and rendered text differ"
 
 
+def test_each_target_of_make_has_its_line_of_help() -> None:
+    makefile = rendered("x86_64")[Path("Makefile")]
+    phony = {name for line in re.findall(r"^\.PHONY:(.*)$", makefile, re.MULTILINE) for name in line.split()}
+    packages = {name for name in phony if f"{name}-rebuild" in phony}
+    explained = set(re.findall(r"^#: make ([a-z-]+) ", makefile, re.MULTILINE))
+    assert explained == phony - packages - {f"{name}-rebuild" for name in packages} - {"all", "help", "report"}
+
+
 def test_rendering_is_stable_and_writes_only_what_changed(tmp_path: Path) -> None:
     first, second = rendered("x86_64"), rendered("x86_64")
     assert first == second
