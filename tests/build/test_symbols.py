@@ -17,7 +17,7 @@ PROGRAM = """\
 import os, signal, sys
 
 def outer(number):
-    inner(number + 1)
+    list(map(inner, [number + 1]))
 
 def inner(number):
     if sys.argv[1:] == ["wait"]:
@@ -27,6 +27,32 @@ def inner(number):
         os.kill(os.getpid(), signal.SIGABRT)
 
 outer(41)
+"""
+
+# Commands of gdb, when it has loaded python-gdb.py: no frame of C has a variable `frame`, as LTO may have it.
+LOSE_VARIABLES = """\
+python
+class Lost:
+    def __init__(self, frame):
+        self.frame = frame
+    def __getattr__(self, name):
+        return getattr(self.frame, name)
+    def read_var(self, name):
+        return gdb.Value(0).cast(self.frame.read_var(name).type) if name == "frame" else self.frame.read_var(name)
+Frame.__init__ = lambda self, frame: setattr(self, "_gdbframe", Lost(frame))
+end
+"""
+
+# For each run of the interpreter's loop, its functions and their variables.
+LOCALS = """\
+python
+frame = Frame.get_selected_frame()
+while frame:
+    if frame.is_evalframe():
+        frame.select()
+        gdb.execute("py-locals")
+    frame = frame.older()
+end
 """
 
 
@@ -81,6 +107,21 @@ def test_backtraces(target: BuiltTarget, tree: Path, debug: Path, tmp_path: Path
     assert re.search(r"os_kill_impl \(.*\) at .*Modules/posixmodule\.c:\d+", said), said
     assert re.search(r"pymain_run_python \(.*\) at .*Modules/main\.c:\d+", said), said
     assert re.search(rf'(?s)File "{script}", line \d+, in inner.*line \d+, in outer.*line 13, in <module>', said), said
+
+
+def test_lost_variables(target: BuiltTarget, tree: Path, tmp_path: Path) -> None:
+    """What gdb cannot read in a frame of C is taken from the thread's state, also for an older frame."""
+    if target.emulator:
+        pytest.skip("a debugger needs the target's own kernel")
+    configured = target.run("-c", "import sysconfig; print(sysconfig.get_config_var('CONFIG_ARGS'))")
+    if "--with-tail-call-interp" not in configured:
+        pytest.skip("this interpreter is not made of tail calls")
+    script, lose, show = tmp_path / "program.py", tmp_path / "lose.gdb", tmp_path / "locals.gdb"
+    for file, text in ((script, PROGRAM), (lose, LOSE_VARIABLES), (show, LOCALS)):
+        file.write_text(text)
+    said = gdb(tree, "-ex", "run", "-x", lose, "-ex", "py-bt", "-x", show, "--args", tree / "bin/python3", script)
+    assert re.search(rf'(?s)File "{script}", line \d+, in inner.*line \d+, in outer.*line 13, in <module>', said), said
+    assert re.search(r"Locals for inner\nnumber = 42\nLocals for outer\nnumber = 41\nLocals for <module>\n", said), said
 
 
 def test_attached_to_a_process(target: BuiltTarget, tree: Path, tmp_path: Path) -> None:
