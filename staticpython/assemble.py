@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,16 @@ def add_licences(stage: Path, plan: TargetPlan, build: Path) -> None:
         for file in package.licence.files:
             target = stage / "licences" / package.name / Path(file).name
             _copy(build / "sources" / package.source_tree / file, target)
+        for text in package.licence.texts:
+            _copy(ROOT / text, stage / "licences" / package.name / Path(text).name)
+
+
+def cpe_name(product: str, version: str) -> str:
+    """Return the CPE 2.3 name (NIST IR 7695) of a version of `vendor:product`; after its numbers comes its update."""
+    numbers = re.match(r"[\d.]*", version)
+    assert numbers
+    update = re.sub(r"([^\w.-])", r"\\\1", version[numbers.end() :].strip("-"))
+    return f"cpe:2.3:a:{product}:{numbers[0] or '*'}:{update or '*'}:*:*:*:*:*:*"
 
 
 def manifest(plan: TargetPlan, build: Path) -> dict[str, Any]:
@@ -84,11 +95,14 @@ def manifest(plan: TargetPlan, build: Path) -> dict[str, Any]:
     for package in plan.packages:
         # What is trained is compiled with the interpreter's flags as well.
         known = dataclasses.asdict(package)
-        entry = {k: known[k] for k in ("name", "cflags", "trained", "configure", "source_of") if known[k]}
+        kept = ("name", "upstream_name", "cflags", "trained", "configure", "source_of", "build_only")
+        entry = {k: known[k] for k in kept if known[k]}
         entry["licence"] = package.licence.spdx
         fetched = read_record(build / "fetched" / f"{package.source_of or package.name}.json")
         release = dataclasses.asdict(fetched.release)
         entry |= {k: release[k] for k in ("version", "file", "sha256", "urls") if release[k]}
+        if package.cpe:
+            entry["cpe"] = cpe_name(package.cpe, fetched.release.version)
         applied = package.patches["" if package.source_of else fetched.release.version]
         entry["patches"] = {p: sha256_of(ROOT / p) for p in applied}
         inputs.append(entry)

@@ -146,6 +146,9 @@ class Licence:
         " (`OR`) or an exception (`WITH`) allows other licences for the linked program."
     )
     files: list[str] = key("Licence texts in the source tree, copied beside the interpreter.")
+    texts: list[str] = key(
+        "Licence texts that the source tree lacks: files of this repository, copied beside the interpreter.", default=[]
+    )
 
     @property
     def gpl(self) -> bool:
@@ -166,6 +169,14 @@ class Package:
         "Releases, preferred first. If one cannot be downloaded, the next is used and a warning is printed. Kind"
         " cpython has none here: each series has its own (`configs/series`).",
         default=[],
+    )
+    upstream_name: str | None = key("Its name in lists of materials, if upstream's name is another.", default=None)
+    cpe: str | None = key(
+        "Vendor and product in the names that lists of vulnerabilities use (CPE), if those know it: `openssl:openssl`.",
+        default=None,
+    )
+    build_only: bool = key(
+        "Nothing of it is in the interpreter: lists of what an application contains leave it out.", default=False
     )
     default_series: str | None = key("Kind cpython: the series that is built without --python.", default=None)
     source_of: str | None = key("A package whose source tree contains this one's, instead of releases.", default=None)
@@ -615,6 +626,11 @@ def _check_references(facts: Facts, root: Path) -> None:
             is_gpl(package.licence.spdx)
         except ValueError as error:
             raise FactsError(f"{where}: licence.spdx: {error}") from None
+        if package.cpe and not re.fullmatch(r"[a-z0-9_-]+:[a-z0-9_-]+", package.cpe):
+            raise FactsError(f"{where}: cpe: '{package.cpe}' is not of the form vendor:product")
+        for text in package.licence.texts:
+            if not (root / text).is_file():
+                raise FactsError(f"{where}: licence.texts: no file {text}")
         if package.replaced_by and not facts.packages[package.replaced_by].licence.gpl:
             raise FactsError(f"{where}: replaced_by: {package.replaced_by} is not under the GPL: need it instead")
         _known_packages(facts, where, "source_of", [package.source_of] if package.source_of else [])

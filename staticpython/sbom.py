@@ -44,6 +44,10 @@ def read_manifest(plan: TargetPlan, tree: Path) -> dict[str, Any]:
     return manifest
 
 
+def _name(entry: dict[str, Any]) -> str:
+    return str(entry.get("upstream_name") or entry["name"])
+
+
 def package_url(entry: dict[str, Any], facts: Facts) -> PackageURL:
     """Return the package URL (ECMA-427) of an input: PyPI's if its file is a wheel from there, else its file's."""
     package = facts.packages[entry.get("source_of") or entry["name"]]
@@ -56,7 +60,7 @@ def package_url(entry: dict[str, Any], facts: Facts) -> PackageURL:
         qualifiers["download_url"] = entry["urls"][0]
     elif pypi:
         qualifiers["file_name"] = entry["file"]
-    return PackageURL("generic", name=entry["name"], version=entry["version"], qualifiers=qualifiers)
+    return PackageURL("generic", name=_name(entry), version=entry["version"], qualifiers=qualifiers)
 
 
 def _sha256(digest: str) -> list[HashType]:
@@ -79,8 +83,9 @@ def _component(entry: dict[str, Any], facts: Facts, inside: list[Component]) -> 
     return Component(
         type=ComponentType.LIBRARY if package.kind != "data" or package.libraries else ComponentType.DATA,
         bom_ref=entry["name"],
-        name=entry["name"],
+        name=_name(entry),
         version=entry["version"],
+        cpe=entry.get("cpe"),
         description=package.summary,
         hashes=_sha256(entry["sha256"]),
         licenses=[LicenseFactory().make_from_string(entry["licence"])],
@@ -141,8 +146,8 @@ def make_document(plan: TargetPlan, tree: Path, build: Path) -> str:
     bom.metadata.timestamp = datetime.datetime.fromtimestamp(plan.source_date_epoch, datetime.timezone.utc)
     bom.register_dependency(whole, parts)
     for part in parts:
-        needs = facts.packages[part.name].needs
-        bom.register_dependency(part, [other for other in parts if other.name in needs])
+        needs = facts.packages[part.bom_ref.value or ""].needs
+        bom.register_dependency(part, [other for other in parts if other.bom_ref.value in needs])
     text = make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=1)
     error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     if error:

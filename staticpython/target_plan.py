@@ -36,6 +36,9 @@ class PackagePlan:
     trained: bool
     runtime_data: dict[str, str]
     libraries: list[str]
+    upstream_name: str | None
+    cpe: str | None
+    build_only: bool
     installs: list[str]
 
     @classmethod
@@ -54,6 +57,9 @@ class PackagePlan:
             trained=package.trained,
             runtime_data=package.runtime_data,
             libraries=package.libraries,
+            upstream_name=package.upstream_name,
+            cpe=package.cpe,
+            build_only=package.build_only,
             installs=[*package.installs, *package.install_files.values()],
         )
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from staticpython import cli, config
-from staticpython.config import ROOT, Facts, Release, Series, load_facts, patches
+from staticpython.config import ROOT, Facts, Licence, Release, Series, load_facts, patches
 from staticpython.errors import FactsError
 from staticpython.keys import FILES, REFERENCE, SECTIONS, render_keys, render_schemas
 from staticpython.patch_headers import read_header
@@ -122,6 +122,8 @@ def test_mistakes_are_named(project: Path, file: str, old: str, new: str, words:
             "zlib.yml: source_of: no package 'cpyton', did you mean 'cpython'",
         ),
         ("packages", "zlib", {"trees": {"x": "none"}}, "zlib.yml: trees: no package 'none'"),
+        ("packages", "zlib", {"licence": Licence("Zlib", [], ["none"])}, "zlib.yml: licence.texts: no file none"),
+        ("packages", "zlib", {"cpe": "cpe:2.3:a:zlib"}, "zlib.yml: cpe: 'cpe:2.3:a:zlib' is not of the form ven"),
         ("packages", "zlib", {"source_of": "cpython"}, "zlib.yml: releases: give either releases or source_of"),
         ("packages", "zlib", {"releases": []}, "zlib.yml: releases: give either releases or source_of"),
         ("toolchains", "zig", {"builds": ["gc"]}, "zig.yml: builds: no package 'gc', did you mean 'gcc'"),

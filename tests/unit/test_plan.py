@@ -44,6 +44,13 @@ def test_gpl_only_when_asked() -> None:
     assert "libedit" not in names(gpl) and {"readline", "gdbm"} <= names(gpl) and "_gdbm" in gpl.targets[0].modules
 
 
+@pytest.mark.parametrize("toolchain", ["zig", "crossmake"])
+def test_every_part_has_the_text_of_its_licence(toolchain: str) -> None:
+    made = make_plan(load_facts(), Options(arches=("x86_64",), toolchain=toolchain, with_gpl=True))
+    packages = made.targets[0].packages
+    assert [p.name for p in packages if p.kind != "cross-tool" and not (p.licence.files or p.licence.texts)] == []
+
+
 def test_gcc_libraries_only_when_asked() -> None:
     facts = load_facts()
     for arch in facts.arches.values():

@@ -35,7 +35,7 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
         monkeypatch.setattr(f"staticpython.{module}.ROOT", tmp_path)
     monkeypatch.setattr(config.patch_folders, "__defaults__", (tmp_path,))
     monkeypatch.setattr(config.patches, "__defaults__", (tmp_path,))
-    return Package("thing", "", "", Licence("MIT", []), "copy", [new, old])
+    return Package("thing", "", "", Licence("MIT", []), "copy", [new, old], cpe="one:thing")
 
 
 def plan_of(package: Package) -> TargetPlan:
@@ -57,6 +57,7 @@ def test_a_fallback_is_in_the_tree_and_in_the_manifest(two: Package, tmp_path: P
     assert (tmp_path / "build/sources/thing/a").read_text() == "thing-1"
     (entry,) = assemble.manifest(plan_of(two), tmp_path / "build")["inputs"]
     assert (entry["version"], entry["file"]) == ("1", "thing-1.tgz")
+    assert entry["cpe"].startswith("cpe:2.3:a:one:thing:1:*")
     assert list(entry["patches"]) == ["patches/thing-1/0001.patch"]
 
 

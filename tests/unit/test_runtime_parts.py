@@ -96,9 +96,12 @@ def test_any_text_can_be_asked_about() -> None:
 def make_tree(tree: Path) -> Path:
     (tree / "licences/openssl").mkdir(parents=True)
     (tree / "licences/openssl/LICENSE.txt").write_text("terms\n")
+    (tree / "licences/linux-headers").mkdir()
+    cpe = "cpe:2.3:a:openssl:openssl:3:*:*:*:*:*:*:*"
+    openssl = {"name": "openssl", "version": "3+1", "licence": "Apache-2.0", "sha256": "ab", "cpe": cpe}
     inputs = [
-        {"name": "openssl", "version": "3+1", "licence": "Apache-2.0", "sha256": "ab", "patches": {"patches/1": "cd"}},
-        {"name": "linux-headers", "version": "6", "licence": "GPL-2.0-only", "sha256": "00", "patches": {}},
+        openssl | {"patches": {"patches/1": "cd"}},
+        {"name": "linux-headers", "version": "6", "licence": "GPL-2.0-only", "sha256": "00", "build_only": True},
     ]
     (tree / "manifest.json").write_text(json.dumps({"inputs": inputs}))
     return tree
@@ -117,6 +120,7 @@ def test_bill_of_materials(tmp_path: Path) -> None:
     assert one["hashes"] == [{"alg": "SHA-256", "content": digest}]
     assert "licenses" not in other and "hashes" not in other
     assert openssl["purl"] == "pkg:generic/openssl@3%2B1?checksum=sha256:ab"
+    assert openssl["cpe"] == "cpe:2.3:a:openssl:openssl:3:*:*:*:*:*:*:*" and "cpe" not in one
     assert openssl["pedigree"]["patches"] == [{"type": "unofficial", "diff": {"url": "patches/1#sha256:cd"}}]
     assert {c["bom-ref"] for c in bom["components"]} == set(bom["dependencies"][0]["dependsOn"])
     texts = licence_texts(made_of)

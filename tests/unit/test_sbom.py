@@ -12,6 +12,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from staticpython import provenance, sbom
+from staticpython.assemble import cpe_name
 from staticpython.config import ROOT
 from staticpython.fetched import sha256_of
 from staticpython.provenance import files_of, make_statement
@@ -21,6 +22,8 @@ from staticpython.wheel import write_wheel
 from tests.unit.test_published import TREE, fake_tree, pack, plan_of
 
 PATCH = "patches/zlib/" + next((ROOT / "patches/zlib").glob("*.patch")).name
+
+CPE = "cpe:2.3:a:zlib-ng:zlib-ng:1.2:*:*:*:*:*:*:*"
 
 
 def entry(name: str, **more: Any) -> dict[str, Any]:
@@ -34,8 +37,9 @@ def dist(tmp_path: Path) -> Path:
     dist = tmp_path / "dist"
     fake_tree(dist, TREE, 0)
     inputs = [
-        entry("zlib", patches={PATCH: sha256_of(ROOT / PATCH)}, licence="Zlib"),
+        entry("zlib", patches={PATCH: sha256_of(ROOT / PATCH)}, licence="Zlib", upstream_name="zlib-ng", cpe=CPE),
         entry("zstd", licence="BSD-3-Clause OR GPL-2.0-only", urls=["https://example.org/zstd.tar.gz"]),
+        entry("sqlite"),
         entry("cpython", version="3.14.7", sha256="b" * 64),
     ]
     (dist / TREE / "manifest.json").write_text(json.dumps({"python": "3.14.7", "inputs": inputs}))
@@ -58,12 +62,29 @@ def test_document(dist: Path, tmp_path: Path) -> None:
     assert document["metadata"]["timestamp"].startswith("2026-08-06T07:06:40")
     assert document["metadata"]["component"]["hashes"][0]["content"] == sha256_of(dist / TREE / "bin/python3.14")
     parts = {part["name"]: part for part in document["components"]}
-    assert parts["zlib"]["purl"] == f"pkg:generic/zlib@1.2?checksum=sha256:{'a' * 64}"
-    (patch,) = parts["zlib"]["pedigree"]["patches"]
+    assert parts["zlib-ng"]["purl"] == f"pkg:generic/zlib-ng@1.2?checksum=sha256:{'a' * 64}"
+    assert parts["zlib-ng"]["cpe"] == CPE
+    assert "cpe" not in parts["sqlite"]
+    depends = {each["ref"]: each.get("dependsOn", []) for each in document["dependencies"]}
+    assert (depends["static-python"], depends["sqlite"]) == (["cpython", "sqlite", "zlib", "zstd"], ["zlib"])
+    (patch,) = parts["zlib-ng"]["pedigree"]["patches"]
     assert patch["diff"]["text"]["content"] == (ROOT / PATCH).read_text()
     assert "download_url=https" in parts["zstd"]["purl"]
     assert parts["zstd"]["licenses"] == [{"expression": "BSD-3-Clause OR GPL-2.0-only"}]
     assert [part["name"] for part in parts["cpython"]["components"]] == ["expat"]
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("3.5.7", "3.5.7:*"),
+        ("3.15.0rc2", "3.15.0:rc2"),
+        ("6.6-20260608", "6.6:20260608"),
+        ("12.2.0-14+deb12u1", r"12.2.0:14\+deb12u1"),
+    ],
+)
+def test_name_in_lists_of_vulnerabilities(version: str, expected: str) -> None:
+    assert cpe_name("a:b", version) == f"cpe:2.3:a:a:b:{expected}:*:*:*:*:*:*"
 
 
 def test_a_patch_that_was_changed_since(dist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

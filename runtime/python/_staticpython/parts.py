@@ -64,6 +64,8 @@ class Part:
     patches: tuple[tuple[str, str], ...] = ()
     # Its licence files: names and texts.
     texts: tuple[tuple[str, str], ...] = ()
+    # Its name in lists of vulnerabilities (CPE 2.3), if known.
+    cpe: str = ""
 
 
 def normalized(name: str) -> str:
@@ -78,17 +80,17 @@ def interpreter_parts(tree: Path) -> list[Part]:
     """The sources that a tree's interpreter and library contain; raises PayloadError if its manifest is missing."""
     try:
         manifest = json.loads((tree / "manifest.json").read_text(encoding="utf-8"))
-        # Sources without a licence there are for the build only: the kernel's headers.
-        linked = [i for i in manifest["inputs"] if (tree / "licences" / i["name"]).is_dir()]
-        return sorted((_source(tree, i) for i in linked), key=lambda part: part.name)
+        parts = [i for i in manifest["inputs"] if (tree / "licences" / i["name"]).is_dir() and not i.get("build_only")]
+        return sorted((_source(tree, i) for i in parts), key=lambda part: part.name)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PayloadError(f"{tree}: what its Python was made of is not told there: {error}") from None
 
 
 def _source(tree: Path, source: dict[str, str | dict[str, str]]) -> Part:
-    name, version, sha256 = str(source["name"]), str(source["version"]), str(source["sha256"])
+    folder, version, sha256 = str(source["name"]), str(source["version"]), str(source["sha256"])
+    name = str(source.get("upstream_name", folder))
     patches = source.get("patches", {})
-    files = sorted((tree / "licences" / name).iterdir())
+    files = sorted((tree / "licences" / folder).iterdir())
     return Part(
         name,
         version,
@@ -97,6 +99,7 @@ def _source(tree: Path, source: dict[str, str | dict[str, str]]) -> Part:
         sha256,
         tuple(sorted(patches.items())) if isinstance(patches, dict) else (),
         tuple((file.name, file.read_text(encoding="utf-8", errors="replace")) for file in files),
+        str(source.get("cpe", "")),
     )
 
 
@@ -211,6 +214,8 @@ def _component(part: Part) -> dict[str, object]:
     component: dict[str, object] = {
         "type": "library", "bom-ref": part.purl, "name": part.name, "version": part.version, "purl": part.purl,
     }  # fmt: skip
+    if part.cpe:
+        component["cpe"] = part.cpe
     if part.sha256:
         component["hashes"] = [{"alg": "SHA-256", "content": part.sha256}]
     if part.licence != UNKNOWN:
