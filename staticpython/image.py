@@ -35,9 +35,30 @@ def image_name(plans: list[TargetPlan]) -> str:
     return f"cpython-{first.version}+{first.release}{options}.oci.tar"
 
 
-def write_image(plans: list[TargetPlan], dist: Path) -> Path:
+def labels(plan: TargetPlan, source: str = "") -> dict[str, str]:
+    """Return what an image says of itself (annotations.md of the specification); `source` is a URL, if there is one."""
+    licences = sorted({package.licence.spdx for package in plan.packages if not package.build_only})
+    told = {
+        "title": "static-python",
+        "description": f"CPython {plan.version} as one fully static executable, with its library",
+        "version": plan.version,
+        "created": _created(plan),
+        "licenses": " AND ".join(f"({spdx})" if " OR " in spdx else spdx for spdx in licences),
+    }
+    if source:
+        told["source"] = source
+    return {f"org.opencontainers.image.{name}": text for name, text in told.items()}
+
+
+def _created(plan: TargetPlan) -> str:
+    time = datetime.datetime.fromtimestamp(plan.source_date_epoch, datetime.timezone.utc)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def write_image(plans: list[TargetPlan], dist: Path, source: str = "") -> Path:
     """Write the image of targets whose archives are in `dist`; return it. The same archives give the same bytes.
 
+    `source` is the address of the source code, which the image names.
     Raises UsageError for no archive, and for two targets that a container's host cannot tell apart.
     """
     names = [plan.arch.oci_arch for plan in plans]
@@ -46,7 +67,7 @@ def write_image(plans: list[TargetPlan], dist: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=dist, prefix=".image.") as temporary:
         layout = Path(temporary)
         (layout / "blobs/sha256").mkdir(parents=True)
-        images = [_image(plan, dist, layout) for plan in plans]
+        images = [_image(plan, dist, layout, source) for plan in plans]
         index = _blob(
             layout, "index.v1+json", {"schemaVersion": 2, "mediaType": f"{TYPE}.index.v1+json", "manifests": images}
         )
@@ -60,7 +81,7 @@ def write_image(plans: list[TargetPlan], dist: Path) -> Path:
     return result
 
 
-def _image(plan: TargetPlan, dist: Path, layout: Path) -> dict[str, Any]:
+def _image(plan: TargetPlan, dist: Path, layout: Path, source: str) -> dict[str, Any]:
     """Write the layer, the configuration and the manifest of a target; return the manifest's descriptor."""
     archive = dist / Archive.of(plan, "install_only").name
     if not archive.is_file():
@@ -68,12 +89,10 @@ def _image(plan: TargetPlan, dist: Path, layout: Path) -> dict[str, Any]:
     layer = _described(archive, "layer.v1.tar+gzip")
     os.link(archive, layout / "blobs/sha256" / layer["digest"].removeprefix("sha256:"))
     platform = {"architecture": plan.arch.oci_arch, "os": "linux"}
-    created = datetime.datetime.fromtimestamp(plan.source_date_epoch, datetime.timezone.utc).strftime(
-        "%Y-%m-%dT%H:%M:%SZ"
-    )
+    created, told = _created(plan), labels(plan, source)
     config = platform | {
         "created": created,
-        "config": {"Env": [f"PATH=/{FOLDER}/bin"], "Cmd": [f"python{plan.series}"]},
+        "config": {"Env": [f"PATH=/{FOLDER}/bin"], "Cmd": [f"python{plan.series}"], "Labels": told},
         "rootfs": {"type": "layers", "diff_ids": [_unpacked_digest(archive)]},
         "history": [{"created": created, "created_by": "static-python"}],
     }
@@ -82,10 +101,7 @@ def _image(plan: TargetPlan, dist: Path, layout: Path) -> dict[str, Any]:
         "mediaType": f"{TYPE}.manifest.v1+json",
         "config": _blob(layout, "config.v1+json", config),
         "layers": [layer],
-        "annotations": {
-            "org.opencontainers.image.version": plan.version,
-            "org.opencontainers.image.created": created,
-        },
+        "annotations": told,
     }
     return _blob(layout, "manifest.v1+json", manifest) | {"platform": platform}
 
@@ -116,11 +132,13 @@ def _blob(layout: Path, kind: str, value: object) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the image of the targets; returns the exit code."""
-    options = target_parser("image", __doc__).parse_args(arguments)
+    parser = target_parser("image", __doc__)
+    parser.add_argument("--source", default="", metavar="URL", help="where the source code is, for the image's label")
+    options = parser.parse_args(arguments)
 
     def body() -> int:
         plans = [read_plan(path) for path in options.plans]
-        image = write_image(plans, options.into)
+        image = write_image(plans, options.into, options.source)
         print(f"packed    {image}  {image.stat().st_size / 1e6:.1f} MB, {len(plans)} architecture(s)")
         return 0
 

@@ -85,6 +85,12 @@ def _files(plan: TargetPlan, tree: Path) -> Iterator[tuple[str, bytes, int]]:
     yield f"{PACKAGE}/tree.json", (json.dumps(facts, indent=0) + "\n").encode(), 0o644
     for path in files:
         yield f"{PACKAGE}/tree/{path.relative_to(tree).as_posix()}", path.read_bytes(), mode_of(path)
+    # Of the wheel only, not of the tree: pip and uv print it instead of installing there (PEP 668).
+    yield (
+        f"{PACKAGE}/tree/lib/python{plan.series}/EXTERNALLY-MANAGED",
+        (SOURCE / "EXTERNALLY-MANAGED").read_bytes(),
+        0o644,
+    )
     info = f"{_stem(plan)}.dist-info"
     tags = "".join(f"Tag: py3-none-{platform}\n" for platform in platforms(plan))
     wheel = f"Wheel-Version: 1.0\nGenerator: {PACKAGE}\nRoot-Is-Purelib: false\n{tags}"

@@ -112,6 +112,12 @@ def test_nothing_is_written(environment: Path, tmp_path: Path) -> None:
     assert state() == before
 
 
+def test_nothing_is_installed_beside_it(environment: Path) -> None:
+    """pip says what to do instead (PEP 668); an upgrade of the wheel would lose the package."""
+    said = static_python(environment, "-m", "pip", "install", "--no-index", "anything", code=1)
+    assert said.startswith("error: externally-managed-environment") and "static-python -m venv env" in said
+
+
 def test_unpack(target: BuiltTarget, environment: Path, tmp_path: Path) -> None:
     """The tree as it was built, with links and times, without pip's .pyc files; the folder may exist if it is empty."""
     (tree_of(environment) / "lib/of another Python.pyc").write_bytes(b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import dataclasses
 import functools
 import gzip
@@ -25,6 +26,7 @@ from staticpython.config import ROOT, Facts, load_facts
 from staticpython.errors import StaticPythonError
 from staticpython.image import write_image
 from staticpython.index import downloads
+from staticpython.licences import is_gpl
 from staticpython.plan import Options, make_plan
 from staticpython.published import Archive
 from staticpython.target_plan import TargetPlan, read_plan
@@ -294,6 +296,9 @@ def test_wheel_follows_from_the_content(tmp_path: Path) -> None:
             "links": {"bin/python3": "python3.14"},
             "files": ["bin/python3.14", "readme"],
         }
+        marker = configparser.ConfigParser(interpolation=None)
+        marker.read_string(archive.read("static_python/tree/lib/python3.14/EXTERNALLY-MANAGED").decode())
+        assert "static-python -m venv" in marker["externally-managed"]["Error"]
         assert archive.getinfo("static_python/tree/bin/python3.14").external_attr >> 16 == 0o100755
         assert archive.getinfo("static_python/tree/readme").external_attr >> 16 == 0o100644
     assert names[-1] == f"static_python-{version}.dist-info/RECORD"
@@ -319,7 +324,7 @@ def test_image_of_several_arches(tmp_path: Path) -> None:
         for plan in plans:
             fake_tree(folder / "dist", plan.tree, time)
         pack(folder, *plans)
-        images.append(write_image(plans, folder / "dist"))
+        images.append(write_image(plans, folder / "dist", "https://example.org/source"))
     assert images[0].read_bytes() == images[1].read_bytes()
     assert images[0].name == f"cpython-3.14.7+{facts().release.stamp}.oci.tar"
     with tarfile.open(images[0]) as tar:
@@ -343,8 +348,18 @@ def test_image_of_several_arches(tmp_path: Path) -> None:
         config = json.loads(read(manifest["config"]))
         diff = f"sha256:{hashlib.sha256(gzip.decompress(read(layer))).hexdigest()}"
         assert config["rootfs"] == {"type": "layers", "diff_ids": [diff]}
+        told = config["config"].pop("Labels")
         assert config["config"] == {"Env": ["PATH=/python/bin"], "Cmd": ["python3.14"]}
-        assert config["created"] == "2026-08-06T07:06:40Z"
+        assert config["created"] == told["org.opencontainers.image.created"] == "2026-08-06T07:06:40Z"
+        assert manifest["annotations"] == told == image.labels(plan, "https://example.org/source")
+
+
+def test_labels_of_an_image() -> None:
+    told = {name.removeprefix("org.opencontainers.image."): text for name, text in image.labels(plan_of()).items()}
+    assert (told["title"], told["version"]) == ("static-python", "3.14.7")
+    assert "source" not in told, "not known"
+    assert "Apache-2.0 AND" in told["licenses"] and "AND (BSD-3-Clause OR GPL-2.0-only) AND" in told["licenses"]
+    assert "Linux-syscall-note" not in told["licenses"] and not is_gpl(told["licenses"])
 
 
 def test_image_without_archives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
