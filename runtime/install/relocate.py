@@ -9,7 +9,8 @@ configured with a prefix that exists nowhere (the placeholder). Afterwards:
 - _sysconfigdata_*.py computes the prefix from the file's own path,
 - the config Makefile, the .pc files and python3-config do the same in their own languages,
 - build-details.json and _sysconfig_vars_*.json have paths that are relative to the file,
-- scripts in bin/ start the python3 beside them; pip gets its scripts even if it was only unpacked,
+- bin/python is the interpreter, too,
+- scripts in bin/ start the interpreter beside them; pip gets its scripts even if it was only unpacked,
 - flags that are only for compiling the interpreter itself are removed,
 - sysconfig's compilers are scripts of the tree: bin/<triple>-cc, -c++, -ar,
 - modules that need Tk are removed, and so are compiled files, because they contain paths.
@@ -389,6 +390,13 @@ def relocate_script(path: Path, python: str) -> None:
         write(path, text)
 
 
+def link_python(tree: Tree) -> None:
+    """Make bin/python, as environments and python-build-standalone's archives have it."""
+    path = tree.root / "bin/python"
+    if not path.is_symlink():
+        path.symlink_to(tree.python)
+
+
 def relocate_scripts(tree: Tree) -> None:
     """Let the scripts start the interpreter beside them."""
     folder = tree.root / "bin"
@@ -517,6 +525,7 @@ def relocate(tree: Tree, *, with_tests: bool = False) -> None:
     relocate_config_folder(tree)
     relocate_pkgconfig(tree)
     relocate_python_config(tree)
+    link_python(tree)
     relocate_scripts(tree)
     write_compiler_scripts(tree)
     write_pip_scripts(tree)

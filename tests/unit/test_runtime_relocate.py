@@ -328,6 +328,11 @@ def test_pip_commands(root: Path, name: str) -> None:
     assert output.stdout == "pip ran\n"
 
 
+def test_python_without_a_number(root: Path) -> None:
+    assert run(root) == 0
+    assert str((root / "bin/python").readlink()) == "python3.13"
+
+
 def test_tree_without_pip(root: Path) -> None:
     (root / "lib/python3.13/site-packages/pip-1.dist-info/RECORD").unlink()
     (root / "bin/pip3").unlink()
