@@ -271,7 +271,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         work = options.plan.parent / "stdlib-tests"
         target = options.plan.parent
-        tree = prepare_tree(options.tree, target.parent / "sources/cpython", target / "cpython", work, plan.series)
+        sources, build = target.parent / "sources/cpython", target / "cpython-tests"
+        tree = prepare_tree(options.tree, sources, build, work, plan.series)
         outcome = run_suite(tree, plan, work, named(options.tests), options.jobs)
         if files := files_of(unexpected(outcome, expectations)):
             print(f"\nonce more, alone: {' '.join(files)}")

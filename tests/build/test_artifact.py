@@ -40,6 +40,13 @@ def test_every_module_is_linked_and_imports(target: BuiltTarget) -> None:
     assert list(module_faults([*target.emulator, str(target.binary)], target.plan.modules)) == []
 
 
+def test_folder_of_the_build_is_as_it_was_linked(target: BuiltTarget) -> None:
+    """Also when the modules of CPython's tests have been built: a later `make` installs from there."""
+    folder = target.build / "cpython"
+    assert (folder / "python").read_bytes() == target.binary.read_bytes()
+    assert (folder / "Modules/Setup.local").read_bytes() == (target.build / "Setup.local").read_bytes()
+
+
 def test_binary_is_stripped(target: BuiltTarget) -> None:
     assert b".symtab" not in target.binary.read_bytes()
 
