@@ -364,9 +364,8 @@ def test_code_of_the_script(target: BuiltTarget, tmp_path: Path) -> None:
         assert (again.returncode, again.stdout) == (1, "['a']\n"), again.stderr
 
 
-def test_library_is_mapped_from_the_program(target: BuiltTarget, as_python: Callable[..., str]) -> None:
-    if target.emulator:
-        pytest.skip("the emulator shows its own mappings")
+@pytest.mark.native_only("the emulator shows its own mappings")
+def test_library_is_mapped_from_the_program(as_python: Callable[..., str]) -> None:
     code = "import fast; print(sorted({l.split()[-1] for l in open('/proc/self/maps') if '/' in l and ' r-xp ' in l}))"
     (mapped,) = eval(as_python(code))
     assert mapped.endswith("/app")
@@ -1547,10 +1546,9 @@ WAITS = """if True:
 """
 
 
+@pytest.mark.native_only("about the kernel; the emulator's own memory and its signals are others")
 def test_life_of_a_process(target: BuiltTarget, packages: Path, hello: Path, tmp_path: Path) -> None:
     """A process whose program is upgraded while it runs; signals end it, and nothing is left."""
-    if target.emulator:
-        pytest.skip("about the kernel; the emulator's own memory and its signals are others")
     folder, script = tmp_path / "folder", tmp_path / "waits.py"
     folder.mkdir()
     script.write_text(WAITS)

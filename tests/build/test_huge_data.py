@@ -49,8 +49,7 @@ def test_all_data_is_there(target: BuiltTarget, script: Path, tmp_path: Path, pa
 
 
 @pytest.mark.usefixtures("script")
+@pytest.mark.native_only("the emulator maps files in its own way")
 def test_interpreter(target: BuiltTarget) -> None:
-    if target.emulator:
-        pytest.skip("the emulator maps files in its own way")
     mapped, aligned = target.run("-c", MAPPED_FROM).split(",")
     assert mapped == expected(target.binary.name, aligned)

@@ -145,9 +145,8 @@ def test_scheduling(target: BuiltTarget) -> None:
 
 
 @pytest.mark.usefixtures("programs")
+@pytest.mark.native_only("posix_spawn of an emulated program cannot tell its child's error: qemu-user's vfork is fork")
 def test_spawn_with_a_policy(target: BuiltTarget) -> None:
-    if target.emulator:
-        pytest.skip("posix_spawn of an emulated program cannot tell its child's error: qemu-user's vfork is fork")
     assert target.run("-c", SPAWN) == "ok"
 
 

@@ -176,9 +176,8 @@ def test_library_path(built: Built, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a program set-user-ID for another")
+@pytest.mark.native_only("an emulated program does not get the kernel's AT_SECURE")
 def test_library_path_is_ignored_when_set_user_id(built: Built) -> None:
-    if built.target.emulator:
-        pytest.skip("an emulated program does not get the kernel's AT_SECURE")
     folder = Path("/var/tmp") / f"loader-test-{os.getpid()}"  # another user must reach it
     folder.mkdir(mode=0o755)
     try:

@@ -96,10 +96,9 @@ def test_is_the_same_program(target: BuiltTarget, tree: Path, debug: Path) -> No
 
 
 @pytest.mark.parametrize("program", ["bin/python3", "debug"])
-def test_backtraces(target: BuiltTarget, tree: Path, debug: Path, tmp_path: Path, program: str) -> None:
+@pytest.mark.native_only("a debugger needs the target's own kernel")
+def test_backtraces(tree: Path, debug: Path, tmp_path: Path, program: str) -> None:
     """Of C with arguments and lines, and of Python; also of the stripped program, with symbols by build id."""
-    if target.emulator:
-        pytest.skip("a debugger needs the target's own kernel")
     script = tmp_path / "program.py"
     script.write_text(PROGRAM)
     python = debug if program == "debug" else tree / program
@@ -109,10 +108,9 @@ def test_backtraces(target: BuiltTarget, tree: Path, debug: Path, tmp_path: Path
     assert re.search(rf'(?s)File "{script}", line \d+, in inner.*line \d+, in outer.*line 13, in <module>', said), said
 
 
+@pytest.mark.native_only("a debugger needs the target's own kernel")
 def test_lost_variables(target: BuiltTarget, tree: Path, tmp_path: Path) -> None:
     """What gdb cannot read in a frame of C is taken from the thread's state, also for an older frame."""
-    if target.emulator:
-        pytest.skip("a debugger needs the target's own kernel")
     configured = target.run("-c", "import sysconfig; print(sysconfig.get_config_var('CONFIG_ARGS'))")
     if "--with-tail-call-interp" not in configured:
         pytest.skip("this interpreter is not made of tail calls")
@@ -124,9 +122,8 @@ def test_lost_variables(target: BuiltTarget, tree: Path, tmp_path: Path) -> None
     assert re.search(r"Locals for inner\nnumber = 42\nLocals for outer\nnumber = 41\nLocals for <module>\n", said), said
 
 
-def test_attached_to_a_process(target: BuiltTarget, tree: Path, tmp_path: Path) -> None:
-    if target.emulator:
-        pytest.skip("a debugger needs the target's own kernel")
+@pytest.mark.native_only("a debugger needs the target's own kernel")
+def test_attached_to_a_process(tree: Path, tmp_path: Path) -> None:
     script = tmp_path / "program.py"
     script.write_text(PROGRAM)
     command = [str(tree / "bin/python3"), str(script), "wait"]
