@@ -74,11 +74,9 @@ def add_libraries(stage: Path, plan: TargetPlan, build: Path) -> None:
 def add_licences(stage: Path, plan: TargetPlan, build: Path) -> None:
     """Copy the licence texts of everything that is linked in or shipped."""
     for package in plan.packages:
-        for file in package.licence.files:
-            target = stage / "licences" / package.name / Path(file).name
-            _copy(build / "sources" / package.source_tree / file, target)
-        for text in package.licence.texts:
-            _copy(ROOT / text, stage / "licences" / package.name / Path(text).name)
+        texts = [build / "sources" / package.source_tree / file for file in package.licence.files]
+        for text in [*texts, *(ROOT / file for file in package.licence.texts)]:
+            _copy(text, stage / "licences" / package.name / text.name)
 
 
 def cpe_name(product: str, version: str) -> str:
