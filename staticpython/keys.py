@@ -48,7 +48,7 @@ from staticpython.inventory import Expected, Glibc, Inventory
 from staticpython.matrix import Matrix, Variant
 from staticpython.schema import is_derived, is_required, json_schema
 from staticpython.stdlib_tests import Expectation, Expectations
-from staticpython.wheel_table import Lacking, Wheels
+from staticpython.wheel_table import Computation, Computations, Lacking, Wheels
 
 SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`configs/<arch>.yml`", Arch),
@@ -74,6 +74,8 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`tests/matrix.yml`: a variant", Variant),
     ("`tests/build/wheels.yml`", Wheels),
     ("`tests/build/wheels.yml`: an entry of `lacking`", Lacking),
+    ("`tests/build/computations.yml`", Computations),
+    ("`tests/build/computations.yml`: an entry of `projects`", Computation),
     ("`tests/build/bundles.yml`", Bundles),
     ("`tests/build/bundles.yml`: an application", Application),
     ("`tests/build/bundles.yml`: an entry of `steps`", Step),

@@ -22,6 +22,7 @@ from staticpython.assemble import LIBRARIES
 from staticpython.config import ROOT
 from staticpython.inventory import EXPECTED, Expected, Inventory, aliases, facts, read_needs, read_program, report_on
 from staticpython.schema import load
+from staticpython.wheel_table import COMPUTATIONS, Computations
 from tests.build.conftest import BuiltTarget, clean_environment, enter_chroot, network_environment, visible_symbols
 
 SOURCES = Path(__file__).with_name("glibc")
@@ -354,116 +355,12 @@ def test_damaged_libraries_never_crash_the_loader(built: Built, library: str) ->
     assert min(loaded, refused) > count // 5
 
 
-@dataclass(frozen=True)
-class Wheel:
-    """A PyPI project without musllinux wheels, packages to use it with, and a program that prints results."""
-
-    program: str
-    with_others: tuple[str, ...] = ()
-
-
 EXPECTED_OF_WHEELS = load(EXPECTED, Expected).wheels
-
-WHEELS = {
-    "lz4": Wheel(
-        """
-import hashlib, lz4.frame, lz4.block
-text = bytes(range(256)) * 1000 + b"end"
-for level in (0, 3, 9):
-    packed = lz4.frame.compress(text, compression_level=level)
-    print(level, hashlib.sha256(packed).hexdigest(), lz4.frame.decompress(packed) == text)
-print(lz4.block.decompress(lz4.block.compress(text)) == text, lz4.library_version_string())
-try:
-    lz4.frame.decompress(b"no frame")
-except RuntimeError as e:
-    print(e)
-"""
-    ),
-    "pymongo": Wheel(
-        """
-import bson, datetime, pymongo
-assert bson.has_c()
-document = {"a": 1, "b": [1.5, None, True, "text"], "t": datetime.datetime(2024, 2, 29), "id": bson.ObjectId("0" * 24)}
-packed = bson.encode(document)
-print(packed.hex(), bson.decode(packed) == document, pymongo.version)
-try:
-    bson.decode(packed[:-3])
-except bson.errors.InvalidBSON as e:
-    print(e)
-""",
-        ("dnspython",),
-    ),
-    "scikit-learn": Wheel(
-        """
-import threading, sklearn
-from sklearn.cluster import KMeans
-from sklearn.datasets import make_blobs, make_classification
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.svm import SVC
-print(sklearn.__version__)
-x, y = make_classification(500, 20, random_state=1)
-def forest(seed, scores):
-    scores[seed] = RandomForestClassifier(30, random_state=seed, n_jobs=2).fit(x, y).score(x[::2], y[::2])
-scores = {}
-threads = [threading.Thread(target=forest, args=(n, scores)) for n in range(3)]
-[t.start() for t in threads]; [t.join() for t in threads]
-print(sorted(scores.items()))
-print(HistGradientBoostingClassifier(random_state=1, max_iter=20).fit(x, y).score(x, y))
-print(SVC().fit(x, y).support_[:20].tolist())
-blobs, _ = make_blobs(300, centers=4, random_state=3)
-print(round(KMeans(4, n_init=3, random_state=1).fit(blobs).inertia_, 6))
-""",
-        ("numpy", "scipy", "joblib", "cloudpickle", "threadpoolctl", "narwhals"),
-    ),
-    "onnxruntime": Wheel(
-        """
-import struct, numpy, onnxruntime
-# The model y = 2 * x + 1 in protobuf: fields of one length byte, numbers of one byte.
-def field(number, content):
-    content = content.encode() if isinstance(content, str) else content
-    return bytes([number << 3 | 2, len(content)]) + content
-def number(at, value):
-    return bytes([at << 3, value])
-def node(op, inputs, output):
-    return field(1, b"".join(field(1, i) for i in inputs) + field(2, output) + field(4, op))
-def constant(name, value):
-    return field(5, number(1, 1) + number(2, 1) + field(8, name) + field(9, struct.pack("<f", value)))
-def value(at, name):
-    shape = field(2, field(1, number(1, 4)))
-    return field(at, field(1, name) + field(2, field(1, number(1, 1) + shape)))
-graph = node("Mul", ["x", "two"], "m") + node("Add", ["m", "one"], "y") + field(2, "g")
-graph += constant("two", 2.0) + constant("one", 1.0) + value(11, "x") + value(12, "y")
-model = number(1, 8) + field(7, graph) + field(8, number(2, 13))
-session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-print(onnxruntime.__version__, session.run(None, {"x": numpy.arange(4, dtype=numpy.float32)}))
-try:
-    onnxruntime.InferenceSession(b"no model")
-except Exception as e:
-    print(type(e).__name__)
-""",
-        ("numpy",),
-    ),
-    "opencv-python-headless": Wheel(
-        """
-import cv2, numpy as np
-image = np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3)
-print(cv2.GaussianBlur(image, (5, 5), 1.5).sum(), cv2.Canny(image, 50, 150).sum())
-ok, png = cv2.imencode(".png", image)
-print(ok, (cv2.imdecode(png, 1) == image).all(), cv2.resize(image, (17, 9), interpolation=cv2.INTER_CUBIC).sum())
-corners = cv2.goodFeaturesToTrack(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), 10, 0.1, 3)
-print(None if corners is None else corners.reshape(-1).tolist())
-try:
-    cv2.resize(image, (0, 0))
-except cv2.error as e:
-    print(e.code)
-""",
-        ("numpy",),
-    ),
-}
+WHEELS = {name: load(COMPUTATIONS, Computations).projects[name] for name in EXPECTED_OF_WHEELS}
 
 
 def install(target: BuiltTarget, folder: Path, projects: list[str], *platforms: str) -> None:
-    options = ["-m", "pip", "-q", "--disable-pip-version-check", "install", "--no-deps", "--only-binary", ":all:"]
+    options = ["-m", "pip", "-q", "--disable-pip-version-check", "install", "--only-binary", ":all:"]
     options += [f"--platform={p}" for p in platforms]
     target.run(*options, "--target", folder, *projects, env=network_environment() | {SWITCH: "1"})
 
@@ -483,10 +380,6 @@ def inventory(target: BuiltTarget, folder: Path, metadata: Path) -> Inventory:
     )
 
 
-def test_inventories_are_expected_of_all_wheels() -> None:
-    assert list(EXPECTED_OF_WHEELS) == list(WHEELS)
-
-
 @pytest.mark.parametrize("project", WHEELS)
 def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: Path, project: str) -> None:
     """A manylinux wheel beside musllinux ones gives the results that CPython on glibc gives with the same release."""
@@ -494,7 +387,7 @@ def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: 
         pytest.skip("this arch refuses libraries built for glibc, or is run by an emulator")
     arch, wheel = target.plan.arch.wheel_arch, WHEELS[project]
     folder, control = tmp_path / "mixed", tmp_path / "glibc"
-    install(target, folder, [project, *wheel.with_others])
+    install(target, folder, [project, *wheel.beside])
     (kind,) = folder.glob(f"{project.replace('-', '_')}-*.dist-info/WHEEL")
     assert "manylinux" in kind.read_text(encoding="utf-8"), "a wheel for musl is the better one: name another project"
     env = clean_environment(PYTHONPATH=str(folder), **{SWITCH: "1"})
@@ -515,7 +408,7 @@ def test_manylinux_wheel(target: BuiltTarget, cpython_on_glibc: Path, tmp_path: 
     assert set(found.initial_exec) <= set(wanted.initial_exec) and set(found.ifuncs) <= set(wanted.ifuncs)
     version = meta.name.removesuffix(".dist-info").split("-")[1]
     manylinux = [f"manylinux_2_28_{arch}", f"manylinux_2_27_{arch}", f"manylinux2014_{arch}"]
-    install(target, control, [f"{project}=={version}", *wheel.with_others], *manylinux)
+    install(target, control, [f"{project}=={version}", *wheel.beside], *manylinux)
     command = [str(cpython_on_glibc), "-c", wheel.program]
     shown = subprocess.run(command, capture_output=True, text=True, env=clean_environment(PYTHONPATH=str(control)))
     assert shown.returncode == 0, shown.stderr
@@ -527,7 +420,7 @@ def test_manylinux_wheel_in_an_empty_chroot(target: BuiltTarget, chroot: Callabl
     if not (target.tree / LIBRARIES).is_dir():
         pytest.skip("built without --gcc-libraries")
     wheel = WHEELS["scikit-learn"]
-    install(target, tmp_path / "root/wheels", ["scikit-learn", *wheel.with_others])
+    install(target, tmp_path / "root/wheels", ["scikit-learn", *wheel.beside])
     outside = target.run(
         "-c", wheel.program, env=clean_environment(PYTHONPATH=str(tmp_path / "root/wheels"), **{SWITCH: "1"})
     )
