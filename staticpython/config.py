@@ -51,6 +51,7 @@ class Arch:
     zig_target: str = key("The arch as Zig's `-target` names it.")
     openssl_target: str = key("The arch as OpenSSL's `Configure` names it.")
     wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
+    glibc_loader: str = key("glibc's dynamic linker, which programs built for glibc name (PT_INTERP).")
     wheel_platforms: list[str] = key(
         "Platform tags of the interpreter's own wheel, without the arch: the oldest ones, since a static program runs"
         " on every Linux."

@@ -350,6 +350,7 @@ def _facts(plan: Plan, target: Target, generated: str) -> str:
         "WHEEL_ARCH": target.arch.wheel_arch,
         "ZIG_TARGET": target.arch.zig_target,
         "ELF_MACHINE": target.arch.machine_number,
+        "GLIBC_LOADER": target.arch.glibc_loader,
         "GLIBC_VERSION": target.arch.glibc_version or "",
         "TIME": plan.source_date_epoch,
     }

@@ -59,7 +59,7 @@ def test_version_of_glibc(tmp_path: Path) -> None:
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A system's folder, without any C library."""
     monkeypatch.setattr(programs, "MUSL_LOADER", str(tmp_path / "ld-musl"))
-    monkeypatch.setattr(programs, "GLIBC_LOADERS", {programs.WHEEL_ARCH: str(tmp_path / "ld-linux")})
+    monkeypatch.setattr(programs, "GLIBC_LOADER", str(tmp_path / "ld-linux"))
     return tmp_path
 
 
@@ -99,7 +99,8 @@ def test_tags_of_the_real_packaging(system: Path, monkeypatch: pytest.MonkeyPatc
     tags = pytest.importorskip("packaging.tags")
     switch(monkeypatch, {b"STATICPYTHON_GLIBC": b"1"})
     with_glibc(system, "2.36")
-    monkeypatch.setattr(tags, "compatible_tags", tags.compatible_tags)
+    for name in ("compatible_tags", "cpython_tags"):
+        monkeypatch.setattr(tags, name, getattr(tags, name))
     monkeypatch.setattr(tags, "platform_tags", lambda: iter(TAGS))
     programs.patch_tags(tags)
     shown = [str(tag) for tag in tags.sys_tags()]
@@ -110,14 +111,33 @@ def test_tags_of_the_real_packaging(system: Path, monkeypatch: pytest.MonkeyPatc
     assert asked == [*TAGS, "any"]
 
 
+def test_every_extension_for_musl_comes_before_those_for_glibc(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cython 3.3.1 has cp314 for glibc, and abi3 for musl."""
+    tags = pytest.importorskip("packaging.tags")
+    switch(monkeypatch, {b"STATICPYTHON_GLIBC": b"1"})
+    with_glibc(system, "2.36")
+    for name in ("compatible_tags", "cpython_tags"):
+        monkeypatch.setattr(tags, name, getattr(tags, name))
+    monkeypatch.setattr(tags, "platform_tags", lambda: iter(TAGS))
+    before = [str(tag) for tag in tags.cpython_tags((3, 14), warn=True)]
+    programs.patch_tags(tags)
+    after = [str(tag) for tag in tags.cpython_tags((3, 14), warn=True)]
+    assert sorted(after) == sorted(before)
+    assert before.index(f"cp314-abi3-{TAGS[0]}") > before.index(f"cp314-cp314-{TAGS[1]}")
+    kinds = ["musllinux" not in tag for tag in after]
+    assert kinds == sorted(kinds) and after[0] == f"cp314-cp314-{TAGS[0]}"
+    asked = [str(tag) for tag in tags.cpython_tags((3, 14), platforms=TAGS[1::-1])]
+    assert asked[:2] == [f"cp314-cp314-{TAGS[1]}", f"cp314-cp314-{TAGS[0]}"]
+
+
 def test_tags_stay_where_nothing_for_glibc_loads(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library for ctypes is tagged as a program is."""
     switch(monkeypatch, {})
     with_glibc(system, "2.36")
     original = object()
-    module = SimpleNamespace(compatible_tags=original, platform_tags=lambda: TAGS)
+    module = SimpleNamespace(compatible_tags=original, cpython_tags=original, platform_tags=lambda: TAGS)
     programs.patch_tags(module)
-    assert module.compatible_tags is original
+    assert module.compatible_tags is module.cpython_tags is original
 
 
 def elf(interpreter: str, bits: int = 64) -> bytes:

@@ -18,6 +18,7 @@ FACTS = {
     "ELF_MACHINE": 62,
     "WHEEL_ARCH": "x86_64",
     "ZIG_TARGET": "x86_64-linux-musl",
+    "GLIBC_LOADER": "/lib64/ld-linux-x86-64.so.2",
     "GLIBC_VERSION": "2.28",
     "TIME": 1788220800,
 }

@@ -15,6 +15,9 @@ ZIG_TARGET: str
 ELF_MACHINE: int
 """e_machine of elf(5) of the executable and of what it loads: 62 for x86_64."""
 
+GLIBC_LOADER: str
+"""glibc's dynamic linker on this machine, where the system has glibc: "/lib64/ld-linux-x86-64.so.2"."""
+
 GLIBC_VERSION: str
 """The highest glibc in the tags of wheels that load where STATICPYTHON_GLIBC is 1: "2.28"; empty where none load."""
 

@@ -24,9 +24,9 @@ def loads_glibc() -> bool:
     return bool(GLIBC_VERSION) and posix.environ.get(b"STATICPYTHON_GLIBC") == b"1"
 
 
-def manylinux_tags(arches: "str | Sequence[str]") -> "Iterator[str]":
+def manylinux_tags(arches: "str | Sequence[str]", version: str = GLIBC_VERSION) -> "Iterator[str]":
     """Yield the platform tags of PEP 600 for one or several machines, the newest first."""
-    major, newest = map(int, GLIBC_VERSION.split("."))
+    major, newest = map(int, version.split("."))
     for arch in [arches] if isinstance(arches, str) else arches:
         for minor in range(newest, min(OLD_NAMES) - 1, -1):
             yield f"manylinux_{major}_{minor}_{arch}"

@@ -23,6 +23,14 @@ def patch(name: str, module: "Any") -> None:
         from _staticpython import programs
 
         programs.patch_tags(module)
+    elif name.endswith("index.package_finder"):
+        from _staticpython import wheels_of_programs
+
+        wheels_of_programs.patch_finder(module)
+    elif name.endswith("operations.prepare"):
+        from _staticpython import wheels_of_programs
+
+        wheels_of_programs.patch_preparer(module)
     elif name.endswith("operations.install.wheel"):
         from _staticpython import programs, scripts
 

@@ -8,7 +8,7 @@ import os
 import re
 import struct
 
-from _staticpython.facts import GLIBC_VERSION, WHEEL_ARCH
+from _staticpython.facts import GLIBC_LOADER, GLIBC_VERSION, WHEEL_ARCH
 from _staticpython.musllinux import OLD_NAMES, loads_glibc
 
 TYPE_CHECKING = False
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import IO, Any
 
-# The program interpreters that the ABIs of glibc and musl name, where libraries built for glibc load.
-GLIBC_LOADERS = {"x86_64": "/lib64/ld-linux-x86-64.so.2"}
+# The program interpreters that the ABIs of musl and glibc name (glibc's: GLIBC_LOADER).
 MUSL_LOADER = f"/lib/ld-musl-{WHEEL_ARCH}.so.1"
 
 HAS_PROGRAMS = re.compile(r"-none-[^-]*linux[^-]*\.whl$")
@@ -29,7 +28,7 @@ def glibc_of_system(loader: "str | None" = None) -> "tuple[int, int] | None":
 
     Up to 2.33 it is in the loader's own name (ld-2.31.so), later in its text.
     """
-    loader = loader or GLIBC_LOADERS.get(WHEEL_ARCH, "")
+    loader = loader or GLIBC_LOADER
     match: re.Match[str] | re.Match[bytes] | None
     match = re.search(r"ld-(\d+)\.(\d+)\.so$", os.path.realpath(loader))
     if not match:
@@ -49,10 +48,15 @@ def glibc_of_tag(platform: str) -> "tuple[int, int] | None":
     return next(((2, minor) for minor, name in OLD_NAMES.items() if platform.startswith(f"{name}_")), None)
 
 
+def for_glibc_only() -> "tuple[int, int] | None":
+    """The version of the system's glibc, where programs for musl do not start."""
+    return None if os.path.exists(MUSL_LOADER) else glibc_of_system()
+
+
 def in_order_of_system(platforms: "Iterable[str]") -> "list[str]":
     """Put those platform tags first whose programs start here: glibc's where the system has it, and no musl."""
     platforms = list(platforms)
-    glibc = None if os.path.exists(MUSL_LOADER) else glibc_of_system()
+    glibc = for_glibc_only()
     if glibc is None:
         return platforms
     starts = [p for p in platforms if (glibc_of_tag(p) or (99, 0)) <= glibc]
@@ -60,13 +64,14 @@ def in_order_of_system(platforms: "Iterable[str]") -> "list[str]":
 
 
 def patch_tags(module: "Any") -> None:
-    """Have packaging.tags offer wheels without extension modules in the order of the system.
+    """Have packaging.tags offer wheels in the best order, where both kinds load (STATICPYTHON_GLIBC=1).
 
-    Only the order is changed, and only where both kinds load (STATICPYTHON_GLIBC=1): elsewhere
-    a library for ctypes must be built for musl.
+    Extension modules for musl come first: packaging compares ABIs before platforms, and would take cp314 for glibc
+    before abi3 for musl. Wheels without an extension module come in the order of the system. Elsewhere a library for
+    ctypes must be built for musl, and pip looks into the wheel (wheels_of_programs.py).
     """
-    original = getattr(module, "compatible_tags", None)
-    if original is None or not hasattr(module, "platform_tags") or not loads_glibc():
+    compatible, extensions = getattr(module, "compatible_tags", None), getattr(module, "cpython_tags", None)
+    if compatible is None or extensions is None or not hasattr(module, "platform_tags") or not loads_glibc():
         return
 
     def compatible_tags(
@@ -74,9 +79,17 @@ def patch_tags(module: "Any") -> None:
     ) -> "Iterator[Any]":
         """Yield the tags without an ABI, the best first."""
         platforms = list(platforms or ()) or in_order_of_system(module.platform_tags())
-        return original(python_version, interpreter, platforms)  # type: ignore[no-any-return]
+        return compatible(python_version, interpreter, platforms)  # type: ignore[no-any-return]
 
-    module.compatible_tags = compatible_tags
+    def cpython_tags(
+        python_version: "Any" = None, abis: "Any" = None, platforms: "Iterable[str] | None" = None, **named: "Any"
+    ) -> "Iterator[Any]":
+        """Yield the tags of extension modules, the best first; platforms that are named keep their order."""
+        platforms = list(platforms or ())
+        tags = extensions(python_version, abis, platforms or None, **named)
+        return tags if platforms else iter(sorted(tags, key=lambda tag: not tag.platform.startswith("musllinux_")))
+
+    module.compatible_tags, module.cpython_tags = compatible_tags, cpython_tags
 
 
 def interpreter_of(file: "IO[bytes]") -> "str | None":
