@@ -156,7 +156,7 @@ class Side:
         """Install projects into a folder; return what was installed by its normalized name."""
         report = folder.with_name(f"{folder.name}.json")
         environment = {**os.environ, "PIP_CACHE_DIR": str(self.cache), **self.variables}
-        common = ["install", "-q", "--disable-pip-version-check", *BINARY, "--report", str(report)]
+        common = ["install", "-q", "--no-compile", "--disable-pip-version-check", *BINARY, "--report", str(report)]
         command = [*self.command, str(self.pip), *common, *options, "--target", str(folder), *projects]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=LIMIT, check=False)
         if done.returncode:
