@@ -42,8 +42,9 @@ package first. Each package was installed from unmodified wheels, with its depen
 
     {install} PACKAGE
 
-and the same releases into CPython {control}. In both, every extension module
-was imported, in a process of its own, and the program was run, with the same files on the same machine.
+and the same releases into CPython {control}, from the wheels that pip takes
+there. In both, on the same machine, every extension module was imported, each in a process of its own, and the program
+was run.
 
 - *Wheels* of this release, for each CPU. One with only **manylinux** needs `STATICPYTHON_GLIBC=1`
   ([loader.md](loader.md)). Without the variable, pip takes an older release that has another, or the source.
