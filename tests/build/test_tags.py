@@ -74,23 +74,35 @@ def test_wheels_with_programs_fit_the_system(target: BuiltTarget) -> None:
 
 @pytest.mark.usefixtures("beside_glibc")
 def test_program_from_a_wheel(target: BuiltTarget, tmp_path: Path) -> None:
-    """ninja has wheels for both; the one for musl does not start on this system, and pip says so."""
+    """ninja has wheels for both. pip looks into the one for musl, whose program does not start on this system."""
     target.run("-m", "venv", tmp_path)
     options = ["-m", "pip", "--disable-pip-version-check", "install", "--force-reinstall", "--only-binary", ":all:"]
-    ninja, said = tmp_path / "bin/ninja", "The program ninja of ninja cannot start on this system"
 
-    def install(**switch: str) -> str:
+    def install(*more: str, **switch: str) -> str:
         env = network_environment() | switch
-        command = [str(tmp_path / "bin/python3"), *options, "ninja"]
+        command = [str(tmp_path / "bin/python3"), *options, *more, "ninja"]
         done = subprocess.run(command, capture_output=True, text=True, env=env)
         assert done.returncode == 0, done.stderr
-        return done.stderr
+        return done.stdout + done.stderr
 
-    assert said in install()
+    discarded, warned = "its program ninja cannot start on this system", "The program ninja of ninja cannot start"
+    for switch in {}, {"STATICPYTHON_GLIBC": "1"}:
+        said = install(**switch)
+        assert ((discarded in said), (warned in said)) == (not switch, False)
+        subprocess.run([tmp_path / "bin/ninja", "--version"], check=True)
+    # A platform that is asked for by name is taken.
+    named = f"--platform=musllinux_1_2_{target.plan.arch.wheel_arch}"
+    assert warned in install(named, "--target", str(tmp_path / "other"))
     with pytest.raises(FileNotFoundError):
-        subprocess.run([ninja, "--version"])
-    assert said not in install(STATICPYTHON_GLIBC="1")
-    subprocess.run([ninja, "--version"], check=True)
+        subprocess.run([tmp_path / "other/bin/ninja", "--version"])
+
+
+@pytest.mark.usefixtures("beside_glibc")
+def test_library_for_ctypes_from_a_wheel(target: BuiltTarget, tmp_path: Path) -> None:
+    """pypdfium2 has wheels for both, tagged as ninja's are. Without the variable only the one for musl loads."""
+    options = ["-m", "pip", "-q", "--disable-pip-version-check", "install", "--only-binary", ":all:"]
+    target.run(*options, "--target", tmp_path, "pypdfium2", env=network_environment())
+    target.run("-c", "import pypdfium2", env=clean_environment(PYTHONPATH=str(tmp_path)))
 
 
 def test_zip_file(target: BuiltTarget, tmp_path: Path) -> None:

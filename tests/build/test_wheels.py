@@ -63,17 +63,6 @@ def test_wheel_is_used(target: BuiltTarget, venv: Path, project: str) -> None:
     assert target.run("-c", program, python=venv / "bin/python3", env=env) == "well"
 
 
-def test_programs_of_wheels_start(target: BuiltTarget, tmp_path: Path) -> None:
-    """The system starts them, so they are for its C library; the library beside them in another wheel is for ours."""
-    if target.emulator:
-        pytest.skip("the emulator has another system's folders")
-    env = network_environment() | {"HOME": str(tmp_path)}
-    target.run(*PIP, "install", "--only-binary", ":all:", "--target", tmp_path, "ninja", "pypdfium2", env=env)
-    started = subprocess.run([str(tmp_path / "bin/ninja"), "--version"], capture_output=True, text=True, check=True)
-    assert started.stdout.startswith("1.")
-    target.run("-c", "import pypdfium2", env=clean_environment(PYTHONPATH=str(tmp_path)))
-
-
 def test_lacking_wheels_are_still_lacking(target: BuiltTarget, tmp_path: Path) -> None:
     projects = [p for p in FACTS.use if (target.arch, p) in LACKING]
     if not projects:
