@@ -238,7 +238,7 @@ def load_expectations(path: Path = EXPECTATIONS) -> list[Expectation]:
 
 
 def named(words: list[str]) -> list[str]:
-    """Return tests' names: `@selection` stands for those in tests/stdlib/selection.txt.
+    """Return tests' names: `@selection` stands for those in tests/stdlib/selection.txt, and regrtest's options there.
 
     Raises UsageError for a list that does not exist.
     """
