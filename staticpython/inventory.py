@@ -418,7 +418,7 @@ def report_on(objects: list[Needs], program: Program) -> Report:
 
 def _fate(wanted: Undefined) -> str:
     if not wanted.of_glibc:
-        return "nobody has it: refused"
+        return "no library exports it: refused"
     return "missing function: aborts when called" if wanted.function else "missing data: refused"
 
 

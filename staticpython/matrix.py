@@ -31,7 +31,7 @@ class Variant:
     stdlib: list[str] = key(
         "CPython's tests that are run besides `make test`: names, or lists such as @selection.", default=[]
     )
-    only: str = key("Which tests `make test` runs, as pytest's -k has it; all when missing.", default="")
+    only: str = key("Which tests `make test` runs, in the syntax of pytest's -k; all when missing.", default="")
     same_as: str | None = key("A variant, built before, whose tree must have the same bytes.", default=None)
 
 

@@ -180,7 +180,7 @@ def test_names_without_version_are_found_in_any_library() -> None:
     other = Library()
     other.symbol("of_the_other", kind=2, defined=True)
     objects = [read_needs("a.so", library.made()), read_needs("b.so", other.made())]
-    assert report_on(objects, PROGRAM).uncovered == {"of_nobody": "nobody has it: refused"}
+    assert report_on(objects, PROGRAM).uncovered == {"of_nobody": "no library exports it: refused"}
     assert report_on(objects, PROGRAM).for_glibc == 1
     library.needed.append("libelsewhere.so")  # may define it
     assert report_on([read_needs("a.so", library.made())], PROGRAM).uncovered == {}

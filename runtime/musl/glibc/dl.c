@@ -16,7 +16,7 @@ void *G(dlvsym)(void *handle, const char *name, const char *version)
 void *G(dlmopen)(long namespace, const char *file, int mode)
 {
 	if (!namespace) return dlopen(file, mode);
-	__dl_seterr("%s: no second namespace for libraries is to be had", file);
+	__dl_seterr("%s: a static program has one namespace of libraries only", file);
 	return 0;
 }
 #endif
