@@ -1453,7 +1453,7 @@ UNTRACED = ["--trace", "{packages}/no.trace", "--only-traced"]
         ([], "say what to run"),
         (["-m", "app", "-e", "app:x"], "say one thing to run"),
         (["-c", "none", "--site-packages", "{packages}", "{wheel}", "--", "--no-index"], "there are: demo, other"),
-        (["{wheel}", "--", "--target", "x"], "--target: the bundle itself decides where packages go; leave this option out"),
+        (["{wheel}", "--", "--target", "x"], "--target: the bundle decides where packages go; leave this out"),
         (["./none"], "./none: no such file or folder"),
         (["-m", "this", "--report", "none/x"], "none/x: no such folder"),
         (["-m", "this", "--site-packages", "{odd}/venv"], "a virtual environment: name its folder lib/python"),

@@ -195,7 +195,7 @@ def check_pip_options(options: list[str]) -> None:
     """Refuse options by which pip would put packages elsewhere, or nowhere."""
     for option in options:
         if option.partition("=")[0] in _OURS or option.startswith("-t"):
-            raise PayloadError(f"{option}: the bundle itself decides where packages go; leave this option out")
+            raise PayloadError(f"{option}: the bundle decides where packages go; leave this out")
 
 
 @dataclass
