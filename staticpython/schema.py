@@ -7,6 +7,7 @@ A field is declared with `key("what it means")`. Types understood: str, int, boo
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import functools
 import types
 import typing
@@ -19,9 +20,29 @@ from staticpython.errors import FactsError, nearest
 
 T = TypeVar("T")
 
-_loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_NAMES = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a mapping"}
+_base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NAMES = {
+    str: "text",
+    int: "a whole number",
+    bool: "true or false",
+    float: "a number",
+    list: "a list",
+    dict: "a mapping",
+}
+# What YAML makes of text that looks like something else.
+_WITHOUT_QUOTES = (bool, int, float, datetime.date)
 _JSON_NAMES = {str: "string", int: "integer", bool: "boolean"}
+
+
+class _Loader(_base):  # type: ignore[misc]  # its base is chosen when this starts
+    """PyYAML's loader takes the last of two equal keys; this one refuses the second."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        names = [name.value for name, _ in node.value if isinstance(name, yaml.ScalarNode)]
+        if len(names) != len(set(names)):
+            twice = [name for name, _ in node.value if names.count(name.value) > 1][1]
+            raise yaml.constructor.ConstructorError(None, None, f"'{twice.value}' is there twice", twice.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def key(doc: str, *, default: Any = dataclasses.MISSING, choices: tuple[str, ...] = ()) -> Any:
@@ -38,7 +59,12 @@ def load(path: Path, schema: type[T], **given: Any) -> T:
     Raises FactsError with the file and the key of the first mistake.
     """
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_loader)
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except UnicodeDecodeError as error:
+        raise FactsError(f"{path}: not in UTF-8: {error.reason} at byte {error.start}") from None
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise FactsError(f"{path}{line}: not valid YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise FactsError(f"{path}: not valid YAML: {error}") from None
     except OSError as error:
@@ -108,6 +134,8 @@ def _build(schema: type[T], data: object, where: str, prefix: str, given: dict[s
     for name, field in fields.items():
         if name in data:
             values[name] = _convert(data[name], hints[name], field, where, f"{prefix}{name}")
+            if values[name] == "" and is_required(field):
+                raise FactsError(f"{where}: {prefix}{name}: empty; it says: {field.metadata['doc']}")
         elif is_required(field):
             raise FactsError(f"{where}: {prefix}{name}: missing; it says: {field.metadata['doc']}")
     return schema(**values)
@@ -123,7 +151,8 @@ def _convert(value: Any, hint: Any, field: dataclasses.Field[Any] | None, where:
         return _build(hint, value, where, f"{name}.", {})
     wanted = origin or hint
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-        raise FactsError(f"{where}: {name}: must be {_NAMES[wanted]}, not {_kind(value)}")
+        quotes = "; put it in quotes" if wanted is str and isinstance(value, _WITHOUT_QUOTES) else ""
+        raise FactsError(f"{where}: {name}: must be {_NAMES[wanted]}, not {_kind(value)}{quotes}")
     if wanted is list:
         return [_convert(item, arguments[0], field, where, f"{name}[{i}]") for i, item in enumerate(value)]
     if wanted is dict:
@@ -137,4 +166,6 @@ def _convert(value: Any, hint: Any, field: dataclasses.Field[Any] | None, where:
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, datetime.date):
+        return f"a date ({value})"
     return "nothing" if value is None else f"{_NAMES.get(type(value), type(value).__name__)} ({value!r})"
