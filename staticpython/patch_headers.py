@@ -97,7 +97,11 @@ class Header:
 
 def read_header(patch: Path) -> Header:
     """Read a patch's header; raises FactsError that names the wrong line and what belongs there."""
-    text = _HUNKS.split(patch.read_text(encoding="utf-8"), maxsplit=1)[0]
+    try:
+        whole = patch.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise FactsError(f"{patch}: not in UTF-8: {error.reason} at byte {error.start}") from None
+    text = _HUNKS.split(whole, maxsplit=1)[0]
     lines = text.rstrip("\n").split("\n")
     for number, line in enumerate(lines, 1):
         word, colon, _ = line.partition(":")
@@ -115,7 +119,18 @@ def read_header(patch: Path) -> Header:
     if not (header.test_files or header.cpython_tests):
         number = next(n for n, line in enumerate(lines, 1) if line.startswith("Tested: "))
         raise _wrong(patch, number, "Tested: names no test: a file below tests/, or one of CPython's (test_json)")
+    _check_hunks(patch, whole)
     return header
+
+
+def _check_hunks(patch: Path, text: str) -> None:
+    """Raise FactsError for a patch without changes, or whose files patch(1) would look for elsewhere."""
+    if not re.search(r"^@@ -\d", text, re.MULTILINE):
+        raise FactsError(f"{patch}: changes nothing: no hunk (@@ -1 +1 @@) after the header")
+    for names in re.findall(r"^--- (\S+).*\n\+\+\+ (\S+).*\n@@ -", text, re.MULTILINE):
+        for name in names:
+            if name != "/dev/null" and not re.match("[a-z]/", name):
+                raise FactsError(f"{patch}: {name}: paths begin with a/ and b/, as `git diff` writes them")
 
 
 def _wrong(patch: Path, number: int, what: str) -> FactsError:

@@ -112,11 +112,12 @@ Tested: tests/unit/test_x.py (test_a); test_b.
 Kind: speed
 
 """
+CHANGE = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
 
 
 def test_header_is_read(tmp_path: Path) -> None:
     patch = tmp_path / "0001-x.patch"
-    patch.write_text(f"{GOOD}--- a/x\n+++ b/x\n")
+    patch.write_text(f"{GOOD}{CHANGE}")
     header = read_header(patch)
     assert dataclasses.astuple(header) == (
         "Let this do that.",
@@ -153,10 +154,25 @@ def test_header_is_read(tmp_path: Path) -> None:
 def test_what_is_wrong_in_a_header_is_named(tmp_path: Path, old: str, new: str, words: str) -> None:
     assert old in GOOD
     patch = tmp_path / "0001-x.patch"
-    patch.write_text(f"{GOOD.replace(old, new)}--- a/x\n+++ b/x\n")
+    patch.write_text(f"{GOOD.replace(old, new)}{CHANGE}")
     with pytest.raises(FactsError) as error:
         read_header(patch)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD.encode(), "changes nothing"),
+        (f"{GOOD}{CHANGE}".replace("a/x", "x").encode(), "x: paths begin with a/ and b/"),
+        (f"{GOOD}{CHANGE}".replace("reason", "r\xe9ason").encode("latin-1"), "not in UTF-8"),
+    ],
+)
+def test_what_patch_would_refuse_is_named(tmp_path: Path, text: bytes, words: str) -> None:
+    patch = tmp_path / "0001-x.patch"
+    patch.write_bytes(text)
+    with pytest.raises(FactsError, match=words):
+        read_header(patch)
 
 
 def touched_files(patch: Path) -> list[str]:
