@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
+import string
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +20,16 @@ from staticpython.schema import key, load
 
 KINDS = ("configure", "make", "copy", "zig-object", "cross-tool", "cross-runtime", "data", "cpython")
 _MACHINES = [name for name in ENUM_E_MACHINE if name.startswith("EM_")]
+# Besides the arch's keys, what a package's texts are filled in with (render.fill).
+FILLED_IN = ("sysroot", "cross", "line_editor", "allocator", "hidden")
+# The tools that recipes call.
+TOOLS = ("cc", "c++", "ar", "ranlib")
 HOST_STYLES = ("gnu", "target", "none")
 # The name of a malloc -> its folder below musl's src/malloc.
 ALLOCATORS = {"mimalloc": "mimalloc", "musl": "mallocng"}
+
+
+_FOLDERS = ("common", "families", "flavours", "launchers", "packages", "series", "toolchains")
 
 
 @dataclass(frozen=True)
@@ -459,6 +467,7 @@ def pick(what: str, name: str, known: dict[str, object] | dict[str, Arch] | list
 
 def load_facts(root: Path = ROOT) -> Facts:
     """Read and check all YAML files below `root`; raises FactsError with file, key and remedy."""
+    _check_files(root)
     configs = root / "configs"
     answers = load(configs / "common/answers.yml", Answers).configure_answers
     families = {p.stem: load(p, Family) for p in sorted((configs / "families").glob("*.yml"))}
@@ -477,6 +486,7 @@ def load_facts(root: Path = ROOT) -> Facts:
     _check_arches(facts.arches, configs)
     facts.supported.extend(_load_supported(root / "supported.txt", facts))
     _check_references(facts, root)
+    _check_texts(facts, root)
     _check_sources(facts, root)
     _check_cycles(facts.packages, configs / "packages")
     _check_patches(facts, root)
@@ -488,6 +498,8 @@ def _load_arch(path: Path, answers: dict[str, str]) -> Arch:
     _check_known(path, "elf_machine", "machine of elf.h", arch.elf_machine, _MACHINES)
     if arch.elf_class not in (32, 64):
         raise FactsError(f"{path}: elf_class: must be 32 or 64, not {arch.elf_class}")
+    if not 1 <= arch.thread_stack_mib <= 1024:
+        raise FactsError(f"{path}: thread_stack_mib: must be from 1 to 1024, not {arch.thread_stack_mib}")
     if not arch.cpus:
         raise FactsError(f"{path}: cpus: name one at least")
     return dataclasses.replace(arch, configure_answers=answers | arch.configure_answers)
@@ -562,7 +574,25 @@ def _with_releases(facts: Facts) -> Package:
     return dataclasses.replace(facts.cpython, releases=[r for s in ordered if not s.variant_of for r in s.releases])
 
 
+def _check_files(root: Path) -> None:
+    """Raise FactsError for files that nothing would read."""
+    for folder in ("configs", *(f"configs/{name}" for name in _FOLDERS), "setup_local"):
+        for path in sorted((root / folder).glob("*")):
+            wanted = path.suffix == ".yml" or (folder == "configs" and path.name in (*_FOLDERS, "licences"))
+            if path.name.startswith(".") or path.name.endswith("~"):
+                continue  # an editor's
+            if not wanted:
+                raise FactsError(f"{path}: is not read: names of files here end with .yml")
+            if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*", path.stem):
+                raise FactsError(f"{path}: the name must be of letters, digits and _ . + -")
+    if (root / "configs/all.yml").exists():
+        raise FactsError(f"{root}/configs/all.yml: --arch all means every arch: choose another name")
+
+
 def _check_series(facts: Facts, root: Path) -> None:
+    found = sorted(p.name for p in facts.packages.values() if p.kind == "cpython")
+    if len(found) != 1:
+        raise FactsError(f"{root}/configs/packages: one package is of kind: cpython, not {', '.join(found) or 'none'}")
     for name in sorted(path.stem for path in (root / "setup_local").glob("*.yml")):
         if name not in facts.series or facts.series[name].variant_of:
             raise FactsError(f"{root}/setup_local/{name}.yml: a series without configs/series/{name}.yml")
@@ -606,7 +636,13 @@ def _load_toolchain(path: Path, families: dict[str, Family]) -> Toolchain:
 
 def _load_supported(path: Path, facts: Facts) -> Iterator[Supported]:
     arches = {a.triple: a.name for a in facts.arches.values()}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise FactsError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise FactsError(f"{path}: not in UTF-8: {error.reason} at byte {error.start}") from None
+    for number, line in enumerate(lines, 1):
         if line.startswith("#"):
             continue
         triple, toolchain, tested_by = (*line.split(None, 2), "", "", "")[:3]
@@ -634,7 +670,12 @@ def _check_references(facts: Facts, root: Path) -> None:
                 raise FactsError(f"{where}: licence.texts: no file {text}")
         if package.replaced_by and not facts.packages[package.replaced_by].licence.gpl:
             raise FactsError(f"{where}: replaced_by: {package.replaced_by} is not under the GPL: need it instead")
+        for name in package.needs:
+            if facts.packages[name].kind in ("data", "cpython"):
+                raise FactsError(f"{where}: needs: {name} is of kind {facts.packages[name].kind}: into no sysroot")
         _known_packages(facts, where, "source_of", [package.source_of] if package.source_of else [])
+        if package.source_of and facts.packages[package.source_of].source_of:
+            raise FactsError(f"{where}: source_of: {package.source_of} has no releases either: name their package")
         _known_packages(facts, where, "trees", list(package.trees.values()))
         if package.runtime_fact and len({r.version for r in package.releases}) != 1:
             raise FactsError(f"{where}: runtime_fact: takes one version: give one release, as no other may stand in")
@@ -653,11 +694,54 @@ def _check_references(facts: Facts, root: Path) -> None:
         _known_packages(facts, where, "package", [toolchain.package] if toolchain.package else [])
     _check_flavours(facts, root)
     for series in facts.series.values():
-        where = root / "setup_local" / f"{series.name}.yml"
+        where = root / "setup_local" / f"{series.variant_of or series.name}.yml"
         for name, module in series.modules.items():
+            if module.feature in series.modules:
+                raise FactsError(f"{where}: modules.{name}.feature: {module.feature} is a module's name")
             _known_packages(facts, where, f"modules.{name}.needs", module.needs)
             if bool(module.sources) == bool(module.disabled):
                 raise FactsError(f"{where}: modules.{name}: give either sources or, with the reason, disabled")
+
+
+def _check_texts(facts: Facts, root: Path) -> None:
+    """Raise FactsError for a text that cannot be filled in, or a tool that is missing."""
+    filled_in = {*(f.name for f in dataclasses.fields(Arch)), *FILLED_IN}
+    owners: list[Package | Series] = [*facts.packages.values(), *facts.series.values()]
+    for owner in owners:
+        folder = "series" if isinstance(owner, Series) else "packages"
+        where = root / "configs" / folder / f"{owner.name}.yml"
+        for name in ("cflags", "configure", "configure_env", "link", "make", "install", "install_files"):
+            _check_fillable(where, name, getattr(owner, name, []), filled_in)
+    for toolchain in facts.toolchains.values():
+        where = root / "configs/toolchains" / f"{toolchain.name}.yml"
+        if missing := [tool for tool in TOOLS if tool not in toolchain.tools]:
+            raise FactsError(f"{where}: tools: lacks {', '.join(missing)}")
+        for name in ("tools", "build_tools"):
+            commands = getattr(toolchain, name)
+            if empty := [tool for tool, command in commands.items() if not command.split()]:
+                raise FactsError(f"{where}: {name}.{empty[0]}: empty; it says: the command")
+            _check_fillable(where, name, commands, {"package", "target", "triple"})
+        flags = {"package", "target", "triple", "sysroot", "bin", "cc"}
+        _check_fillable(where, "cflags", toolchain.cflags, flags)
+        _check_fillable(where, "ldflags", toolchain.ldflags, flags)
+        where = root / "configs/families" / f"{toolchain.family}.yml"
+        for name, place in (("profile_use", "profile"), ("profile_ldflags", "order"), ("data_ldflags", "source")):
+            _check_fillable(where, f"optimisation.{name}", getattr(toolchain.optimisation, name), {place})
+    for launcher in facts.launchers.values():
+        _check_fillable(root / "configs/launchers" / f"{launcher.name}.yml", "command", [launcher.command], {"family"})
+
+
+def _check_fillable(where: Path, where_key: str, texts: list[str] | dict[str, str], known: Collection[str]) -> None:
+    """Raise FactsError if a text has something else in braces than one of the known names."""
+    for text in [*texts, *texts.values()] if isinstance(texts, dict) else texts:
+        if "{" not in text and "}" not in text:
+            continue
+        try:
+            names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
+        except ValueError:
+            raise FactsError(f"{where}: {where_key}: '{text}': for braces that stay write {{{{ and }}}}") from None
+        for name in names:
+            _check_known(where, where_key, "value for", f"{{{name}}}", {f"{{{n}}}" for n in known})
 
 
 def _check_flavours(facts: Facts, root: Path) -> None:
@@ -699,14 +783,39 @@ def _check_sources(facts: Facts, root: Path) -> None:
 
 
 def _check_releases(where: Path, releases: list[Release]) -> None:
+    known: set[tuple[str, str | None]] = set()
     for i, release in enumerate(releases):
+        if (release.version, release.host) in known:
+            raise FactsError(f"{where}: releases[{i}].version: {release.version} is there twice")
+        known.add((release.version, release.host))
+        if not re.fullmatch(r"[\w.+~-]+", release.version):
+            raise FactsError(
+                f"{where}: releases[{i}].version: must be of letters, digits and _ . + ~ -, without blanks"
+            )
+        if release.size < 0:
+            raise FactsError(f"{where}: releases[{i}].size: must not be negative")
+        _check_urls(where, i, release)
         if not re.fullmatch("[0-9a-f]{64}", release.sha256):
             raise FactsError(f"{where}: releases[{i}].sha256: must be 64 lower-case hexadecimal digits")
         if not (release.urls or release.debian or release.pypi):
             raise FactsError(f"{where}: releases[{i}]: give at least one of urls, debian and pypi")
         _check_pool_path(where, i, release)
-        if "/" in release.file or release.file.startswith("."):
-            raise FactsError(f"{where}: releases[{i}].file: must be a plain file name")
+        if not re.fullmatch(r"[\w+~-][\w.+~-]*", release.file):
+            raise FactsError(f"{where}: releases[{i}].file: must be a plain file name, without blanks")
+
+
+def _check_urls(where: Path, i: int, release: Release) -> None:
+    """Raise FactsError for what is no address, or is that of another version."""
+    for url in release.urls:
+        if not re.fullmatch(r"https?://[^\s']+", url):
+            raise FactsError(f"{where}: releases[{i}].urls: '{url}' is no address: it begins with https://")
+        # In Debian's archive of snapshots a file's name is its hash.
+        found = re.split("[^0-9]+", url.rpartition("/")[2])
+        missing = [n for n in re.findall("[0-9]+", release.file) if n not in found]
+        if missing and not url.startswith("https://snapshot.debian.org/"):
+            raise FactsError(
+                f"{where}: releases[{i}].urls: names the file of another version: no {missing[0]} of {release.file}"
+            )
 
 
 def _check_overlay(where: Path, owner: Package | Series, root: Path) -> None:
@@ -748,7 +857,9 @@ def _check_cycles(packages: dict[str, Package], where: Path) -> None:
 
 
 def _check_patches(facts: Facts, root: Path) -> None:
-    for folder in sorted(p for p in (root / "patches").glob("*") if p.is_dir()):
+    for folder in sorted(p for p in (root / "patches").glob("*") if not p.name.startswith(".")):
+        if not folder.is_dir():
+            raise FactsError(f"{folder}: belongs into the folder of its package")
         if not any(folder.name == n or folder.name.startswith(f"{n}-") for n in facts.packages):
             raise FactsError(f"{folder}: no package of that name{nearest(folder.name, facts.packages)}")
         if not any(folder in patch_folders(p, r.version, root) for p in facts.packages.values() for r in _releases(p)):
@@ -756,7 +867,19 @@ def _check_patches(facts: Facts, root: Path) -> None:
                 r.version for p in facts.packages.values() for r in _releases(p) if folder.name.startswith(p.name)
             ]
             raise FactsError(f"{folder}: patches for a version that is not there (known: {', '.join(versions)})")
+        _check_names_of_patches(folder)
     _check_series_patches(facts, root)
+
+
+def _check_names_of_patches(folder: Path) -> None:
+    """Raise FactsError for a file that is not applied, or shares its place in the order with another one."""
+    numbers: dict[str, str] = {}
+    for path in sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not p.name.endswith("~")):
+        if not re.fullmatch(r"[0-9]{4}-[\w.-]+\.patch", path.name) or not path.is_file():
+            raise FactsError(f"{path}: name a patch by four digits, its place in the order: 0001-what-it-does.patch")
+        first = numbers.setdefault(path.name[:4], path.name)
+        if first != path.name:
+            raise FactsError(f"{path}: the number is that of {first}: choose another one")
 
 
 def _check_series_patches(facts: Facts, root: Path) -> None:

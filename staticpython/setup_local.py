@@ -36,7 +36,10 @@ def modules_known_to_cpython(setup_stdlib: str) -> set[str]:
 
 def check_complete(series: Series, setup_stdlib: Path) -> None:
     """Raise FactsError unless `series` and CPython know the same modules."""
-    known = modules_known_to_cpython(setup_stdlib.read_text(encoding="utf-8"))
+    try:
+        known = modules_known_to_cpython(setup_stdlib.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FactsError(f"{setup_stdlib}: {error.strerror}") from None
     missing, surplus = sorted(known - set(series.modules)), sorted(set(series.modules) - known)
     where = f"setup_local/{series.name}.yml"
     if missing:

@@ -16,12 +16,12 @@ import pytest
 import yaml
 
 from staticpython import cli, config
-from staticpython.config import ROOT, Facts, Licence, Release, Series, load_facts, patches
+from staticpython.config import FILLED_IN, ROOT, Facts, Licence, Release, Series, load_facts, patches
 from staticpython.errors import FactsError
 from staticpython.keys import FILES, REFERENCE, SECTIONS, render_keys, render_schemas
 from staticpython.patch_headers import read_header
 from staticpython.plan import Options, make_plan
-from staticpython.render import render
+from staticpython.render import fill, render
 from staticpython.schema import is_derived, load
 
 FACTS = load_facts()
@@ -85,7 +85,39 @@ def edit(path: Path, old: str, new: str) -> None:
         ),
         ("configs/common/release.yml", 'date: "', 'date: "x', ["release.yml", "date", "is no day"]),
         ("configs/packages/cpython.yml", "default_series: ", "default_series: x", ["default_series", "no series 'x"]),
-        ("configs/packages/cpython.yml", "default_series: ", "summary: ", ["default_series", "missing"]),
+        ("configs/packages/cpython.yml", "default_series: ", "# ", ["default_series", "missing"]),
+        ("configs/packages/zlib.yml", "kind: ", "kind: make\nkind: ", ["zlib.yml:", "'kind' is there twice"]),
+        (f"setup_local/{BASES[0]}.yml", "  math: ", "  math: {}\n  math: ", ["'math' is there twice"]),
+        (
+            "configs/packages/xz.yml",
+            'version: "5.8.4"',
+            "version: 5.8",
+            ["version", "a number (5.8); put it in quotes"],
+        ),
+        (f"configs/series/{BASES[0]}.yml", 'date: "', "date: 2026-08-05 # ", ["date", "a date (2026-08-05); put it"]),
+        ("configs/packages/xz.yml", "summary: ", "summary: '' # ", ["summary", "empty; it says"]),
+        ("configs/packages/xz.yml", "size: 1", "size: -1", ["releases[0].size", "must not be negative"]),
+        ("configs/packages/xz.yml", 'version: "5.8.1"', 'version: "5.8.4"', ["releases[1].version", "there twice"]),
+        ("configs/packages/xz.yml", 'version: "5.8.4"', 'version: "5.8 4"', ["releases[0].version", "without blanks"]),
+        ("configs/packages/xz.yml", "file: xz-5.8.4.tar.xz", "file: a b", ["releases[0].file", "without blanks"]),
+        ("configs/packages/xz.yml", "- https://github.com/", "- github.com/", ["releases[0].urls", "https://"]),
+        ("configs/packages/xz.yml", "/xz-5.8.4.tar.xz\n", "/xz-5.8.3.tar.xz\n", ["releases[0].urls", "no 4 of xz-5"]),
+        ("configs/packages/openssl.yml", "{openssl_target}", "{openssl_taget}", ["did you mean '{openssl_target}'"]),
+        ("configs/packages/xz.yml", "--disable-shared", "'{'", ["xz.yml", "'{'", "{{ and }}"]),
+        ("configs/toolchains/zig.yml", "{package}", "{pakage}", ["zig.yml", "tools", "did you mean '{package}'"]),
+        ("configs/toolchains/zig.yml", "  cc: ", "  kc: ", ["zig.yml", "tools", "cc"]),
+        ("configs/launchers/ccache.yml", "command: ", "command: '{fam}' # ", ["command", "fam"]),
+        ("configs/families/clang.yml", "{profile}", "{profil}", ["clang.yml", "did you mean '{profile}'"]),
+        ("configs/x86_64.yml", "thread_stack_mib: 8", "thread_stack_mib: 0", ["thread_stack_mib", "1 to 1024"]),
+        ("configs/packages/xz.yml", "kind: configure", "kind: cpython", ["kind: cpython", "cpython, xz"]),
+        (
+            "configs/packages/sqlite.yml",
+            "needs: [zlib]",
+            "needs: [tzdata]",
+            ["sqlite.yml", "tzdata", "into no sysroot"],
+        ),
+        ("configs/packages/compiler-rt.yml", "source_of: ziglang", "source_of: linux-headers", ["has no releases"]),
+        (f"setup_local/{BASES[0]}.yml", "feature: compression", "feature: math", ["feature: math", "a module's name"]),
         *(
             mistake
             for name in BASES
@@ -229,6 +261,41 @@ def test_patches_need_their_package_and_version(project: Path) -> None:
     (project / "patches/musl-1.0").rename(project / "patches/mussl")
     with pytest.raises(FactsError, match="no package of that name, did you mean 'musl'"):
         load_facts(project)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("configs/packages/foo.yaml", b"", "foo.yaml: is not read: names of files here end with .yml"),
+        ("configs/packages/f o.yml", b"", "the name must be of letters"),
+        ("configs/all.yml", b"", "--arch all means every arch"),
+        ("configs/packages/xz.yml", "summary: \xe9".encode("latin-1"), "xz.yml: not in UTF-8"),
+        ("supported.txt", b"\xff", "supported.txt: not in UTF-8"),
+        ("patches/cpython/0070-x.diff", b"", "0070-x.diff: name a patch by four digits"),
+        ("patches/cpython/this.patch", b"", "this.patch: name a patch by four digits"),
+        ("patches/cpython/0002-x.patch", b"", "0002-x.patch: the number is that of 0002-sysconfig"),
+        ("patches/0070-x.patch", b"", "0070-x.patch: belongs into the folder of its package"),
+    ],
+)
+def test_files_that_nothing_would_read_are_named(project: Path, file: str, text: bytes, words: str) -> None:
+    if file == "configs/all.yml":
+        other = (project / "configs/riscv64.yml").read_text()
+        text = other.replace("riscv64-linux", "all-linux").replace("wheel_arch: riscv64", "wheel_arch: all").encode()
+    (project / file).write_bytes(text)
+    with pytest.raises(FactsError, match=words):
+        load_facts(project)
+
+
+def test_what_an_editor_leaves_is_no_mistake(project: Path) -> None:
+    for file in ("configs/packages/xz.yml~", "patches/cpython/.0070-x.patch.swp"):
+        (project / file).touch()
+    assert load_facts(project).packages
+
+
+def test_what_is_filled_in_is_known() -> None:
+    """`_check_texts` allows the names that `fill` has."""
+    (target,) = make_plan(FACTS, Options(arches=("x86_64",))).targets
+    assert all(fill(f"{{{name}}}", target) for name in FILLED_IN)
 
 
 def test_patches_apply_by_leading_version(project: Path) -> None:
