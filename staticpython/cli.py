@@ -86,17 +86,15 @@ def parser() -> argparse.ArgumentParser:
         help="folder of Makefile, build/ and dist/ (default: this one)",
     )
     add("--mirror", default="", metavar="DIR|URL", help="folder or URL to try first for sources")
-    add("--list", action="store_true", help="list arches, Pythons, toolchains, packages, modules and features")
     add("--json", action="store_true", help="with --list: as JSON")
-    add(
-        "--missing",
-        action="store_true",
-        help="print the command that installs missing tools for these options",
-    )
-    add("--check", action="store_true", help="check all facts and patches, write nothing")
-    add("--dry-run", action="store_true", help="list the files that would be written")
-    add("-q", "--quiet", action="store_true", help="print only errors")
-    add("-v", "--verbose", action="store_true", help="name each file written")
+    instead = result.add_mutually_exclusive_group().add_argument
+    instead("--list", action="store_true", help="list what the options above may name: arches, Pythons, features, ...")
+    instead("--missing", action="store_true", help="print the command that installs missing tools for these options")
+    instead("--check", action="store_true", help="check all facts and patches, write nothing")
+    instead("--dry-run", action="store_true", help="list the files that would be written")
+    said = result.add_mutually_exclusive_group().add_argument
+    said("-q", "--quiet", action="store_true", help="print only errors")
+    said("-v", "--verbose", action="store_true", help="name each file written")
     return result
 
 
@@ -107,6 +105,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.json and not options.list:
+        raise UsageError("--json goes with --list")
+    options.prefix = _prefix(options.prefix)
     facts = load_facts()
     if options.list:
         print(_listing(facts, as_json=options.json))
@@ -133,10 +134,13 @@ def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         for path, text in sorted(files.items()):
             current = output / path
-            if not current.exists() or current.read_text(encoding="utf-8") != text:
+            if not current.exists() or current.read_bytes() != text.encode():
                 print(path)
         return 0
-    written = write(files, output)
+    try:
+        written = write(files, output)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: cannot be written: {error.strerror}") from None
     if options.verbose:
         for path in written:
             print(path)
@@ -203,11 +207,27 @@ def _check_for_make(folder: Path) -> None:
 
 def _mirror(given: str) -> str:
     """Return the mirror as an absolute path or URL; raises UsageError if the folder is missing."""
-    if not given or "://" in given:
+    if "://" in given:
+        if not re.fullmatch(r"https?://[^\s'#$]+", given):
+            raise UsageError(f"--mirror {given}: an address begins with http:// or https:// and has no blank, ' # $")
         return given
-    if not Path(given).is_dir():
+    if given and not Path(given).is_dir():
         raise UsageError(f"--mirror {given}: no such folder")
-    return str(Path(given).resolve())
+    return _value("--mirror", str(Path(given).resolve())) if given else ""
+
+
+def _value(option: str, text: str) -> str:
+    """Return the value of a variable in the Makefile; raises UsageError if the rules cannot quote it."""
+    if any(c in "#$'\n" for c in text):
+        raise UsageError(f"{option} {text}: make does not support # $ ' in it")
+    return text
+
+
+def _prefix(given: str) -> str:
+    """Return the prefix as an absolute path; raises UsageError if it is empty or make cannot use it."""
+    if not given:
+        raise UsageError("--prefix: name a folder")
+    return _value("--prefix", str(Path(given).absolute()))  # links in it stay
 
 
 def _replay(options: argparse.Namespace) -> list[str]:

@@ -206,7 +206,11 @@ def make_plan(facts: Facts, options: Options) -> Plan:
         pick("launcher", options.launcher, list(facts.launchers))
     if facts.toolchains[options.toolchain].from_prefix != bool(options.toolchain_prefix):
         ready = [t.name for t in facts.toolchains.values() if t.from_prefix]
-        raise UsageError(f"--toolchain-prefix needs --toolchain {' or '.join(ready)}, which needs --toolchain-prefix")
+        if not options.toolchain_prefix:
+            raise UsageError(
+                f"--toolchain {options.toolchain} needs --toolchain-prefix: a folder, or an archive's address"
+            )
+        raise UsageError(f"--toolchain-prefix needs --toolchain {' or '.join(ready)}")
     series, facts = _choose_python(choose_releases(facts, options.releases), options.python)
     _check_modules(facts, series)
     targets = tuple(_make_target(facts, options, flavour, series, facts.arches[a]) for a in options.arches)
@@ -267,6 +271,12 @@ def choose_releases(facts: Facts, wanted: tuple[str, ...]) -> Facts:
     for word in wanted:
         name, _, version = word.partition("=")
         pick("package", name, list(packages))
+        if not version:
+            raise UsageError(f"--release {word}: write it as PACKAGE=VERSION")
+        if [other for other in wanted if other.startswith(f"{name}=") and other != word]:
+            raise UsageError(f"--release: more than one of {name}")
+        if not packages[name].releases:
+            raise UsageError(f"--release {word}: it has none of its own: it is part of {packages[name].source_of}")
         releases = [r for r in packages[name].releases if r.version == version]
         if not releases:
             pick(f"release of {name}", version, [r.version for r in packages[name].releases])
@@ -283,7 +293,7 @@ def _choose_python(facts: Facts, wanted: str) -> tuple[Series, Facts]:
     cpython = of_series(facts.cpython, series)
     releases = [r for r in cpython.releases if wanted in (series.full_version(r.version), series.name)]
     if not releases:
-        raise UsageError(f"Python {wanted}: --release names another release")
+        raise UsageError(f"Python {wanted}: --release names another release: name it with --python only")
     only = dataclasses.replace(cpython, releases=releases[:1])
     return series, dataclasses.replace(facts, packages=facts.packages | {cpython.name: only})
 
@@ -381,6 +391,8 @@ def _choose_modules(series: Series, options: Options) -> dict[str, Module]:
     features = {m.feature for m in series.modules.values() if m.feature}
     for name in (*options.without, *options.only):
         pick("module or feature", name, [*series.modules, *features])
+    if both := sorted(set(options.only) & set(options.without)):
+        raise UsageError(f"--only {both[0]}: left out by --without or by the flavour")
 
     def named(name: str, module: Module, names: tuple[str, ...]) -> bool:
         return name in names or module.feature in names

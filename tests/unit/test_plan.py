@@ -165,6 +165,11 @@ def test_packages_come_after_what_they_need() -> None:
         ({"arches": ("x86_64",), "flavour": "smal"}, "unknown flavour 'smal', did you mean 'small'"),
         ({"arches": ("x86_64",), "releases": ("zlip=2",)}, "unknown package 'zlip', did you mean 'zlib'"),
         ({"arches": ("x86_64",), "releases": ("xz=5.8.2",)}, "unknown release of xz '5.8.2', did you mean '5.8"),
+        ({"arches": ("x86_64",), "releases": ("xz",)}, "--release xz: write it as PACKAGE=VERSION"),
+        ({"arches": ("x86_64",), "releases": ("xz=5.8.1", "xz=5.8.4")}, "--release: more than one of xz"),
+        ({"arches": ("x86_64",), "releases": ("compiler-rt=1",)}, "it is part of ziglang"),
+        ({"arches": ("x86_64",), "without": ("ssl",), "only": ("ssl",)}, "--only ssl: left out by --without"),
+        ({"arches": ("x86_64",), "flavour": "small", "only": ("terminal",)}, "--only terminal: left out by"),
         ({"arches": ("x86_64",), "without": ("sqlit",)}, "unknown module or feature 'sqlit', did you mean 'sqlite'"),
     ],
 )

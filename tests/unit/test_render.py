@@ -165,6 +165,24 @@ def test_quote() -> None:
 def test_paths_make_cannot_use(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main([f"--output={tmp_path}/with space"]) == 2
     assert "make does not support paths with spaces" in capsys.readouterr().err
+    assert cli.main([f"--output={tmp_path}", "--prefix=/opt/$x"]) == 2
+    assert "--prefix /opt/$x: make does not support # $ '" in capsys.readouterr().err
+    assert cli.main([f"--output={tmp_path}", "--prefix="]) == 2
+    assert "--prefix: name a folder" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert cli.main([f"--output={tmp_path}/file"]) == 2
+    assert f"error: {tmp_path}/file" in (said := capsys.readouterr().err) and "cannot be written" in said
+
+
+@pytest.mark.parametrize("options", [["--list", "--check"], ["--quiet", "--verbose"], ["--dry-run", "--missing"]])
+def test_options_that_exclude_each_other(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(options)
+    assert "not allowed with argument" in capsys.readouterr().err
+    assert cli.main(["--json"]) == 2
 
 
 def test_list_and_check(capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,10 +238,14 @@ def test_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
         (cli._toolchain_prefix, f"https://host.invalid/x'.tgz#sha256={'0' * 64}", "ends with #sha256="),
         (cli._toolchain_prefix, "TMP/a b", "make does not support paths with spaces"),
         (cli._mirror, "/nowhere", "no such folder"),
+        (cli._mirror, "TMP/a#b", "make does not support # "),
+        (cli._mirror, "ftp://host.invalid/x", "begins with http"),
+        (cli._mirror, "https://host.invalid/x y", "no blank"),
     ],
 )
 def test_places_that_are_not_there(tmp_path: Path, function: Callable[[str], str], given: str, words: str) -> None:
     (tmp_path / "a b/bin").mkdir(parents=True)
+    (tmp_path / "a#b").mkdir()
     with pytest.raises(UsageError, match=words):
         function(given.replace("TMP", str(tmp_path)))
 
