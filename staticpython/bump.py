@@ -1,7 +1,8 @@
 """Take a new upstream release: `python -m staticpython.bump PACKAGE VERSION FILE_OR_URL`.
 
-Writes its version, name, size and SHA-256 as the first release of configs/packages/PACKAGE.yml, and leaves comments and
-everything else as they are. The hash is that of what was downloaded: compare it with what upstream announces.
+Writes its version, name, size and SHA-256 as the first release of configs/packages/PACKAGE.yml (of cpython: of
+configs/series/SERIES.yml), and leaves comments and everything else as they are. Addresses get the new version, too.
+The hash is that of what was downloaded: compare it with what upstream announces.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from staticpython.config import ROOT, load_facts, pick
-from staticpython.errors import FetchError, run_main
+from staticpython.errors import FetchError, UsageError, run_main
 from staticpython.fetch import CONNECT_TIMEOUT, READ_TIMEOUT, SNAPSHOTS
 from staticpython.fetched import sha256_of
 
@@ -39,6 +40,7 @@ def bump(path: Path, version: str, file: Path, name: str, url: str | None) -> No
     yaml.indent(mapping=2, sequence=4, offset=2)
     data = yaml.load(path.read_text(encoding="utf-8"))
     release: CommentedMap = data["releases"][0]
+    old_version, old_name = release["version"], release["file"]
     if debian := release.get("debian"):
         release["debian"] = pool_path(debian, version, name)
     release["version"] = version
@@ -49,6 +51,7 @@ def bump(path: Path, version: str, file: Path, name: str, url: str | None) -> No
     if url:
         urls[:1] = [url]
     urls[:] = [u for u in urls if not u.startswith(SNAPSHOTS)]  # they are named by the old bytes
+    urls[:] = [u if u == url else u.replace(old_name, name).replace(old_version, version) for u in urls]
     with path.open("w", encoding="utf-8") as stream:
         yaml.dump(data, stream)
 
@@ -79,16 +82,25 @@ def main(arguments: list[str] | None = None) -> int:
     def body() -> int:
         facts = load_facts()
         pick("package", options.package, list(facts.packages))
+        if parent := facts.packages[options.package].source_of:
+            raise UsageError(f"{options.package} has no releases: it is part of {parent}")
         is_url = "://" in options.source
+        if not is_url and not Path(options.source).is_file():
+            raise UsageError(f"{options.source}: no such file")
         with tempfile.TemporaryDirectory() as folder:
             file = download(options.source, Path(folder)) if is_url else Path(options.source)
             path = ROOT / "configs/packages" / f"{options.package}.yml"
             if facts.packages[options.package].kind == "cpython":
                 series = options.version.rpartition(".")[0]
-                pick("series", series, list(facts.series))
+                pick("series", series, [s.name for s in facts.series.values() if not s.variant_of])
+                if not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+((a|b|rc)[0-9]+)?", options.version):
+                    raise UsageError(f"{options.version} is no version of CPython, such as 3.14.8 or 3.15.0rc2")
                 path = ROOT / "configs/series" / f"{series}.yml"
             bump(path, options.version, file, file.name, options.source if is_url else None)
             print(f"{path}: {options.version}, sha256 {sha256_of(file)}; compare it with what upstream announces")
+            if facts.packages[options.package].kind == "cpython":
+                print(f"{path}: date: set it to the day of the release")
+            load_facts()  # says what is wrong now
         return 0
 
     return run_main(body)

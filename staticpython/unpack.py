@@ -20,8 +20,8 @@ if sys.version_info >= (3, 12):
 else:  # the first with PEP 706's filters in every release
     from backports import tarfile
 
-from staticpython.config import ROOT, Package, Release, load_facts, patches, without_speedups
-from staticpython.errors import UnpackError, run_main
+from staticpython.config import ROOT, Package, Release, load_facts, patches, pick, without_speedups
+from staticpython.errors import UnpackError, UsageError, run_main
 from staticpython.fetched import check, read_record
 
 
@@ -185,6 +185,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     def body() -> int:
         facts = load_facts()
+        pick("package", options.package, list(facts.packages))
+        if facts.packages[options.package].releases and not (options.record and options.record.is_file()):
+            raise UsageError(
+                f"--record: no record of {options.package}'s file: `make build/fetched/{options.package}.json`"
+            )
         release = read_record(options.record).release if options.record else None
         package = facts.in_series(facts.packages[options.package], options.series)
         package = without_speedups(package) if options.no_speedups else package

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from staticpython.bump import bump
+import pytest
+
+from staticpython.bump import bump, main
 from staticpython.config import load_facts
 
 
@@ -23,3 +25,25 @@ def test_comments_stay(project: Path) -> None:
     assert release.sha256 == hashlib.sha256(b"new").hexdigest()
     assert release.debian == "pool/main/libe/libedit/libedit_9.orig.tar.gz"
     assert release.urls == ["https://example.org/libedit-9.tar.gz"], "a snapshot's address names the old bytes"
+
+
+def test_addresses_get_the_new_version(project: Path) -> None:
+    path, file = project / "configs/packages/xz.yml", project / "xz-5.9.0.tar.xz"
+    file.write_bytes(b"new")
+    bump(path, "5.9.0", file, file.name, None)
+    (release, _) = load_facts(project).packages["xz"].releases
+    assert release.urls == ["https://github.com/tukaani-project/xz/releases/download/v5.9.0/xz-5.9.0.tar.xz"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["xz", "5.9.0", "nowhere.tar.xz"], "nowhere.tar.xz: no such file"),
+        (["compiler-rt", "1", "x"], "compiler-rt has no releases: it is part of ziglang"),
+        (["cpython", "3.14.8t", __file__], "3.14.8t is no version of CPython"),
+        (["cpython", "2.7.18", __file__], "unknown series '2.7'"),
+    ],
+)
+def test_mistakes_are_named(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    assert main(arguments) == 2
+    assert words in capsys.readouterr().err
