@@ -9,6 +9,13 @@
 # of building where they still write.
 set -u
 
+# `make -n` starts lines with $(MAKE) all the same. It has shown the line already.
+flags=${MAKEFLAGS-}
+case ${flags%% *} in
+-* | *=*) ;;
+*n*) exit 0 ;;
+esac
+
 folder=.
 if [ "$1" = -C ]; then
 	folder=$2

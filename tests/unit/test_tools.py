@@ -288,6 +288,15 @@ def test_step_shows_the_end_of_the_log_on_failure(tmp_path: Path, verbose: str) 
     assert ("\n60\n" in run.stdout) == (verbose == "1")
 
 
+@pytest.mark.parametrize(
+    ("flags", "runs"),
+    [("n", False), ("wn -j2", False), ("", True), (" --no-print-directory", True), ("w -- n=n", True)],
+)
+def test_step_does_nothing_where_make_only_shows(tmp_path: Path, flags: str, runs: bool) -> None:
+    assert step(tmp_path, "x86_64", "zlib", "build", "touch", "made", MAKEFLAGS=flags).returncode == 0
+    assert (tmp_path / "made").exists() == runs
+
+
 def test_step_changes_folder(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     step(tmp_path, "-C", "sub", "x86_64", "zlib", "build", "touch", "here")
