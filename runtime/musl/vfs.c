@@ -225,7 +225,9 @@ static int entry_of_fd(int fd)
 	return fd >= 0 && !__kernel_fstatat(fd, "", &st, AT_EMPTY_PATH) ? entry_of(&st) : -1;
 }
 
-/* The kernel answered ENOTDIR. Walks the path as the kernel does, until it meets the program or a folder of ours. */
+/* The kernel answered ENOTDIR. Walks the path as the kernel does, until it meets the program or a folder of ours.
+ * Not inlined: its 8 KiB of stack are too much for a signal handler that opens a path below the program. */
+__attribute__((__noinline__))
 static int find_by_other_name(int fd, const char *path, int mode, int whole, struct last *last)
 {
 	char buf[PATH_MAX], link[PATH_MAX];

@@ -361,4 +361,4 @@ def test_download_that_is_interrupted(target: BuiltTarget, dist: Dist, tmp_path:
     assert dist.uv(tmp_path, "python", "list", "--only-installed").stdout == ""
     done = dist.uv(tmp_path, "python", "install", request(target))
     assert done.returncode == 0, done.stderr
-    assert request(target) in done.stderr
+    assert not nothing_installed(tmp_path)
