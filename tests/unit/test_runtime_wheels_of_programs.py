@@ -106,6 +106,13 @@ def test_a_wheel_for_glibc_needs_one_for_musl_beside_it(finder: Callable[[Any], 
     assert evaluator.get_applicable_candidates([extension, *both, alone]) == [extension, *both]
 
 
+def test_a_wheel_for_both_or_for_this_machine_stays(finder: Callable[[Any], Any]) -> None:
+    """ziglang has one wheel, with tags of both; a wheel that was built here may be tagged `linux_x86_64`."""
+    wheels = [candidate("1", f"manylinux_2_12_x86_64.manylinux2010_x86_64.{MUSL}"), candidate("2", "linux_x86_64")]
+    evaluator = finder(Target()).make_candidate_evaluator("n")
+    assert evaluator.get_applicable_candidates(wheels) == wheels
+
+
 @pytest.mark.parametrize("case", ["variable", "musl", "no glibc", "other pip"])
 def test_where_nothing_is_changed(system: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     switch(monkeypatch, {b"STATICPYTHON_GLIBC": b"1"} if case == "variable" else {})

@@ -48,17 +48,20 @@ class Offered:
         )
 
 
-def is_for_programs(candidate: "Any", kind: str) -> bool:
-    """Is it a wheel without an extension module, for one C library?"""
-    return bool(HAS_PROGRAMS.search(candidate.link.filename)) and kind in candidate.link.filename
+def c_library(candidate: "Any") -> str:
+    """Name the C library of a wheel without an extension module: musl, or glibc only. Zig's wheel has tags of both."""
+    platforms = candidate.link.filename.rpartition("-")[2]
+    if not HAS_PROGRAMS.search(candidate.link.filename):
+        return ""
+    return "musl" if "musllinux_" in platforms else "glibc" if "manylinux" in platforms else ""
 
 
 def with_partners(candidates: "list[Any]") -> "list[Any]":
     """Leave out wheels for glibc of releases that have none for musl: a library in them would not load."""
-    musl = {c.version: c.link.url for c in candidates if is_for_programs(c, "-musllinux_")}
-    glibc = {c.version for c in candidates if is_for_programs(c, "-manylinux")}
+    musl = {c.version: c.link.url for c in candidates if c_library(c) == "musl"}
+    glibc = {c.version for c in candidates if c_library(c) == "glibc"}
     _with_other.update(url for version, url in musl.items() if version in glibc)
-    return [c for c in candidates if c.version in musl or not is_for_programs(c, "-manylinux")]
+    return [c for c in candidates if c.version in musl or c_library(c) != "glibc"]
 
 
 def has_libraries(wheel: str) -> bool:
