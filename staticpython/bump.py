@@ -19,9 +19,9 @@ import requests
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from staticpython.config import ROOT, load_facts, pick
+from staticpython.config import ROOT, SNAPSHOTS, load_facts, pick
 from staticpython.errors import FetchError, UsageError, run_main
-from staticpython.fetch import CONNECT_TIMEOUT, READ_TIMEOUT, SNAPSHOTS
+from staticpython.fetch import CONNECT_TIMEOUT, READ_TIMEOUT
 from staticpython.fetched import sha256_of
 
 

@@ -16,19 +16,18 @@ from staticpython import ROOT as ROOT
 from staticpython.errors import FactsError, UsageError, nearest
 from staticpython.licences import is_gpl
 from staticpython.patch_headers import is_for_speed
-from staticpython.schema import key, load
+from staticpython.schema import key, load, read_text
 
 KINDS = ("configure", "make", "copy", "zig-object", "cross-tool", "cross-runtime", "data", "cpython")
 _MACHINES = [name for name in ENUM_E_MACHINE if name.startswith("EM_")]
 # Besides the arch's keys, what a package's texts are filled in with (render.fill).
 FILLED_IN = ("sysroot", "cross", "line_editor", "allocator", "hidden")
-# The tools that recipes call.
-TOOLS = ("cc", "c++", "ar", "ranlib")
+TOOLS_OF_RECIPES = ("cc", "c++", "ar", "ranlib")
+# It has everything that Debian ever had, and is slow: fetch asks it last.
+SNAPSHOTS = "https://snapshot.debian.org/"
 HOST_STYLES = ("gnu", "target", "none")
 # The name of a malloc -> its folder below musl's src/malloc.
 ALLOCATORS = {"mimalloc": "mimalloc", "musl": "mallocng"}
-
-
 _FOLDERS = ("common", "families", "flavours", "launchers", "packages", "series", "toolchains")
 
 
@@ -636,13 +635,7 @@ def _load_toolchain(path: Path, families: dict[str, Family]) -> Toolchain:
 
 def _load_supported(path: Path, facts: Facts) -> Iterator[Supported]:
     arches = {a.triple: a.name for a in facts.arches.values()}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise FactsError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise FactsError(f"{path}: not in UTF-8: {error.reason} at byte {error.start}") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if line.startswith("#"):
             continue
         triple, toolchain, tested_by = (*line.split(None, 2), "", "", "")[:3]
@@ -714,7 +707,7 @@ def _check_texts(facts: Facts, root: Path) -> None:
             _check_fillable(where, name, getattr(owner, name, []), filled_in)
     for toolchain in facts.toolchains.values():
         where = root / "configs/toolchains" / f"{toolchain.name}.yml"
-        if missing := [tool for tool in TOOLS if tool not in toolchain.tools]:
+        if missing := [tool for tool in TOOLS_OF_RECIPES if tool not in toolchain.tools]:
             raise FactsError(f"{where}: tools: lacks {', '.join(missing)}")
         for name in ("tools", "build_tools"):
             commands = getattr(toolchain, name)
@@ -810,12 +803,16 @@ def _check_urls(where: Path, i: int, release: Release) -> None:
         if not re.fullmatch(r"https?://[^\s']+", url):
             raise FactsError(f"{where}: releases[{i}].urls: '{url}' is no address: it begins with https://")
         # In Debian's archive of snapshots a file's name is its hash.
-        found = re.split("[^0-9]+", url.rpartition("/")[2])
-        missing = [n for n in re.findall("[0-9]+", release.file) if n not in found]
-        if missing and not url.startswith("https://snapshot.debian.org/"):
-            raise FactsError(
-                f"{where}: releases[{i}].urls: names the file of another version: no {missing[0]} of {release.file}"
-            )
+        if not url.startswith(SNAPSHOTS):
+            _check_version(f"{where}: releases[{i}].urls", url, release)
+
+
+def _check_version(where: str, address: str, release: Release) -> None:
+    """Raise FactsError for the address of another version: its file's name lacks a number of the release's file."""
+    found = re.split("[^0-9]+", address.rpartition("/")[2])
+    # A package may be part of another's archive: the file's numbers count, not the version's.
+    if missing := [n for n in re.findall("[0-9]+", release.file) if n not in found]:
+        raise FactsError(f"{where}: names the file of another version: no {missing[0]} of {release.file}")
 
 
 def _check_overlay(where: Path, owner: Package | Series, root: Path) -> None:
@@ -832,12 +829,7 @@ def _check_pool_path(where: Path, i: int, release: Release) -> None:
         return
     if not re.fullmatch(r"pool/[a-z-]+/(lib)?[a-z0-9]/[a-z0-9][a-z0-9.+-]*/[^/]+", release.debian):
         raise FactsError(f"{where}: releases[{i}].debian: must be pool/main/<letter>/<source package>/<file>")
-    file = re.split("[^0-9]+", release.debian.rpartition("/")[2])
-    # A package may be part of another's archive: the file's numbers count, not the version's.
-    if missing := [n for n in re.findall("[0-9]+", release.file) if n not in file]:
-        raise FactsError(
-            f"{where}: releases[{i}].debian: names the file of another version: no {missing[0]} of {release.file}"
-        )
+    _check_version(f"{where}: releases[{i}].debian", release.debian, release)
 
 
 def _check_cycles(packages: dict[str, Package], where: Path) -> None:

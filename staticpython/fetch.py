@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from urllib3.util.retry import Retry
 
-from staticpython.config import Package, PyPI, Release, load_facts, pick
+from staticpython.config import SNAPSHOTS, Package, PyPI, Release, load_facts, pick
 from staticpython.errors import ChecksumError, FetchError, run_main
 from staticpython.fetched import check, record
 from staticpython.plan import choose_releases, fitting_releases
@@ -40,8 +40,6 @@ APT_HELPER = Path("/usr/lib/apt/apt-helper")
 APT_LISTS_AGE = 6 * 3600  # seconds after which Debian's lists are downloaded again
 # Debian's suites with the versions in configs/packages, newest last: unstable or stable may have what testing drops.
 DEBIAN_SUITES = ("trixie", "forky", "sid")
-# It has everything that Debian ever had, and is slow: asked last.
-SNAPSHOTS = "https://snapshot.debian.org/"
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from staticpython import ROOT
 from staticpython.errors import FactsError, nearest
+from staticpython.schema import read_text
 
 TABLE = "docs/patches.md"
 
@@ -97,10 +98,7 @@ class Header:
 
 def read_header(patch: Path) -> Header:
     """Read a patch's header; raises FactsError that names the wrong line and what belongs there."""
-    try:
-        whole = patch.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise FactsError(f"{patch}: not in UTF-8: {error.reason} at byte {error.start}") from None
+    whole = read_text(patch)
     text = _HUNKS.split(whole, maxsplit=1)[0]
     lines = text.rstrip("\n").split("\n")
     for number, line in enumerate(lines, 1):

@@ -53,22 +53,28 @@ def key(doc: str, *, default: Any = dataclasses.MISSING, choices: tuple[str, ...
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a file of facts; raises FactsError if it cannot be read or is not in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise FactsError(f"{path}: not in UTF-8: {error.reason} at byte {error.start}") from None
+    except OSError as error:
+        raise FactsError(f"{path}: {error.strerror}") from None
+
+
 def load(path: Path, schema: type[T], **given: Any) -> T:
     """Read `path` as `schema`; `given` are fields that come from elsewhere, such as the file's name.
 
     Raises FactsError with the file and the key of the first mistake.
     """
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except UnicodeDecodeError as error:
-        raise FactsError(f"{path}: not in UTF-8: {error.reason} at byte {error.start}") from None
+        data = yaml.load(read_text(path), Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise FactsError(f"{path}{line}: not valid YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise FactsError(f"{path}: not valid YAML: {error}") from None
-    except OSError as error:
-        raise FactsError(f"{path}: {error.strerror}") from None
     return _build(schema, data, str(path), "", given)
 
 

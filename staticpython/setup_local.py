@@ -13,6 +13,7 @@ from pathlib import Path
 
 from staticpython.config import Module, Series, load_facts, pick
 from staticpython.errors import FactsError, nearest, run_main
+from staticpython.schema import read_text
 
 
 def render_setup_local(
@@ -36,10 +37,7 @@ def modules_known_to_cpython(setup_stdlib: str) -> set[str]:
 
 def check_complete(series: Series, setup_stdlib: Path) -> None:
     """Raise FactsError unless `series` and CPython know the same modules."""
-    try:
-        known = modules_known_to_cpython(setup_stdlib.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FactsError(f"{setup_stdlib}: {error.strerror}") from None
+    known = modules_known_to_cpython(read_text(setup_stdlib))
     missing, surplus = sorted(known - set(series.modules)), sorted(set(series.modules) - known)
     where = f"setup_local/{series.name}.yml"
     if missing:

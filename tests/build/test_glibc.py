@@ -356,7 +356,8 @@ def test_damaged_libraries_never_crash_the_loader(built: Built, library: str) ->
 
 
 EXPECTED_OF_WHEELS = load(EXPECTED, Expected).wheels
-WHEELS = {name: load(COMPUTATIONS, Computations).projects[name] for name in EXPECTED_OF_WHEELS}
+COMPUTED = load(COMPUTATIONS, Computations).projects
+WHEELS = {name: COMPUTED[name] for name in EXPECTED_OF_WHEELS}
 
 
 def install(target: BuiltTarget, folder: Path, projects: list[str], *platforms: str) -> None:

@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -94,14 +95,20 @@ def switch(monkeypatch: pytest.MonkeyPatch, variables: dict[bytes, bytes]) -> No
     monkeypatch.setattr(posix, "environ", variables)
 
 
-def test_tags_of_the_real_packaging(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only tags without an ABI get the system's order, and those asked for by name stay as they are."""
-    tags = pytest.importorskip("packaging.tags")
+@pytest.fixture
+def tags(system: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The real packaging.tags, with the platforms of a system with glibc where both kinds load; it may be patched."""
+    module = pytest.importorskip("packaging.tags")
     switch(monkeypatch, {b"STATICPYTHON_GLIBC": b"1"})
     with_glibc(system, "2.36")
     for name in ("compatible_tags", "cpython_tags"):
-        monkeypatch.setattr(tags, name, getattr(tags, name))
-    monkeypatch.setattr(tags, "platform_tags", lambda: iter(TAGS))
+        monkeypatch.setattr(module, name, getattr(module, name))
+    monkeypatch.setattr(module, "platform_tags", lambda: iter(TAGS))
+    return module
+
+
+def test_tags_of_the_real_packaging(tags: Any) -> None:
+    """Only tags without an ABI get the system's order, and those asked for by name stay as they are."""
     programs.patch_tags(tags)
     shown = [str(tag) for tag in tags.sys_tags()]
     extension = f"cp{sys.version_info[0]}{sys.version_info[1]}-cp{sys.version_info[0]}{sys.version_info[1]}"
@@ -111,14 +118,8 @@ def test_tags_of_the_real_packaging(system: Path, monkeypatch: pytest.MonkeyPatc
     assert asked == [*TAGS, "any"]
 
 
-def test_every_extension_for_musl_comes_before_those_for_glibc(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_extension_for_musl_comes_before_those_for_glibc(tags: Any) -> None:
     """Cython 3.3.1 has cp314 for glibc, and abi3 for musl."""
-    tags = pytest.importorskip("packaging.tags")
-    switch(monkeypatch, {b"STATICPYTHON_GLIBC": b"1"})
-    with_glibc(system, "2.36")
-    for name in ("compatible_tags", "cpython_tags"):
-        monkeypatch.setattr(tags, name, getattr(tags, name))
-    monkeypatch.setattr(tags, "platform_tags", lambda: iter(TAGS))
     before = [str(tag) for tag in tags.cpython_tags((3, 14), warn=True)]
     programs.patch_tags(tags)
     after = [str(tag) for tag in tags.cpython_tags((3, 14), warn=True)]

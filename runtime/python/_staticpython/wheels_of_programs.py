@@ -58,10 +58,11 @@ def c_library(candidate: "Any") -> str:
 
 def with_partners(candidates: "list[Any]") -> "list[Any]":
     """Leave out wheels for glibc of releases that have none for musl: a library in them would not load."""
-    musl = {c.version: c.link.url for c in candidates if c_library(c) == "musl"}
-    glibc = {c.version for c in candidates if c_library(c) == "glibc"}
+    libraries = [(c, c_library(c)) for c in candidates]
+    musl = {c.version: c.link.url for c, library in libraries if library == "musl"}
+    glibc = {c.version for c, library in libraries if library == "glibc"}
     _with_other.update(url for version, url in musl.items() if version in glibc)
-    return [c for c in candidates if c.version in musl or c_library(c) != "glibc"]
+    return [c for c, library in libraries if c.version in musl or library != "glibc"]
 
 
 def has_libraries(wheel: str) -> bool:
