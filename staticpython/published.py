@@ -183,11 +183,11 @@ def write_archive(result: Path, folders: Iterable[tuple[str, Path]], time: int) 
             process = subprocess.Popen([packer, *options], stdin=subprocess.PIPE, stdout=out, env=environment)
             assert process.stdin
             try:
-                write_tar(process.stdin, folders, time)
+                with process.stdin:  # to close it writes the rest, which may fail as well
+                    write_tar(process.stdin, folders, time)
             except BrokenPipeError:
                 pass  # the packing program has printed the reason
             finally:
-                process.stdin.close()
                 failed = process.wait()
         if failed:
             raise StaticPythonError(f"{result}: {name} failed with exit code {failed}")

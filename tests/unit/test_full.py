@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -225,6 +226,20 @@ def test_bytes_follow_from_the_content(tmp_path: Path, monkeypatch: pytest.Monke
     assert archives[0].read_bytes() == archives[1].read_bytes()
     listed = subprocess.run(["tar", "--zstd", "-tf", archives[0]], capture_output=True, text=True, check=True)
     assert listed.stdout.split()[-1] == "python/readme"
+
+
+def test_packing_program_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a full disk: it ends while a block is half written, whose rest cannot be written at the end either."""
+    fake_tree(tmp_path, "tree", 0)
+    (tmp_path / "tree/big").write_bytes(bytes(1 << 20))
+    # With 4 KiB taken out, a pipe has 64 KiB: six blocks of tar and the seventh but for 2 KiB.
+    (tmp_path / "zstd").write_text("#!/bin/sh\ndd bs=4096 count=1 of=/dev/null\nsleep 0.3\nexit 3\n")
+    (tmp_path / "zstd").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    result = tmp_path / "result.tar.zst"
+    with pytest.raises(StaticPythonError, match="zstd failed with exit code 3"):
+        write_archive(result, [("python", tmp_path / "tree")], 1)
+    assert list(tmp_path.glob("result*")) == []
 
 
 def test_describe() -> None:
