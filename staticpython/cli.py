@@ -122,6 +122,7 @@ def _run(options: argparse.Namespace) -> int:
     _check_for_make(output)
     files = render(plan, output, _replay(options))
     if options.check:
+        _check_licences(facts)
         headers = [_checked_header(patch) for patch in sorted((ROOT / "patches").glob("*/*.patch"))]
         for arch in sorted(set(facts.arches) - {pair.arch for pair in facts.supported}):
             print(f"warning: configs/{arch}.yml: no line in supported.txt names its tests", file=sys.stderr)
@@ -149,6 +150,16 @@ def _run(options: argparse.Namespace) -> int:
         for program, debian in missing_programs(plan).items():
             print(f"warning: {_without(plan, program)}; Debian and Ubuntu: apt-get install {debian}", file=sys.stderr)
     return 0
+
+
+def _check_licences(facts: Facts) -> None:
+    """Raise FactsError for a licence that SPDX does not list: whether it is the GPL cannot be told from it."""
+    import license_expression  # it reads a long list, which only --check needs
+
+    known = license_expression.get_spdx_licensing()
+    for package in facts.packages.values():
+        for error in known.validate(package.licence.spdx, strict=True).errors:
+            raise FactsError(f"{ROOT}/configs/packages/{package.name}.yml: licence.spdx: {error}")
 
 
 def _checked_header(patch: Path) -> Header:

@@ -609,6 +609,10 @@ def _check_arches(arches: dict[str, Arch], where: Path) -> None:
     for arch in arches.values():
         if bool(arch.glibc_cflags) != bool(arch.glibc_version):
             raise FactsError(f"{where / arch.name}.yml: give both of glibc_cflags and glibc_version, or neither")
+        if arch.glibc_version and not re.fullmatch(r"\d+\.\d+", arch.glibc_version):
+            raise FactsError(
+                f"{where / arch.name}.yml: glibc_version: '{arch.glibc_version}' is no version: write it as 2.36"
+            )
     for name in ("triple", "zig_target", "wheel_arch"):
         owners: dict[str, str] = {}
         for arch in arches.values():
@@ -777,6 +781,7 @@ def _check_sources(facts: Facts, root: Path) -> None:
 
 def _check_releases(where: Path, releases: list[Release]) -> None:
     known: set[tuple[str, str | None]] = set()
+    owners: dict[str, str] = {}  # hash -> version
     for i, release in enumerate(releases):
         if (release.version, release.host) in known:
             raise FactsError(f"{where}: releases[{i}].version: {release.version} is there twice")
@@ -790,6 +795,9 @@ def _check_releases(where: Path, releases: list[Release]) -> None:
         _check_urls(where, i, release)
         if not re.fullmatch("[0-9a-f]{64}", release.sha256):
             raise FactsError(f"{where}: releases[{i}].sha256: must be 64 lower-case hexadecimal digits")
+        first = owners.setdefault(release.sha256, release.version)
+        if first != release.version:
+            raise FactsError(f"{where}: releases[{i}].sha256: is that of {first}")
         if not (release.urls or release.debian or release.pypi):
             raise FactsError(f"{where}: releases[{i}]: give at least one of urls, debian and pypi")
         _check_pool_path(where, i, release)

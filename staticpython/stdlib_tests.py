@@ -21,7 +21,7 @@ from pathlib import Path
 from staticpython.config import ROOT
 from staticpython.errors import FactsError, UsageError, VerifyError, run_main
 from staticpython.schema import key, load
-from staticpython.target_plan import TargetPlan, read_plan
+from staticpython.target_plan import TargetPlan, built, read_plan
 from staticpython.verify import emulator_of
 
 EXPECTATIONS = ROOT / "tests/stdlib/expectations.yml"
@@ -265,8 +265,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     def body() -> int:
         plan = read_plan(options.plan)
+        binary = built(options.tree, plan)
         expectations = expected_of(plan, load_expectations())
-        if options.if_possible and not starts_programs(options.tree / f"bin/python{plan.series}"):
+        if options.if_possible and not starts_programs(binary):
             print("CPython's tests are left out: they start programs, and the kernel does not start the target's here")
             return 0
         work = options.plan.parent / "stdlib-tests"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from staticpython.config import ROOT, Arch, Cpu, Licence, Package, patches
-from staticpython.errors import StaticPythonError
+from staticpython.errors import StaticPythonError, UsageError
 from staticpython.plan import Plan, Target, fitting_releases
 
 
@@ -127,12 +127,25 @@ class TargetPlan:
 
 
 def read_plan(path: Path) -> TargetPlan:
-    """Return what a plan.json says; raises StaticPythonError for what another version of this program wrote."""
+    """Return what a plan.json says.
+
+    Raises UsageError if it cannot be read, StaticPythonError for what another version of this program wrote.
+    """
     try:
         plan: TargetPlan = _value(TargetPlan, json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}: generate.py writes it") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StaticPythonError(f"{path}: is not of this version ({error!r}): run generate.py again") from None
     return plan
+
+
+def built(tree: Path, plan: TargetPlan) -> Path:
+    """Return the interpreter of a tree; raises UsageError if it is not there."""
+    binary = tree / f"bin/python{plan.series}"
+    if not binary.is_file():
+        raise UsageError(f"{binary}: no such file: run make first")
+    return binary
 
 
 def _value(hint: Any, data: Any) -> Any:

@@ -21,7 +21,7 @@ from elftools.elf.elffile import ELFFile
 
 from staticpython.config import Arch
 from staticpython.errors import VerifyError, run_main
-from staticpython.target_plan import TargetPlan, read_plan
+from staticpython.target_plan import TargetPlan, built, read_plan
 
 EMULATORS_DEBIAN = "qemu-user-static"  # Debian's package of them
 PF_X, PF_W = 1, 2
@@ -160,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def body() -> int:
         plan = read_plan(options.plan)
-        binary = options.tree / f"bin/python{plan.series}"
+        binary = built(options.tree, plan)
         faults = [f"{binary} {f}" for f in binary_faults(binary, plan.arch, pie=plan.pie)]
         faults += path_faults(options.tree, [str(options.plan.resolve().parents[2])])
         faults += flag_faults(options.tree)

@@ -98,6 +98,13 @@ def edit(path: Path, old: str, new: str) -> None:
         ("configs/packages/xz.yml", "summary: ", "summary: '' # ", ["summary", "empty; it says"]),
         ("configs/packages/xz.yml", "size: 1", "size: -1", ["releases[0].size", "must not be negative"]),
         ("configs/packages/xz.yml", 'version: "5.8.1"', 'version: "5.8.4"', ["releases[1].version", "there twice"]),
+        (
+            "configs/packages/xz.yml",
+            "0b54f79df85912504de0b14aec7971e3f964491af1812d83447005807513cd9e",
+            "4ce24038fd4221e0d13bc1a2de7a4db56e90b92b3bf75321f6c14be73f65de4b",
+            ["releases[1].sha256", "is that of 5.8.4"],
+        ),
+        ("configs/x86_64.yml", 'glibc_version: "2.28"', "glibc_version: two", ["glibc_version", "'two' is no version"]),
         ("configs/packages/xz.yml", 'version: "5.8.4"', 'version: "5.8 4"', ["releases[0].version", "without blanks"]),
         ("configs/packages/xz.yml", "file: xz-5.8.4.tar.xz", "file: a b", ["releases[0].file", "without blanks"]),
         ("configs/packages/xz.yml", "- https://github.com/", "- github.com/", ["releases[0].urls", "https://"]),

@@ -23,13 +23,13 @@ from packaging.utils import parse_wheel_filename
 
 from staticpython import archive, image, index, wheel
 from staticpython.config import ROOT, Facts, load_facts
-from staticpython.errors import StaticPythonError
+from staticpython.errors import StaticPythonError, UsageError
 from staticpython.image import write_image
 from staticpython.index import downloads
 from staticpython.licences import is_gpl
 from staticpython.plan import Options, make_plan
 from staticpython.published import Archive
-from staticpython.target_plan import TargetPlan, read_plan
+from staticpython.target_plan import TargetPlan, built, read_plan
 from staticpython.wheel import distribution, write_wheel
 
 TREE = "cpython-3.14.7-x86_64-linux-musl"
@@ -58,6 +58,13 @@ def test_plan_of_another_version(good: str, bad: str, tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(plan_of().text().replace(good, bad, 1))
     with pytest.raises(StaticPythonError, match="run generate.py again"):
         read_plan(tmp_path / "plan.json")
+
+
+def test_no_plan_and_no_tree(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="generate.py writes it"):
+        read_plan(tmp_path / "plan.json")
+    with pytest.raises(UsageError, match="run make first"):
+        built(tmp_path, plan_of())
 
 
 def fake_tree(dist: Path, name: str, time: int) -> None:

@@ -192,6 +192,19 @@ def test_list_and_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert "all well" in capsys.readouterr().out
 
 
+def test_check_of_licences(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt GPL would pass as a free licence."""
+    facts = load_facts()
+    xz = facts.packages["xz"]
+    misspelt = dataclasses.replace(xz, licence=dataclasses.replace(xz.licence, spdx="MIT OR GLP-2.0-only"))
+    monkeypatch.setattr(
+        cli, "load_facts", lambda: dataclasses.replace(facts, packages={**facts.packages, "xz": misspelt})
+    )
+    assert cli.main(["--check"]) == 3
+    said = capsys.readouterr().err
+    assert "packages/xz.yml: licence.spdx:" in said and "GLP-2.0-only" in said
+
+
 def test_what_would_be_written_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
