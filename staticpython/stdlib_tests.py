@@ -43,6 +43,7 @@ class Expectation:
         "A patch without which they pass, by the beginning of its path: `libedit/0005`. They fail where it is applied.",
         default="",
     )
+    one_file: bool = key("Happens only when the suite and the interpreter are one file (--one-file).", default=False)
     sometimes: bool = key("Does not always happen: depends on the machine or on timing.", default=False)
 
 
@@ -82,6 +83,18 @@ def prepare_tree(tree: Path, sources: Path, build: Path, work: Path, series: str
     return copy
 
 
+def pack_tree(tree: Path, plan: TargetPlan) -> Path:
+    """Pack the copy of the tree into one file, as `make onefile` does, with the `test` package."""
+    python, library = tree / f"bin/python{plan.series}", Path(f"lib/python{plan.series}")
+    result = tree.with_name("python")
+    command: list[str | Path] = [*emulator_of(plan), python, "-m", "_staticpython", "bundle", "--python"]
+    command += ["-o", result, "--cache", "", "--site-packages", tree / library / "site-packages"]
+    command += ["--add", f"{tree / library / 'test'}:{library / 'test'}"]
+    if subprocess.run(command, check=False).returncode:
+        raise VerifyError("the tree could not be packed into one file")
+    return result
+
+
 def read_junit(path: Path) -> Outcome:
     """Read regrtest's JUnit XML: how many tests ran, passed, were skipped, and which failed."""
     outcome = Outcome()
@@ -119,13 +132,14 @@ def failed_files(output: str) -> set[str]:
     return found
 
 
-def expected_of(plan: TargetPlan, expectations: list[Expectation]) -> list[Expectation]:
-    """Return the expectations that hold for a build: for its series, its arch and the patches in it."""
+def expected_of(plan: TargetPlan, expectations: list[Expectation], *, one_file: bool = False) -> list[Expectation]:
+    """Return the expectations that hold for a build: for its series, its arch, the patches in it and its form."""
     patches = [path for package in plan.packages for paths in package.patches.values() for path in paths]
     return [
         e
         for e in expectations
         if (not e.series or plan.series in e.series)
+        and (one_file or not e.one_file)
         and (not e.arches or plan.arch.name in e.arches)
         and (not e.due_to or any(path.startswith(f"patches/{e.due_to}") for path in patches))
     ]
@@ -174,12 +188,11 @@ def _matches(name: str, patterns: list[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, p) for p in patterns)
 
 
-def run_suite(tree: Path, plan: TargetPlan, work: Path, tests: list[str], jobs: int) -> Outcome:
-    """Run regrtest in `tree`; its output goes to the terminal and to work/output.txt."""
+def run_suite(interpreter: Path, plan: TargetPlan, work: Path, tests: list[str], jobs: int) -> Outcome:
+    """Run regrtest, which the interpreter contains; its output goes to the terminal and to work/output.txt."""
     junit = work.resolve() / "junit.xml"
-    python = (tree / f"bin/python{plan.series}").resolve()
-    command = [*emulator_of(plan), str(python), "-m", "test", f"-j{jobs}", "--timeout=1200", "-W", "-u", RESOURCES]
-    command += ["--junit-xml", str(junit), *tests]
+    command = [*emulator_of(plan), str(interpreter.resolve()), "-m", "test", f"-j{jobs}", "--timeout=1200", "-W"]
+    command += ["-u", RESOURCES, "--junit-xml", str(junit), *tests]
     # Without the user's settings, and without the Makefile's for reproducible builds.
     foreign = ("PYTHON", "SSL_", "PIP_", "LC_", "LANG", "TZ", "SOURCE_DATE_EPOCH")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
@@ -260,13 +273,14 @@ def main(arguments: list[str] | None = None) -> int:
     jobs = 2 * (os.cpu_count() or 1)  # they wait for half of their time
     parser.add_argument("--jobs", type=int, default=jobs, help="test files at a time (default: two on each CPU)")
     parser.add_argument("tests", nargs="*", help="names such as test_json, or @LIST; all when none is given")
+    parser.add_argument("--one-file", action="store_true", help="pack interpreter and suite into one file first")
     parser.add_argument("--if-possible", action="store_true", help="only where the kernel starts the target's programs")
     options = parser.parse_intermixed_args(arguments)
 
     def body() -> int:
         plan = read_plan(options.plan)
         binary = built(options.tree, plan)
-        expectations = expected_of(plan, load_expectations())
+        expectations = expected_of(plan, load_expectations(), one_file=options.one_file)
         if options.if_possible and not starts_programs(binary):
             print("CPython's tests are left out: they start programs, and the kernel does not start the target's here")
             return 0
@@ -274,13 +288,15 @@ def main(arguments: list[str] | None = None) -> int:
         target = options.plan.parent
         sources, build = target.parent / "sources/cpython", target / "cpython-tests"
         tree = prepare_tree(options.tree, sources, build, work, plan.series)
-        outcome = run_suite(tree, plan, work, named(options.tests), options.jobs)
+        interpreter = pack_tree(tree, plan) if options.one_file else built(tree, plan)
+        outcome = run_suite(interpreter, plan, work, named(options.tests), options.jobs)
         if files := files_of(unexpected(outcome, expectations)):
             print(f"\nonce more, alone: {' '.join(files)}")
-            settle(outcome, run_suite(tree, plan, work, files, jobs=1), files)
+            settle(outcome, run_suite(interpreter, plan, work, files, jobs=1), files)
         faults = judge(outcome, expectations, complete=not options.tests)
         counts = outcome.counts
-        print(f"\n{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped on {plan.tree}")
+        where = f"{plan.tree}{' in one file' if options.one_file else ''}"
+        print(f"\n{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped on {where}")
         for reason, count in outcome.skips.most_common(15):
             print(f"  skipped {count:5}  {reason[:110]}")
         for name in sorted(outcome.recovered):

@@ -383,7 +383,6 @@ set_up_python(const struct bundle *bundle, const struct start *start)
 {
     PyPreConfig before;
     PyPreConfig_InitPythonConfig(&before);
-    before.utf8_mode = 1;
     bundle_check(Py_PreInitializeFromBytesArgs(&before, start->argc, start->argv));
     PyConfig config;
     PyConfig_InitPythonConfig(&config);

@@ -57,6 +57,33 @@ def test_is_a_python(target: BuiltTarget, python: Path, tmp_path: Path) -> None:
     assert output_of(start(target, python, "-m", "script", env=env)).endswith(f"script.py'] {Path.cwd()}")
 
 
+@pytest.mark.any_cpu("C that knows no CPU")
+@pytest.mark.parametrize(
+    ("options", "env"),
+    [
+        ([], {}),
+        (["-X", "utf8=0", "-bb", "-O", "-W", "error"], {"LANG": "C.UTF-8"}),
+        (["-X", "utf8", "-X", "dev", "-P", "-B"], {"LC_ALL": "C"}),
+        (["-I", "-X", "int_max_str_digits=700"], {"PYTHONOPTIMIZE": "2"}),
+        (["-E", "-s"], {"PYTHONUTF8": "0", "PYTHONDEVMODE": "1"}),
+        (["-u"], {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONHASHSEED": "5", "PYTHONOPTIMIZE": "2"}),
+        (
+            [],
+            {"PYTHONUTF8": "1", "PYTHONSAFEPATH": "1", "PYTHONNOUSERSITE": "1", "PYTHONIOENCODING": "latin-1:replace"},
+        ),
+    ],
+)
+def test_is_configured_as_the_tree(target: BuiltTarget, python: Path, options: list[str], env: dict[str, str]) -> None:
+    code = """if True:
+        import io, locale, sys
+        print(sys.flags, sys.warnoptions, sys._xoptions, sys.dont_write_bytecode, io.text_encoding(None))
+        print(sys.stdout.encoding, sys.stdout.errors, sys.stdout.write_through, locale.setlocale(locale.LC_CTYPE))
+        print(sys.getfilesystemencoding(), sys.getfilesystemencodeerrors(), len(sys.path))
+    """
+    ours, trees = (start(target, path, *options, "-c", code, env=env) for path in (python, target.binary))
+    assert output_of(ours) == output_of(trees)
+
+
 @pytest.mark.any_cpu("Python code")
 @pytest.mark.usefixtures("programs")
 def test_pip(target: BuiltTarget, python: Path, tmp_path: Path) -> None:

@@ -174,9 +174,9 @@ def test_suite_is_run_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv(name, "foreign")
     plan = dataclasses.replace(plan_of(), series="3.13", native=True)
     with pytest.raises(VerifyError, match="the test suite did not finish"):
-        run_suite(tmp_path / "tree", plan, work, ["test_a"], 2)
+        run_suite(python, plan, work, ["test_a"], 2)
     (tmp_path / "x/ends").touch()
-    outcome = run_suite(tmp_path / "tree", plan, work, ["test_a"], 2)
+    outcome = run_suite(python, plan, work, ["test_a"], 2)
     assert outcome.failed == {"test.test_a.T.test_sub", "test_crashed"} and outcome.passed == {"test.test_a.T.good"}
     assert outcome.counts == Counter(passed=1, failed=2)
     words = (work / "arguments").read_text().split()
@@ -320,7 +320,9 @@ def test_expectations_of_a_build() -> None:
         dataclasses.replace(every, due_to="a/0002"),
         dataclasses.replace(every, series=["3.1"], due_to="b/0001"),
     ]
-    assert expected_of(plan, [*mine, *others]) == mine
+    inside = dataclasses.replace(every, one_file=True)
+    assert expected_of(plan, [*mine, *others, inside]) == mine
+    assert expected_of(plan, [*mine, *others, inside], one_file=True) == [*mine, inside]
 
 
 def test_expectations_name_what_there_is() -> None:
