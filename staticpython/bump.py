@@ -8,10 +8,13 @@ The hash is that of what was downloaded: compare it with what upstream announces
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import shutil
 import sys
+import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,7 +41,8 @@ def bump(path: Path, version: str, file: Path, name: str, url: str | None) -> No
     yaml.preserve_quotes = True
     yaml.width = 120
     yaml.indent(mapping=2, sequence=4, offset=2)
-    data = yaml.load(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    data = yaml.load(text)
     release: CommentedMap = data["releases"][0]
     old_version, old_name = release["version"], release["file"]
     if debian := release.get("debian"):
@@ -52,8 +56,21 @@ def bump(path: Path, version: str, file: Path, name: str, url: str | None) -> No
         urls[:1] = [url]
     urls[:] = [u for u in urls if not u.startswith(SNAPSHOTS)]  # they are named by the old bytes
     urls[:] = [u if u == url else u.replace(old_name, name).replace(old_version, version) for u in urls]
-    with path.open("w", encoding="utf-8") as stream:
-        yaml.dump(data, stream)
+    written = io.StringIO()
+    yaml.dump(data, written)
+    # ruamel wraps long lists anew, also those of other keys: only the release's lines are taken.
+    lines, new = text.splitlines(keepends=True), written.getvalue().splitlines(keepends=True)
+    lines[_first_release(text)] = new[_first_release(written.getvalue())]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _first_release(text: str) -> slice:
+    """Return the lines of a YAML file from the first release to what follows it."""
+    data: CommentedMap = YAML().load(text)
+    releases = data["releases"]
+    starts = [releases.lc.item(i)[0] for i in range(len(releases))] + [data.lc.key(name)[0] for name in data]
+    first = starts[0]
+    return slice(first, min(n for n in [*starts, len(text.splitlines())] if n > first))
 
 
 def download(url: str, into: Path) -> Path:
@@ -86,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise UsageError(f"{options.package} has no releases: it is part of {parent}")
         is_url = "://" in options.source
         if not is_url and not Path(options.source).is_file():
-            raise UsageError(f"{options.source}: no such file")
+            raise UsageError(f"{options.source}: is no file; give the release's archive, or its URL")
         with tempfile.TemporaryDirectory() as folder:
             file = download(options.source, Path(folder)) if is_url else Path(options.source)
             path = ROOT / "configs/packages" / f"{options.package}.yml"
@@ -96,6 +113,8 @@ def main(arguments: list[str] | None = None) -> int:
                 if not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+((a|b|rc)[0-9]+)?", options.version):
                     raise UsageError(f"{options.version} is no version of CPython, such as 3.14.8 or 3.15.0rc2")
                 path = ROOT / "configs/series" / f"{series}.yml"
+            if not (tarfile.is_tarfile(file) or zipfile.is_zipfile(file)):
+                raise UsageError(f"{options.source}: is no archive that can be unpacked")
             bump(path, options.version, file, file.name, options.source if is_url else None)
             print(f"{path}: {options.version}, sha256 {sha256_of(file)}; compare it with what upstream announces")
             if facts.packages[options.package].kind == "cpython":

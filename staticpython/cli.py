@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from staticpython.config import ROOT, Facts, Package, load_facts
-from staticpython.errors import FactsError, UsageError, run_main
+from staticpython.errors import FactsError, UsageError, nearest, run_main
 from staticpython.patch_headers import Header, read_header
 from staticpython.plan import Options, Plan, host_arch, make_plan
 from staticpython.render import programs, render, write
@@ -101,7 +101,17 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run generate.py; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    return run_main(lambda: _run(parser().parse_args(given)))
+    return run_main(lambda: _run(_parsed(given)))
+
+
+def _parsed(given: list[str]) -> argparse.Namespace:
+    """Return the options; raises UsageError for one that does not exist, with the nearest one that does."""
+    known = parser()
+    options, unknown = known.parse_known_args(given)
+    if unknown:
+        names = re.findall(r"--[a-z][a-z-]+", known.format_help())
+        raise UsageError(f"unknown option {unknown[0]}{nearest(unknown[0].partition('=')[0], names)}; see --help")
+    return options
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -124,6 +134,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.check:
         _check_licences(facts)
         headers = [_checked_header(patch) for patch in sorted((ROOT / "patches").glob("*/*.patch"))]
+        for name in sorted(set(facts.packages) - _named_packages(facts)):
+            print(f"warning: configs/packages/{name}.yml: nothing needs it, so it is not built", file=sys.stderr)
         for arch in sorted(set(facts.arches) - {pair.arch for pair in facts.supported}):
             print(f"warning: configs/{arch}.yml: no line in supported.txt names its tests", file=sys.stderr)
         if not options.quiet:
@@ -150,6 +162,20 @@ def _run(options: argparse.Namespace) -> int:
         for program, debian in missing_programs(plan).items():
             print(f"warning: {_without(plan, program)}; Debian and Ubuntu: apt-get install {debian}", file=sys.stderr)
     return 0
+
+
+def _named_packages(facts: Facts) -> set[str]:
+    """Return the packages that others, modules, toolchains or arches name, and those that every build has."""
+    names = {p.name for p in facts.packages.values() if p.kind in ("cpython", "data")}
+    for package in facts.packages.values():
+        names |= {*package.needs, *package.trees.values(), package.source_of or "", package.replaced_by or ""}
+    for series in facts.series.values():
+        names |= {name for module in series.modules.values() for name in module.needs}
+    for toolchain in facts.toolchains.values():
+        names |= {*toolchain.needs, *toolchain.builds, toolchain.package or ""}
+    for arch in facts.arches.values():
+        names |= {*arch.gcc_libraries}
+    return names
 
 
 def _check_licences(facts: Facts) -> None:

@@ -338,7 +338,9 @@ class Module:
     sources: list[str] = key(
         "Words of its line in Setup.local after the name: sources, includes, archives.", default=[]
     )
-    needs: list[str] = key("Packages that it links.", default=[])
+    needs: list[str] = key(
+        "Packages that are built before it; `sources` names their archives, such as `-lz`.", default=[]
+    )
     feature: str | None = key("Group that --without and --only can name.", default=None)
     gpl: bool = key("Linked only with --with-gpl, because it needs a GPL package.", default=False)
     test: bool = key("Never linked: built as a shared object, for `make test-stdlib` only.", default=False)
@@ -605,7 +607,7 @@ def _check_series(facts: Facts, root: Path) -> None:
 
 
 def _check_arches(arches: dict[str, Arch], where: Path) -> None:
-    """Raise FactsError if arches share a tree or wheels, or if only one of the two keys for glibc is there."""
+    """Raise FactsError if arches share a tree or wheels, are not for musl, or have one of the two keys for glibc."""
     for arch in arches.values():
         if bool(arch.glibc_cflags) != bool(arch.glibc_version):
             raise FactsError(f"{where / arch.name}.yml: give both of glibc_cflags and glibc_version, or neither")
@@ -613,6 +615,11 @@ def _check_arches(arches: dict[str, Arch], where: Path) -> None:
             raise FactsError(
                 f"{where / arch.name}.yml: glibc_version: '{arch.glibc_version}' is no version: write it as 2.36"
             )
+        for name in ("triple", "zig_target"):
+            if not re.fullmatch(r"[a-z0-9_]+-linux-musl[a-z0-9]*", getattr(arch, name)):
+                raise FactsError(f"{where / arch.name}.yml: {name}: must be of the form <cpu>-linux-musl<abi>")
+        if arch.triple.rpartition("-")[2] != arch.zig_target.rpartition("-")[2]:
+            raise FactsError(f"{where / arch.name}.yml: zig_target: has another ABI than the triple")
     for name in ("triple", "zig_target", "wheel_arch"):
         owners: dict[str, str] = {}
         for arch in arches.values():

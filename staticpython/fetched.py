@@ -30,15 +30,17 @@ def sha256_of(path: Path) -> str:
 
 
 def check(path: Path, release: Release) -> None:
-    """Raise ChecksumError, and remove the file, unless it has the release's size and SHA-256."""
+    """Raise ChecksumError, and give the file another name, unless it has the release's size and SHA-256."""
     size, digest = path.stat().st_size, sha256_of(path)
     if (size, digest) != (release.size or size, release.sha256):
-        path.unlink()
+        kept = path.with_name(f"{release.file}.wrong")
+        path.replace(kept)
         raise ChecksumError(
-            f"{path}: these are not the pinned bytes (removed)\n"
+            f"{path}: these are not the pinned bytes (kept as {kept.name})\n"
             f"  wanted  sha256 {release.sha256}, {release.size or 'any number of'} bytes\n"
             f"  found   sha256 {digest}, {size} bytes\n"
-            "  Run make again to fetch it anew; if it stays so, the file was changed where it came from."
+            "  Run make again to fetch it anew. If it stays so, the file was changed where it came from, or the YAML"
+            " file has a wrong sha256 or size."
         )
 
 

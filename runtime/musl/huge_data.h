@@ -13,6 +13,11 @@
 
 #define HUGE_PAGE 0x200000UL
 
+/* Most 32-bit CPUs have only mmap2, which is the same where the offset is 0. (This code returns before it there.) */
+#ifndef SYS_mmap
+#define SYS_mmap SYS_mmap2
+#endif
+
 /* Copies the part of a segment that is in the file and belongs on the page. The rest is zero in both places. */
 static void copy_segment(size_t page, size_t data, size_t start, size_t size)
 {

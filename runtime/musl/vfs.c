@@ -39,12 +39,12 @@ typedef Elf32_Phdr Phdr;
 
 /* The place that the link reserves, and the note; in assembler, so that the compiler assumes no constant content. */
 __asm__(
-	".pushsection .payload,\"a\",@progbits\n"
+	".pushsection .payload,\"a\",%progbits\n"
 	".balign 16\n"
 	".hidden __payload\n.globl __payload\n"
 	"__payload:\n.zero 128\n"
 	".popsection\n"
-	".pushsection .note.static-python,\"a\",@note\n"
+	".pushsection .note.static-python,\"a\",%note\n"
 	".balign 4\n"
 	".long 14, 8, 2\n"
 	".asciz \"static-python\"\n.zero 2\n"

@@ -30,7 +30,9 @@ def test_comments_stay(project: Path) -> None:
 def test_addresses_get_the_new_version(project: Path) -> None:
     path, file = project / "configs/packages/xz.yml", project / "xz-5.9.0.tar.xz"
     file.write_bytes(b"new")
+    before = path.read_text()
     bump(path, "5.9.0", file, file.name, None)
+    assert path.read_text().partition("\nkind:")[2] == before.partition("\nkind:")[2], "other keys keep their lines"
     (release, _) = load_facts(project).packages["xz"].releases
     assert release.urls == ["https://github.com/tukaani-project/xz/releases/download/v5.9.0/xz-5.9.0.tar.xz"]
 
@@ -38,7 +40,8 @@ def test_addresses_get_the_new_version(project: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["xz", "5.9.0", "nowhere.tar.xz"], "nowhere.tar.xz: no such file"),
+        (["xz", "5.9.0", "nowhere.tar.xz"], "nowhere.tar.xz: is no file"),
+        (["xz", "5.9.0", __file__], "test_bump.py: is no archive that can be unpacked"),
         (["compiler-rt", "1", "x"], "compiler-rt has no releases: it is part of ziglang"),
         (["cpython", "3.14.8t", __file__], "3.14.8t is no version of CPython"),
         (["cpython", "2.7.18", __file__], "unknown series '2.7'"),

@@ -104,6 +104,8 @@ def edit(path: Path, old: str, new: str) -> None:
             "4ce24038fd4221e0d13bc1a2de7a4db56e90b92b3bf75321f6c14be73f65de4b",
             ["releases[1].sha256", "is that of 5.8.4"],
         ),
+        ("configs/x86_64.yml", "triple: x86_64-linux-musl", "triple: x86_64-linux-gnu", ["triple", "<cpu>-linux-musl"]),
+        ("configs/x86_64.yml", "zig_target: x86_64-linux-musl", "zig_target: x86_64-linux-muslx32", ["another ABI"]),
         ("configs/x86_64.yml", 'glibc_version: "2.28"', "glibc_version: two", ["glibc_version", "'two' is no version"]),
         ("configs/packages/xz.yml", 'version: "5.8.4"', 'version: "5.8 4"', ["releases[0].version", "without blanks"]),
         ("configs/packages/xz.yml", "file: xz-5.8.4.tar.xz", "file: a b", ["releases[0].file", "without blanks"]),

@@ -127,6 +127,7 @@ def test_flipped_byte_in_downloads(server: Server, tmp_path: Path) -> None:
     with pytest.raises(ChecksumError, match=f"(?s)not the pinned bytes.*wanted .* {len(CONTENT)} bytes"):
         fetch(package(release(server)), Places(tmp_path))
     assert not (tmp_path / "good.tar").exists(), "make would go on with it"
+    assert (tmp_path / "good.tar.wrong").read_bytes() == broken, "the user's file is kept"
 
 
 def test_wrong_bytes_from_upstream_are_never_used(server: Server, tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ import pytest
 
 from staticpython import cli
 from staticpython import plan as plan_module
+from staticpython import render as render_module
 from staticpython.config import ROOT, load_facts
-from staticpython.errors import UsageError
+from staticpython.errors import FactsError, UsageError
 from staticpython.plan import Options, make_plan
 from staticpython.render import quote, render, write
 
@@ -146,6 +147,28 @@ def test_generator_is_quick(tmp_path: Path) -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2, "half a second on an idle machine"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("{{ t.emulate }}", "{{ t.emulat }}", r"dist\.mk\.in:\d+: .*no attribute 'emulat'"),
+        ("{{ t.emulate }}", "{{ t.emulate }", r"dist\.mk\.in:\d+: unexpected '}'"),
+        ("\t@mkdir", "        @mkdir", "begins with a tab, not with blanks: +@mkdir"),
+    ],
+)
+def test_mistakes_in_templates_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, says: str
+) -> None:
+    template = (ROOT / "make/dist.mk.in").read_text()
+    assert old in template
+    (tmp_path / "dist.mk.in").write_text(template.replace(old, new))
+    environment = render_module._environment()
+    assert environment.loader
+    environment.loader = jinja2.ChoiceLoader([jinja2.FileSystemLoader(tmp_path), environment.loader])
+    monkeypatch.setattr(render_module, "_environment", lambda: environment)
+    with pytest.raises(FactsError, match=says):
+        rendered("x86_64")
+
+
 def test_flavour_has_the_last_word(tmp_path: Path) -> None:
     facts = load_facts()
     for flavour, last in (("small", ' "$@" "-Os"\n'), ("", ' "$@"\n')):
@@ -175,6 +198,11 @@ def test_a_place_that_cannot_be_written(capsys: pytest.CaptureFixture[str], tmp_
     (tmp_path / "file").touch()
     assert cli.main([f"--output={tmp_path}/file"]) == 2
     assert f"error: {tmp_path}/file" in (said := capsys.readouterr().err) and "cannot be written" in said
+
+
+def test_unknown_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--flavor", "small"]) == 2
+    assert "unknown option --flavor, did you mean '--flavour'?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [["--list", "--check"], ["--quiet", "--verbose"], ["--dry-run", "--missing"]])
@@ -223,6 +251,18 @@ def test_what_would_be_written_is_written(
     assert f"dist/cpython-{version}-x86_64-linux-musl" in summary and "modules linked, toolchain zig" in summary
     assert end == "Makefile written; now run: make"
     assert said("--dry-run") == [] and said()[-1] == "Makefile unchanged; now run: make"
+
+
+def test_a_package_that_nothing_needs_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = load_facts()
+    lonely = dataclasses.replace(facts.packages["xz"], name="lonely")
+    monkeypatch.setattr(
+        cli, "load_facts", lambda: dataclasses.replace(facts, packages={**facts.packages, "lonely": lonely})
+    )
+    assert cli.main(["--check", "--quiet"]) == 0
+    assert capsys.readouterr().err == "warning: configs/packages/lonely.yml: nothing needs it, so it is not built\n"
 
 
 def test_a_pair_that_nothing_tests_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
