@@ -6,7 +6,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-NEEDED = ("cyclonedx", "elftools", "jinja2", "jsonschema", "packaging", "requests", "rich", "yaml")
+NEEDED = (
+    "cyclonedx",
+    "elftools",
+    "jinja2",
+    "jsonschema",
+    "license_expression",
+    "packaging",
+    "requests",
+    "rich",
+    "yaml",
+)
 
 if _missing := [name for name in NEEDED if not find_spec(name)]:
     sys.exit(
