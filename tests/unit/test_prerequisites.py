@@ -110,7 +110,7 @@ def test_a_python_without_the_packages_says_what_to_do(tmp_path: Path, command: 
     assert run.returncode == 1
     assert "Traceback" not in run.stderr
     for words in (
-        "has no cyclonedx, elftools, jinja2, jsonschema, packaging, requests, rich, yaml",
+        "has no cyclonedx, elftools, jinja2, jsonschema, license_expression, packaging, requests, rich, yaml",
         "./bootstrap.sh",
         "-m pip install -r requirements.txt",
     ):
