@@ -711,6 +711,8 @@ def test_which_console_script(target: BuiltTarget, wheel: Path, tmp_path: Path) 
         run = run_bundler(target, tmp_path, wheel, *words, "-o", name, *OFFLINE, wheel.parent)
         assert run.stdout.endswith(f"MB, runs demo:{expected.replace('demo', 'main')}\n")
         assert output_of(start(target, tmp_path / name)) == expected
+    run_bundler(target, tmp_path, wheel, "-o", "other-{arch}", *OFFLINE, wheel.parent)
+    assert output_of(start(target, tmp_path / f"other-{target.arch}")) == "other", "the CPU is not in the script's name"
 
 
 @pytest.mark.any_cpu("Python code; processes are tested by test_processes")

@@ -118,7 +118,7 @@ def test_nothing_is_installed_beside_it(environment: Path) -> None:
     assert said.startswith("error: externally-managed-environment") and "static-python -m venv env" in said
 
 
-def test_unpack(target: BuiltTarget, environment: Path, tmp_path: Path) -> None:
+def test_unpack(target: BuiltTarget, environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tree as it was built, with links and times, without pip's .pyc files; the folder may exist if it is empty."""
     (tree_of(environment) / "lib/of another Python.pyc").write_bytes(b"")
     (tmp_path / "tree").mkdir()
@@ -133,6 +133,11 @@ def test_unpack(target: BuiltTarget, environment: Path, tmp_path: Path) -> None:
     assert said == f"static-python: {tmp_path / 'no/tree'}: no such folder: {tmp_path / 'no'}"
     for arguments in ([], ["-h"], ["--help"], ["a", "b"]):
         assert static_python(environment, "unpack", *arguments, code=2).startswith("usage: ")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert "cannot be replaced: name a new folder in it" in static_python(environment, "unpack", ".", code=1)
+    (tmp_path / "here").rmdir()
+    monkeypatch.chdir(tmp_path)
     inside = tree_of(environment) / "new"
     said = static_python(environment, "unpack", inside, code=1)
     assert said == f"static-python: {inside}: is inside the package: name a folder elsewhere" and not inside.exists()

@@ -245,6 +245,8 @@ def test_packing_program_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_describe() -> None:
     """This machine's own Python reports the same about itself as a target's would, without folders of the machine."""
     script = [sys.executable, "-I", "-S", str(full.DESCRIBE), sys.base_prefix]
-    said = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    homes = [{"HOME": home} for home in ("/home/a", "/home/b")]
+    said, again = (subprocess.run(script, capture_output=True, text=True, check=True, env=e).stdout for e in homes)
+    assert said == again and "/home/a" not in said
     assert f'"python_tag": "cp3{sys.version_info.minor}"' in said
     assert '"scripts": "install/' in said

@@ -192,7 +192,7 @@ def _bundle_for(options: argparse.Namespace, pip: inputs.Installer, wanted: inpu
         bundler.add_data(*inputs.data(text))
     if options.record:
         bundler.add_hook(f"import _staticpython.recorder as r; r.start({os.path.abspath(options.record)!r})")
-    config = what_runs(options, bundler, wanted.script, files.output)
+    config = what_runs(options, bundler, wanted.script)
     made_of = _made_of(options, bundler, pip.hashes)
     told = {SBOM: cyclonedx(_said(config), made_of), LICENCES: licence_texts(made_of)}
     for place, text in told.items():

@@ -145,9 +145,7 @@ def _add_command(text: str, bundler: Bundler) -> tuple[str, str]:
     return name, bundler.add_start(name, code)
 
 
-def what_runs(
-    options: argparse.Namespace, bundler: Bundler, script: Path | None, output: Path
-) -> list[tuple[str, str]]:
+def what_runs(options: argparse.Namespace, bundler: Bundler, script: Path | None) -> list[tuple[str, str]]:
     """The configuration; raises PayloadError if something that it names is missing."""
     if options.python:
         return [("variable", variable) for variable in options.env]
@@ -161,12 +159,12 @@ def what_runs(
         or script
         or any(way is not None for way in (options.console_script, options.module, options.entry))
     ):
-        config = _default(options, bundler, script, output) + config
+        config = _default(options, bundler, script) + config
     config += [("argument", word) for word in options.args]
     return config + [("variable", variable) for variable in options.env]
 
 
-def _default(options: argparse.Namespace, bundler: Bundler, script: Path | None, output: Path) -> list[tuple[str, str]]:
+def _default(options: argparse.Namespace, bundler: Bundler, script: Path | None) -> list[tuple[str, str]]:
     """What runs if no command is named."""
     if script:
         place = bundler.add_script(script)
@@ -179,7 +177,9 @@ def _default(options: argparse.Namespace, bundler: Bundler, script: Path | None,
         return [("module", options.module)]
     name, entry = "", options.entry
     if entry is None:
-        name, entry = inputs.console_script(bundler.folders, options.console_script, output.name)
+        # `http-{arch}` is `http` for another CPU.
+        named = re.sub(r"[-_.]?\{arch\}", "", Path(options.output).name)
+        name, entry = inputs.console_script(bundler.folders, options.console_script, named)
     module, code = parse_entry(entry)
     check_entry(entry, folders)
     bundler.check_is_there(module)
