@@ -791,7 +791,7 @@ def _check_releases(where: Path, releases: list[Release]) -> None:
     owners: dict[str, str] = {}  # hash -> version
     for i, release in enumerate(releases):
         if (release.version, release.host) in known:
-            raise FactsError(f"{where}: releases[{i}].version: {release.version} is there twice")
+            raise FactsError(f"{where}: releases[{i}].version: {release.version} is given twice")
         known.add((release.version, release.host))
         if not re.fullmatch(r"[\w.+~-]+", release.version):
             raise FactsError(
@@ -903,7 +903,7 @@ def _check_series_patches(facts: Facts, root: Path) -> None:
         missing = sorted(set(others) - names[series.name] - set(series.lacking))
         if missing:
             raise FactsError(
-                f"{where}: patches of {others[missing[0]]} that {series.name} has not: {', '.join(missing)}; put each"
+                f"{where}: patches of {others[missing[0]]} that {series.name} lacks: {', '.join(missing)}; put each"
                 f" into patches/{package.name}-{series.name}, or say under lacking why it is not needed"
             )
         folders = [f for r in series.releases for f in patch_folders(package, r.version, root)[1:]]

@@ -23,7 +23,7 @@ def describe(tree: str) -> dict[str, Any]:
         return os.path.normpath(f"install/{os.path.relpath(path, tree)}")
 
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
-    # The folder of the user's packages is that of whoever runs this.
+    # This folder depends on who runs the program.
     variables = sorted((sysconfig.get_config_vars() | {"userbase": "~/.local"}).items())
     return {
         "python_tag": tag,

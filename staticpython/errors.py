@@ -27,7 +27,7 @@ class FactsError(StaticPythonError):
 
 
 class FetchError(StaticPythonError):
-    """A source that could not be had from anywhere."""
+    """A source that could not be downloaded from anywhere."""
 
     exit_code = 4
 

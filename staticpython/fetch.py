@@ -70,13 +70,15 @@ def fetch(package: Package, places: Places) -> tuple[Release, str]:
         if origin:
             if release is not fitting[0]:
                 console.print(
-                    f"[bold yellow]warning:[/] {package.name}: {fitting[0].version} cannot be had, "
+                    f"[bold yellow]warning:[/] {package.name}: {fitting[0].version} cannot be downloaded, "
                     f"taking {release.version} instead"
                 )
             return release, origin
     wanted = fitting[0]
     raise FetchError(
-        f"{package.name}: {wanted.file} cannot be had:\n" + "".join(f"  {a}\n" for a in answers) + "  Bring the file "
+        f"{package.name}: {wanted.file} cannot be downloaded:\n"
+        + "".join(f"  {a}\n" for a in answers)
+        + "  Bring the file "
         f"(sha256 {wanted.sha256}) to {places.downloads}/ by hand, or give --mirror a folder or URL that has it."
     )
 

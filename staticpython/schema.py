@@ -41,7 +41,7 @@ class _Loader(_base):  # type: ignore[misc]  # its base is chosen when this star
         names = [name.value for name, _ in node.value if isinstance(name, yaml.ScalarNode)]
         if len(names) != len(set(names)):
             twice = [name for name, _ in node.value if names.count(name.value) > 1][1]
-            raise yaml.constructor.ConstructorError(None, None, f"'{twice.value}' is there twice", twice.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"'{twice.value}' is given twice", twice.start_mark)
         return super().construct_mapping(node, deep)
 
 

@@ -205,7 +205,7 @@ def cpython_on_glibc(target: BuiltTarget) -> Path:
         try:
             return debian(facts, wanted, work)
         except (BenchError, StaticPythonError) as error:
-            pytest.skip(f"Debian's packages cannot be had: {error}")
+            pytest.skip(f"Debian's packages cannot be downloaded: {error}")
 
 
 @pytest.fixture

@@ -432,7 +432,7 @@ def test_it_tells_of_itself(target: BuiltTarget, app: Path, tmp_path: Path) -> N
     (core,) = (tmp_path / "out").rglob("core.py")
     assert core.read_text() == CORE and os.access(tmp_path / "out/python/bin/tool", os.X_OK)
     again = ask("extract", "out", "*/app/*")
-    assert again.returncode == 1 and "is there already" in again.stderr and "Traceback" not in again.stderr
+    assert again.returncode == 1 and "already exists" in again.stderr and "Traceback" not in again.stderr
     for words in (("extract", "out", "none"), ("extract", ""), ("list", "none")):
         assert ask(*words).returncode == 1
     # A folder means everything in it.

@@ -255,7 +255,7 @@ def test_missing_data_is_refused(built: Built) -> None:
 
 
 def test_aliases_are_of_what_there_is(target: BuiltTarget) -> None:
-    """Each alias is of a name that the program has, and is itself one that it has not: else it would never be asked."""
+    """Each alias stands for a name that the program has, and is a name that it lacks: else nobody would ask for it."""
     if not target.plan.arch.glibc_cflags:
         pytest.skip("this arch refuses libraries built for glibc")
     pairs = aliases((TABLE / "aliases.h").read_text(encoding="utf-8"))

@@ -128,7 +128,7 @@ def test_unpack(target: BuiltTarget, environment: Path, tmp_path: Path, monkeypa
     assert program.stat().st_mtime == target.binary.stat().st_mtime
     assert target.run("-c", "print(6 * 7)", python=program) == "42"
     said = static_python(environment, "unpack", tmp_path / "tree", code=1)
-    assert said == f"static-python: {tmp_path / 'tree'}: is there already, and no empty folder: name a new one"
+    assert said == f"static-python: {tmp_path / 'tree'}: exists and is not an empty folder: name a new one"
     said = static_python(environment, "unpack", tmp_path / "no/tree", code=1)
     assert said == f"static-python: {tmp_path / 'no/tree'}: no such folder: {tmp_path / 'no'}"
     for arguments in ([], ["-h"], ["--help"], ["a", "b"]):

@@ -86,8 +86,8 @@ def edit(path: Path, old: str, new: str) -> None:
         ("configs/common/release.yml", 'date: "', 'date: "x', ["release.yml", "date", "is no day"]),
         ("configs/packages/cpython.yml", "default_series: ", "default_series: x", ["default_series", "no series 'x"]),
         ("configs/packages/cpython.yml", "default_series: ", "# ", ["default_series", "missing"]),
-        ("configs/packages/zlib.yml", "kind: ", "kind: make\nkind: ", ["zlib.yml:", "'kind' is there twice"]),
-        (f"setup_local/{BASES[0]}.yml", "  math: ", "  math: {}\n  math: ", ["'math' is there twice"]),
+        ("configs/packages/zlib.yml", "kind: ", "kind: make\nkind: ", ["zlib.yml:", "'kind' is given twice"]),
+        (f"setup_local/{BASES[0]}.yml", "  math: ", "  math: {}\n  math: ", ["'math' is given twice"]),
         (
             "configs/packages/xz.yml",
             'version: "5.8.4"',
@@ -97,7 +97,7 @@ def edit(path: Path, old: str, new: str) -> None:
         (f"configs/series/{BASES[0]}.yml", 'date: "', "date: 2026-08-05 # ", ["date", "a date (2026-08-05); put it"]),
         ("configs/packages/xz.yml", "summary: ", "summary: '' # ", ["summary", "empty; it says"]),
         ("configs/packages/xz.yml", "size: 1", "size: -1", ["releases[0].size", "must not be negative"]),
-        ("configs/packages/xz.yml", 'version: "5.8.1"', 'version: "5.8.4"', ["releases[1].version", "there twice"]),
+        ("configs/packages/xz.yml", 'version: "5.8.1"', 'version: "5.8.4"', ["releases[1].version", "given twice"]),
         (
             "configs/packages/xz.yml",
             "0b54f79df85912504de0b14aec7971e3f964491af1812d83447005807513cd9e",
@@ -363,7 +363,7 @@ def test_a_series_that_lacks_what_another_needs_says_why(project: Path, newer: P
     own = project / "patches/cpython-9.9/0999-more.patch"
     own.parent.mkdir()
     shutil.copy(needed, own)
-    with pytest.raises(FactsError, match=r"3\.13\.yml: patches of 9\.9 that 3\.13 has not: 0999-more;"):
+    with pytest.raises(FactsError, match=r"3\.13\.yml: patches of 9\.9 that 3\.13 lacks: 0999-more;"):
         load_facts(project)
     own.write_text(own.read_text().replace(f"Kind: {read_header(needed).kind}", "Kind: speed"))
     load_facts(project)

@@ -222,7 +222,7 @@ def test_later_release_is_taken_loudly(server: Server, tmp_path: Path, capsys: p
 def test_nowhere_to_be_had(server: Server, tmp_path: Path) -> None:
     with pytest.raises(FetchError) as error:
         fetch(package(release(server, "gone.tar")), Places(tmp_path))
-    for word in ("gone.tar cannot be had", "404", "by hand", "--mirror", "sha256"):
+    for word in ("gone.tar cannot be downloaded", "404", "by hand", "--mirror", "sha256"):
         assert word in str(error.value)
 
 

@@ -106,7 +106,7 @@ def extract(folder: str, patterns: list[str]) -> int:
         source, target = f"{_program()}/{path}", os.path.join(folder, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if os.path.lexists(target):
-            raise PayloadError(f"{target} is there already: name a new folder")
+            raise PayloadError(f"{target} already exists: name a new folder")
         if stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(source), target)
         else:

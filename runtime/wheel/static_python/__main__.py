@@ -60,7 +60,7 @@ def unpack(folder: Path) -> None:
     if PACKAGE in [folder.resolve(), *folder.resolve().parents]:
         raise CommandError(f"{folder}: is inside the package: name a folder elsewhere")
     if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
-        raise CommandError(f"{folder}: is there already, and no empty folder: name a new one")
+        raise CommandError(f"{folder}: exists and is not an empty folder: name a new one")
     if folder.exists() and (os.path.ismount(str(folder)) or folder.samefile(os.curdir)):
         raise CommandError(f"{folder}: cannot be replaced: name a new folder in it")
     parent = folder.resolve().parent

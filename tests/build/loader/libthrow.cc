@@ -1,4 +1,4 @@
-// Throws through whoever calls it.
+// Throws through its caller.
 #include <stdexcept>
 
 struct Guard {
