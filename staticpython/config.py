@@ -339,7 +339,9 @@ class Module:
         "Words of its line in Setup.local after the name: sources, includes, archives.", default=[]
     )
     needs: list[str] = key(
-        "Packages that are built before it; `sources` names their archives, such as `-lz`.", default=[]
+        "Packages that are built before it. CPython's configure adds the libraries that it knows the module to need;"
+        " another one is a word of `sources`, such as `-llz4`.",
+        default=[],
     )
     feature: str | None = key("Group that --without and --only can name.", default=None)
     gpl: bool = key("Linked only with --with-gpl, because it needs a GPL package.", default=False)
