@@ -339,8 +339,8 @@ class Module:
         "Words of its line in Setup.local after the name: sources, includes, archives.", default=[]
     )
     needs: list[str] = key(
-        "Packages that are built before it. CPython's configure adds the libraries that it knows the module to need;"
-        " another one is a word of `sources`, such as `-llz4`.",
+        "Packages that are built before it. The module gets the flags that CPython's configure knows, or, if `sources`"
+        " has any, such as `-llz4`, those alone.",
         default=[],
     )
     feature: str | None = key("Group that --without and --only can name.", default=None)
