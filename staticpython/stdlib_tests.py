@@ -85,9 +85,8 @@ def prepare_tree(tree: Path, sources: Path, build: Path, work: Path, series: str
 
 def pack_tree(tree: Path, plan: TargetPlan) -> Path:
     """Pack the copy of the tree into one file, as `make onefile` does, with the `test` package."""
-    python, library = tree / f"bin/python{plan.series}", Path(f"lib/python{plan.series}")
-    result = tree.with_name("python")
-    command: list[str | Path] = [*emulator_of(plan), python, "-m", "_staticpython", "bundle", "--python"]
+    library, result = Path(f"lib/python{plan.series}"), tree.with_name("python")
+    command: list[str | Path] = [*emulator_of(plan), built(tree, plan), "-m", "_staticpython", "bundle", "--python"]
     command += ["-o", result, "--cache", "", "--site-packages", tree / library / "site-packages"]
     command += ["--add", f"{tree / library / 'test'}:{library / 'test'}"]
     if subprocess.run(command, check=False).returncode:
