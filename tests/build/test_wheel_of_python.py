@@ -9,6 +9,7 @@ import io
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -131,8 +132,6 @@ def test_unpack(target: BuiltTarget, environment: Path, tmp_path: Path, monkeypa
     assert said == f"static-python: {tmp_path / 'tree'}: exists and is not an empty folder: name a new one"
     said = static_python(environment, "unpack", tmp_path / "no/tree", code=1)
     assert said == f"static-python: {tmp_path / 'no/tree'}: no such folder: {tmp_path / 'no'}"
-    for arguments in ([], ["-h"], ["--help"], ["a", "b"]):
-        assert static_python(environment, "unpack", *arguments, code=2).startswith("usage: ")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     assert "cannot be replaced: name a new folder in it" in static_python(environment, "unpack", ".", code=1)
@@ -142,6 +141,55 @@ def test_unpack(target: BuiltTarget, environment: Path, tmp_path: Path, monkeypa
     said = static_python(environment, "unpack", inside, code=1)
     assert said == f"static-python: {inside}: is inside the package: name a folder elsewhere" and not inside.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["tree"]
+
+
+STOPPED = """if True:
+    import os, shutil, sys
+    from static_python import __main__ as command
+    copied, copy, number = [], shutil.copy, int(sys.argv.pop())
+    def copy_one(source, to):
+        copied.append(copy(source, to))
+        if len(copied) == 3:
+            os.kill(os.getpid(), number)
+    shutil.copy = copy_one
+    sys.exit(command.main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_unpack_is_stopped(environment: Path, tmp_path: Path, number: int) -> None:
+    """It removes what it copied, and ends by the signal, as a shell expects; nohup's SIGHUP does not stop it."""
+    command = [environment / "bin/python", "-c", STOPPED, "unpack", tmp_path / "tree", str(int(number))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (-number, "", [])
+    if number == signal.SIGHUP:
+        subprocess.run(["nohup", *command], check=True, capture_output=True, timeout=120)
+        assert [path.name for path in tmp_path.iterdir()] == ["tree"]
+
+
+def test_unpack_was_killed(environment: Path, tmp_path: Path) -> None:
+    """SIGKILL leaves a folder behind. The next unpack names it: it could be that of another one that still runs."""
+    command = [environment / "bin/python", "-c", STOPPED, "unpack", tmp_path / "tree", str(int(signal.SIGKILL))]
+    assert subprocess.run(command, timeout=120).returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    command = [environment / "bin/static-python", "unpack", tmp_path / "tree"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    says = f"static-python: {left}: remove it, unless another unpack is running: one was killed\n"
+    assert (done.returncode, done.stderr) == (0, says)
+    assert sorted(tmp_path.iterdir()) == [left, tmp_path / "tree"]
+
+
+def test_command_line(environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake is told in one line; help is help, after a command as well."""
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["help"], ["-h"], ["--help"], ["unpack", "-h"], ["unpack", "--help"], ["path", "--help"]):
+        assert static_python(environment, *arguments).startswith("usage: static-python ")
+    wrong = "static-python: unpack takes one argument, the new folder: see static-python help"
+    for arguments in ([], ["a", "b"], ["--force"]):
+        assert static_python(environment, "unpack", *arguments, code=2) == wrong
+    said = static_python(environment, "path", "of", code=2)
+    assert said == "static-python: path takes no argument: see static-python help"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bundle(target: BuiltTarget, environment: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +22,30 @@ usage: static-python [ARGUMENTS OF PYTHON...]
 
 class CommandError(Exception):
     """A mistake that the user can correct; printed without a traceback."""
+
+
+class UsageError(CommandError):
+    """A command line that is no command of ours."""
+
+
+class Signals:
+    """Remembers the first signal that would end the process, so that what was begun can be removed first."""
+
+    def __init__(self) -> None:
+        """Take the signals that are not ignored, as SIGHUP is below nohup."""
+        self.number = 0
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._remember)
+
+    def _remember(self, number: int, _: object) -> None:
+        self.number = self.number or number
+
+    def obey(self) -> None:
+        """End the process as the signal would have, if there was one."""
+        if self.number:
+            signal.signal(self.number, signal.SIG_DFL)
+            os.kill(os.getpid(), self.number)
 
 
 def facts() -> dict:  # type: ignore[type-arg]  # Python 3.8 has no dict[str, ...]
@@ -66,8 +91,12 @@ def unpack(folder: Path) -> None:
     parent = folder.resolve().parent
     if not parent.is_dir():
         raise CommandError(f"{folder}: no such folder: {parent}")
+    prefix = f".{folder.name}.unpack-"
+    for path in sorted(path for path in parent.iterdir() if path.name.startswith(prefix)):
+        print(f"static-python: {path}: remove it, unless another unpack is running: one was killed", file=sys.stderr)
+    signals = Signals()
     try:
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=str(parent)))
+        part = Path(tempfile.mkdtemp(prefix=prefix, dir=str(parent)))
     except OSError as error:
         raise CommandError(f"{parent}: {error.strerror}") from None
     try:
@@ -77,6 +106,8 @@ def unpack(folder: Path) -> None:
             raise CommandError(f"{TREE}: files are missing: install static-python again")
         installed()
         for name in files:
+            if signals.number:
+                return  # by way of `finally`
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(str(TREE / name), str(part / name))
             os.chmod(str(part / name), 0o755 if _is_executable(TREE / name) else 0o644)
@@ -92,6 +123,7 @@ def unpack(folder: Path) -> None:
         raise CommandError(f"{folder}: {error.strerror}") from None
     finally:
         shutil.rmtree(str(part), ignore_errors=True)
+        signals.obey()
 
 
 def start(arguments: "list[str]") -> None:
@@ -113,16 +145,18 @@ def main() -> int:
             print(interpreter())
         elif command == "unpack" and len(arguments) == 1 and not arguments[0].startswith("-"):
             unpack(Path(arguments[0]))
+        elif command in ("path", "unpack") and arguments in (["-h"], ["--help"]):
+            print(USAGE, end="")
         elif command in ("path", "unpack"):
-            print(USAGE, end="", file=sys.stderr)
-            return 2
+            takes = "no argument" if command == "path" else "one argument, the new folder"
+            raise UsageError(f"{command} takes {takes}: see static-python help")
         elif command == "bundle":
             start(["-m", "_staticpython", "bundle", *arguments])
         else:
             start(arguments if command == "run" else [command, *arguments])
     except CommandError as error:
         print(f"static-python: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     return 0
 
 
