@@ -159,7 +159,7 @@ STOPPED = """if True:
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_unpack_is_stopped(environment: Path, tmp_path: Path, number: int) -> None:
     """It removes what it copied, and ends by the signal, as a shell expects; nohup's SIGHUP does not stop it."""
-    command = [environment / "bin/python", "-c", STOPPED, "unpack", tmp_path / "tree", str(int(number))]
+    command = [str(environment / "bin/python"), "-c", STOPPED, "unpack", str(tmp_path / "tree"), str(int(number))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (-number, "", [])
     if number == signal.SIGHUP:
@@ -169,12 +169,13 @@ def test_unpack_is_stopped(environment: Path, tmp_path: Path, number: int) -> No
 
 def test_unpack_was_killed(environment: Path, tmp_path: Path) -> None:
     """SIGKILL leaves a folder behind. The next unpack names it: it could be that of another one that still runs."""
-    command = [environment / "bin/python", "-c", STOPPED, "unpack", tmp_path / "tree", str(int(signal.SIGKILL))]
+    new = str(tmp_path / "tree")
+    command = [str(environment / "bin/python"), "-c", STOPPED, "unpack", new, str(int(signal.SIGKILL))]
     assert subprocess.run(command, timeout=120).returncode == -signal.SIGKILL
     (left,) = tmp_path.iterdir()
-    command = [environment / "bin/static-python", "unpack", tmp_path / "tree"]
+    command = [str(environment / "bin/static-python"), "unpack", new]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    says = f"static-python: {left}: remove it, unless another unpack is running: one was killed\n"
+    says = f"static-python: {left}: remove it, unless another unpack runs: one was killed\n"
     assert (done.returncode, done.stderr) == (0, says)
     assert sorted(tmp_path.iterdir()) == [left, tmp_path / "tree"]
 

@@ -92,10 +92,10 @@ def unpack(folder: Path) -> None:
     if not parent.is_dir():
         raise CommandError(f"{folder}: no such folder: {parent}")
     prefix = f".{folder.name}.unpack-"
-    for path in sorted(path for path in parent.iterdir() if path.name.startswith(prefix)):
-        print(f"static-python: {path}: remove it, unless another unpack is running: one was killed", file=sys.stderr)
     signals = Signals()
     try:
+        for path in sorted(path for path in parent.iterdir() if path.name.startswith(prefix)):
+            print(f"static-python: {path}: remove it, unless another unpack runs: one was killed", file=sys.stderr)
         part = Path(tempfile.mkdtemp(prefix=prefix, dir=str(parent)))
     except OSError as error:
         raise CommandError(f"{parent}: {error.strerror}") from None
