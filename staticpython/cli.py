@@ -184,8 +184,10 @@ def _check_licences(facts: Facts) -> None:
 
     known = license_expression.get_spdx_licensing()
     for package in facts.packages.values():
-        for error in known.validate(package.licence.spdx, strict=True).errors:
-            raise FactsError(f"{ROOT}/configs/packages/{package.name}.yml: licence.spdx: {error}")
+        parts = {f"parts.{name}": part.spdx for name, part in package.parts.items()}
+        for key, spdx in {"licence": package.licence.spdx, **parts}.items():
+            for error in known.validate(spdx, strict=True).errors:
+                raise FactsError(f"{ROOT}/configs/packages/{package.name}.yml: {key}.spdx: {error}")
 
 
 def _checked_header(patch: Path) -> Header:

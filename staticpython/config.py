@@ -165,6 +165,20 @@ class Licence:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Another project's code in a package's source."""
+
+    spdx: str = key("SPDX expression of its licence. It must not ask for the GPL, LGPL or AGPL.")
+    folder: str | None = key(
+        "Its folder in the source, if it is linked in: the full archive tells the licence of each module with it.",
+        default=None,
+    )
+    text: str | None = key(
+        "With `folder`: the file with its terms, as it is named beside the interpreter; one of `licence`.", default=None
+    )
+
+
+@dataclass(frozen=True)
 class Package:
     """A source package: `configs/packages/<name>.yml`."""
 
@@ -186,6 +200,7 @@ class Package:
     build_only: bool = key(
         "Nothing of it is in the interpreter: lists of what an application contains leave it out.", default=False
     )
+    parts: dict[str, Part] = key("Kind cpython: what its source contains of other projects.", default={})
     default_series: str | None = key("Kind cpython: the series that is built without --python.", default=None)
     source_of: str | None = key("A package whose source tree contains this one's, instead of releases.", default=None)
     subset: list[str] = key("Files and folders to take from the release, or from `source_of`'s tree.", default=[])
@@ -660,6 +675,21 @@ def _load_supported(path: Path, facts: Facts) -> Iterator[Supported]:
         yield Supported(arches[triple], toolchain, tested_by)
 
 
+def _check_parts(package: Package, where: Path) -> None:
+    """Raise FactsError for a part under the GPL, or one whose terms are not beside the interpreter."""
+    texts = [Path(file).name for file in (*package.licence.files, *package.licence.texts)]
+    for name, part in package.parts.items():
+        try:
+            if is_gpl(part.spdx):
+                raise FactsError(f"{where}: parts.{name}.spdx: {part.spdx}: would be in every build, under the GPL")
+        except ValueError as error:
+            raise FactsError(f"{where}: parts.{name}.spdx: {error}") from None
+        if bool(part.folder) != bool(part.text):
+            raise FactsError(f"{where}: parts.{name}: give both of folder and text, or neither")
+        if part.text:
+            _check_known(where, f"parts.{name}.text", "licence text", part.text, texts)
+
+
 def _check_references(facts: Facts, root: Path) -> None:
     for package in facts.packages.values():
         where = root / "configs/packages" / f"{package.name}.yml"
@@ -671,6 +701,7 @@ def _check_references(facts: Facts, root: Path) -> None:
             raise FactsError(f"{where}: licence.spdx: {error}") from None
         if package.cpe and not re.fullmatch(r"[a-z0-9_-]+:[a-z0-9_-]+", package.cpe):
             raise FactsError(f"{where}: cpe: '{package.cpe}' is not of the form vendor:product")
+        _check_parts(package, where)
         for text in package.licence.texts:
             if not (root / text).is_file():
                 raise FactsError(f"{where}: licence.texts: no file {text}")

@@ -27,7 +27,7 @@ from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError, UsageError
 from staticpython.licences import is_gpl
 from staticpython.published import FOLDER, Archive, build_options, pack, write_archive
-from staticpython.target_plan import PackagePlan, TargetPlan
+from staticpython.target_plan import TargetPlan
 from staticpython.verify import emulator_of
 
 SCHEMA = ROOT / "staticpython/full.schema.yml"
@@ -130,21 +130,31 @@ def modules_of(setup: str) -> dict[str, list[str]]:
     return result
 
 
-def package_of(plan: TargetPlan, path: str) -> PackagePlan | None:
-    """Return the package that a library is of, by its path in the archive; none for what is CPython's."""
-    return next((p for p in plan.packages if f"lib/{Path(path).name}" in p.installs), None)
+def origin_of(plan: TargetPlan, path: str) -> tuple[str, str] | None:
+    """Return the licence, and the pattern of its texts in `licences`, of a library or object; none of CPython's own.
 
-
-def licences(packages: list[PackagePlan], tree: Path) -> dict[str, Any]:
-    """Return what PYTHON.json says of the licences of libraries; of `A OR B` it is the one that is not the GPL.
-
-    Of no libraries it says nothing, as python-build-standalone's: readers take an empty list for a faulty one.
+    It is a package's, by its path in the archive, or that of a part of CPython's source.
     """
-    if not packages:
+    for package in plan.packages:
+        if f"lib/{Path(path).name}" in package.installs:
+            return package.licence.spdx, f"{package.name}/*"
+        for part in package.parts.values():
+            if part.folder and path.startswith(f"build/{part.folder}/"):
+                return part.spdx, f"{package.name}/{part.text}"
+    return None
+
+
+def licences(plan: TargetPlan, paths: list[str], tree: Path) -> dict[str, Any]:
+    """Return what PYTHON.json says of the licences of a module's libraries and objects but CPython's own.
+
+    Of `A OR B` it is the one that is not the GPL. Of none it says nothing, as python-build-standalone's: readers take
+    an empty list for a faulty one.
+    """
+    origins = dict.fromkeys(origin for path in paths if (origin := origin_of(plan, path)))
+    if not origins:
         return {}
-    expressions = [package.licence.spdx for package in packages]
-    taken = [next((a for a in text.split(" OR ") if not is_gpl(a)), text) for text in expressions]
-    files = (file for package in packages for file in sorted((tree / "licences" / package.name).glob("*")))
+    taken = [next((a for a in text.split(" OR ") if not is_gpl(a)), text) for text, _ in origins]
+    files = (file for _, pattern in origins for file in sorted((tree / "licences").glob(pattern)))
     return {
         "licenses": list(dict.fromkeys(taken)),
         "license_paths": [f"install/{file.relative_to(tree)}" for file in files],
@@ -164,7 +174,6 @@ def build_info(build: Build, link: Link, tree: Path) -> dict[str, Any]:
     for name, init in sorted(inittab.items()):
         given = dict.fromkeys(build.place(word)[1] for word in variables.get(flags.get(name, ""), []))
         libraries = [path for path in given if path in link.files]
-        packages = [package for path in libraries if (package := package_of(build.plan, path))]
         extensions[name] = [
             {
                 "in_core": name not in objects,
@@ -173,7 +182,7 @@ def build_info(build: Build, link: Link, tree: Path) -> dict[str, Any]:
                 "objs": objects.get(name, []),
                 "required": name in required or name not in objects,
                 "variant": "default",
-                **licences(list({package.name: package for package in packages}.values()), tree),
+                **licences(build.plan, [*libraries, *objects.get(name, [])], tree),
             }
         ]
     theirs = {path for paths in objects.values() for path in paths}

@@ -18,12 +18,13 @@ from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import AttachedText, ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType, Diff, Patch, PatchClassification, Pedigree
+from cyclonedx.model.license import License
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
-from staticpython.config import ROOT, Facts, load_facts
+from staticpython.config import ROOT, Facts, Package, load_facts
 from staticpython.errors import StaticPythonError, UsageError, run_main
 from staticpython.fetched import sha256_of
 from staticpython.published import Archive, target_parser
@@ -99,18 +100,28 @@ def _component(entry: dict[str, Any], facts: Facts, inside: list[Component]) -> 
     )
 
 
-def bundled(sources: Path, tree: Path) -> list[Component]:
-    """Return the components inside CPython's source: those of its own SPDX document, and the bundled pip."""
+def bundled(sources: Path, tree: Path, package: Package) -> list[Component]:
+    """Return the components inside CPython's source: those of its own SPDX document, and the bundled pip.
+
+    CPython's document does not tell their licences, so the facts do; raises StaticPythonError for one they lack.
+    """
+
+    def licence(name: str) -> list[License]:
+        if name not in package.parts:
+            raise StaticPythonError(f"configs/packages/{package.name}.yml: parts: lacks {name}, which the source has")
+        return [LicenseFactory().make_from_string(package.parts[name].spdx)]
+
     found = []
     document = sources / "Misc/sbom.spdx.json"
     if document.is_file():
-        for package in json.loads(document.read_text(encoding="utf-8"))["packages"]:
-            locators = [reference["referenceLocator"] for reference in package.get("externalRefs", [])]
+        for part in json.loads(document.read_text(encoding="utf-8"))["packages"]:
+            locators = [reference["referenceLocator"] for reference in part.get("externalRefs", [])]
             found.append(
                 Component(
-                    bom_ref=f"cpython/{package['name']}",
-                    name=package["name"],
-                    version=package["versionInfo"],
+                    bom_ref=f"cpython/{part['name']}",
+                    name=part["name"],
+                    version=part["versionInfo"],
+                    licenses=licence(part["name"]),
                     cpe=next((each for each in locators if each.startswith("cpe:")), None),
                     purl=next((PackageURL.from_string(each) for each in locators if each.startswith("pkg:")), None),
                 )
@@ -118,7 +129,8 @@ def bundled(sources: Path, tree: Path) -> list[Component]:
     for info in tree.glob("lib/python3*/site-packages/pip-*.dist-info"):
         version = info.name.removeprefix("pip-").removesuffix(".dist-info")
         purl = PackageURL("pypi", name="pip", version=version)
-        found.append(Component(bom_ref="cpython/pip", name="pip", version=version, purl=purl))
+        pip: dict[str, Any] = {"name": "pip", "version": version, "purl": purl, "licenses": licence("pip")}
+        found.append(Component(bom_ref="cpython/pip", **pip))
     return found
 
 
@@ -139,7 +151,7 @@ def make_document(plan: TargetPlan, tree: Path, build: Path) -> str:
         hashes=_sha256(program),
         purl=PackageURL("generic", name="static-python", version=f"{archive.version}+{archive.date}"),
     )
-    inside = {"cpython": bundled(build / "sources/cpython", tree)}
+    inside = {"cpython": bundled(build / "sources/cpython", tree, facts.cpython)}
     parts = [_component(entry, facts, inside.get(entry["name"], [])) for entry in manifest["inputs"]]
     bom = Bom(components=parts, serial_number=uuid.uuid5(NAMESPACE, f"{archive.name} {program}"))
     bom.metadata.component = whole

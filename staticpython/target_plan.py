@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from staticpython.config import ROOT, Arch, Cpu, Licence, Package, patches
+from staticpython.config import ROOT, Arch, Cpu, Licence, Package, Part, patches
 from staticpython.errors import StaticPythonError, UsageError
 from staticpython.plan import Plan, Target, fitting_releases
 
@@ -27,6 +27,7 @@ class PackagePlan:
     name: str
     kind: str
     licence: Licence
+    parts: dict[str, Part]
     # By release; what is cut out of another package's source has patches, too, but no release.
     patches: dict[str, list[str]]
     source_of: str | None
@@ -49,6 +50,7 @@ class PackagePlan:
             name=package.name,
             kind=package.kind,
             licence=package.licence,
+            parts=package.parts,
             patches={v: [str(f.relative_to(ROOT)) for f in patches(package, v)] for v in versions},
             source_of=package.source_of,
             source_tree=source_tree(package),

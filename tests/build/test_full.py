@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from staticpython.config import ROOT
+from staticpython.config import ROOT, load_facts
 from staticpython.full import LINK, write_full
 from staticpython.published import build_options
 from tests.build.conftest import BuiltTarget, network_environment
@@ -81,6 +81,17 @@ def test_what_python_json_names_is_there(unpacked: Unpacked) -> None:
     assert {link["name"] for link in build["extensions"]["_ssl"][0]["links"]} == {"ssl", "crypto"}
     linked = {word for word in (unpacked.folder / LINK).read_text().split() if word.startswith("build/")}
     assert {path for path in [*objects, *links] if path not in linked} == set(), "all of it is in the interpreter"
+
+
+def test_licences(unpacked: Unpacked) -> None:
+    """Each module with a library tells that library's licence, also of the libraries that CPython's source contains."""
+    modules = {name: module for name, (module,) in unpacked.info["build_info"]["extensions"].items()}
+    assert [name for name, module in modules.items() if module["links"] and "licenses" not in module] == []
+    for name in ("pyexpat", "_decimal", "_sha2"):
+        assert all(path.startswith("install/licences/cpython/") for path in modules[name]["license_paths"]), name
+    # What pip says of itself is what the list of parts says.
+    (metadata,) = (unpacked.folder / "install/lib").glob("python3*/site-packages/pip-*.dist-info/METADATA")
+    assert f"\nLicense-Expression: {load_facts().cpython.parts['pip'].spdx}\n" in metadata.read_text()
 
 
 @pytest.mark.any_cpu("PYTHON.json has the same keys")

@@ -107,15 +107,32 @@ def test_licences(tmp_path: Path) -> None:
     plan = plan_of()
     (tmp_path / "licences/zstd").mkdir(parents=True)
     (tmp_path / "licences/zstd/LICENSE").write_text("x")
-    libraries = ["build/lib/libzstd.a", "build/lib/libbz2.a", "build/Modules/expat/libexpat.a"]
-    zstd, bzip2, expat = (full.package_of(plan, path) for path in libraries)
-    assert zstd and bzip2 and not expat
-    assert full.licences([zstd, bzip2], tmp_path) == {
+    assert full.licences(plan, ["build/lib/libzstd.a", "build/lib/libbz2.a"], tmp_path) == {
         "licenses": ["BSD-3-Clause", "bzip2-1.0.6"],
         "license_paths": ["install/licences/zstd/LICENSE"],
         "license_public_domain": False,
     }
-    assert full.licences([], tmp_path) == {}
+    assert full.licences(plan, ["build/Modules/_ssl.o"], tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "spdx", "text"),
+    [
+        ("expat/libexpat.a", "MIT", "COPYING"),
+        ("_decimal/libmpdec/libmpdec.a", "BSD-2-Clause", "license.rst"),
+        ("_hacl/libHacl_Hash_SHA2.a", "MIT", "HACL"),
+        ("_hacl/Hacl_Hash_MD5.o", "MIT", "HACL"),
+    ],
+)
+def test_licences_of_what_cpython_contains(tmp_path: Path, path: str, spdx: str, text: str) -> None:
+    """It is told of each module with it, whether that links a library or, as in 3.13, has the object."""
+    (tmp_path / "licences/cpython").mkdir(parents=True)
+    (tmp_path / "licences/cpython" / text).write_text("x")
+    assert full.licences(plan_of(), ["build/Modules/x.o", f"build/Modules/{path}"], tmp_path) == {
+        "licenses": [spdx],
+        "license_paths": [f"install/licences/cpython/{text}"],
+        "license_public_domain": False,
+    }
 
 
 def example() -> dict[str, Any]:

@@ -117,6 +117,26 @@ def test_every_toolchain_keeps_the_promise(toolchain: str) -> None:
     assert [p.name for p in linked if p.licence.gpl] == []
 
 
+PARTS = "expat: {spdx: MIT, folder: Modules/expat, text: COPYING}"
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ("{spdx: MIT OR}", r"parts.expat.spdx: 'MIT OR' is no SPDX expression"),
+        ("{spdx: LGPL-2.1-only}", r"parts.expat.spdx: LGPL-2.1-only: would be in every build"),
+        ("{spdx: MIT, folder: Modules/expat}", r"parts.expat: give both of folder and text"),
+        ("{spdx: MIT, folder: Modules/expat, text: COPYIN}", r"parts.expat.text: .*'COPYIN', did you mean 'COPYING'"),
+    ],
+)
+def test_part_of_a_source(project: Path, part: str, says: str) -> None:
+    path = project / "configs/packages/cpython.yml"
+    assert PARTS in path.read_text()
+    path.write_text(path.read_text().replace(PARTS, f"expat: {part}"))
+    with pytest.raises(FactsError, match=says):
+        load_facts(project)
+
+
 def test_malformed_licence(project: Path) -> None:
     relicense(project, "xz", "0BSD OR")
     with pytest.raises(FactsError, match=r"xz.yml: licence.spdx: '0BSD OR' is no SPDX expression"):

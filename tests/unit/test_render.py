@@ -221,16 +221,20 @@ def test_list_and_check(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_check_of_licences(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A misspelt GPL would pass as a free licence."""
+    """A misspelt GPL would pass as a free licence; so would that of a part of a source."""
     facts = load_facts()
-    xz = facts.packages["xz"]
-    misspelt = dataclasses.replace(xz, licence=dataclasses.replace(xz.licence, spdx="MIT OR GLP-2.0-only"))
-    monkeypatch.setattr(
-        cli, "load_facts", lambda: dataclasses.replace(facts, packages={**facts.packages, "xz": misspelt})
-    )
-    assert cli.main(["--check"]) == 3
-    said = capsys.readouterr().err
-    assert "packages/xz.yml: licence.spdx:" in said and "GLP-2.0-only" in said
+    xz, cpython = facts.packages["xz"], facts.cpython
+    licence = dataclasses.replace(xz.licence, spdx="MIT OR GLP-2.0-only")
+    expat = dataclasses.replace(cpython.parts["expat"], spdx="MIT OR GLP-2.0-only")
+    for misspelt, where in (
+        (dataclasses.replace(xz, licence=licence), "licence"),
+        (dataclasses.replace(cpython, parts={"expat": expat}), "parts.expat"),
+    ):
+        changed = dataclasses.replace(facts, packages={**facts.packages, misspelt.name: misspelt})
+        monkeypatch.setattr(cli, "load_facts", lambda changed=changed: changed)
+        assert cli.main(["--check"]) == 3
+        said = capsys.readouterr().err
+        assert f"packages/{misspelt.name}.yml: {where}.spdx:" in said and "GLP-2.0-only" in said
 
 
 def test_what_would_be_written_is_written(

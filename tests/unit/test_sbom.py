@@ -14,6 +14,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from staticpython import provenance, sbom
 from staticpython.assemble import cpe_name
 from staticpython.config import ROOT
+from staticpython.errors import StaticPythonError
 from staticpython.fetched import sha256_of
 from staticpython.provenance import files_of, make_statement
 from staticpython.published import Archive
@@ -54,7 +55,8 @@ def test_document(dist: Path, tmp_path: Path) -> None:
         "versionInfo": "2.8",
         "externalRefs": [{"referenceLocator": "cpe:2.3:a:x:expat:2.8:*:*:*:*:*:*:*"}],
     }
-    source.write_text(json.dumps({"packages": [inner]}))
+    source.write_text(json.dumps({"packages": [inner, {"name": "macholib", "versionInfo": "1.0"}]}))
+    (dist / TREE / "lib/python3.14/site-packages/pip-26.2.dist-info").mkdir(parents=True)
     text = make_document(plan_of(), dist / TREE, tmp_path / "build")
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     assert text == make_document(plan_of(), dist / TREE, tmp_path / "build")
@@ -71,7 +73,20 @@ def test_document(dist: Path, tmp_path: Path) -> None:
     assert patch["diff"]["text"]["content"] == (ROOT / PATCH).read_text()
     assert "download_url=https" in parts["zstd"]["purl"]
     assert parts["zstd"]["licenses"] == [{"expression": "BSD-3-Clause OR GPL-2.0-only"}]
-    assert [part["name"] for part in parts["cpython"]["components"]] == ["expat"]
+    assert [(part["name"], part["licenses"]) for part in parts["cpython"]["components"]] == [
+        ("expat", [{"license": {"id": "MIT"}}]),
+        ("macholib", [{"expression": "MIT OR PSF-2.0"}]),
+        ("pip", [{"license": {"id": "MIT"}}]),
+    ]
+
+
+def test_a_part_without_a_licence(dist: Path, tmp_path: Path) -> None:
+    """A new release of CPython may contain one that the facts do not know."""
+    source = tmp_path / "build/sources/cpython/Misc/sbom.spdx.json"
+    source.parent.mkdir(parents=True)
+    source.write_text(json.dumps({"packages": [{"name": "libnew", "versionInfo": "1"}]}))
+    with pytest.raises(StaticPythonError, match=r"cpython.yml: parts: lacks libnew"):
+        make_document(plan_of(), dist / TREE, tmp_path / "build")
 
 
 @pytest.mark.parametrize(
