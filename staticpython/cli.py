@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from staticpython.config import ROOT, Facts, Package, load_facts
+from staticpython.config import ROOT, Facts, Package, load_facts, references
 from staticpython.errors import FactsError, UsageError, nearest, run_main
 from staticpython.patch_headers import Header, read_header
 from staticpython.plan import Options, Plan, host_arch, make_plan
@@ -134,7 +134,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.check:
         _check_licences(facts)
         headers = [_checked_header(patch) for patch in sorted((ROOT / "patches").glob("*/*.patch"))]
-        for name in sorted(set(facts.packages) - _named_packages(facts)):
+        for name in _unneeded(facts):
             print(f"warning: configs/packages/{name}.yml: nothing needs it, so it is not built", file=sys.stderr)
         for arch in sorted(set(facts.arches) - {pair.arch for pair in facts.supported}):
             print(f"warning: configs/{arch}.yml: no line in supported.txt names its tests", file=sys.stderr)
@@ -164,18 +164,11 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _named_packages(facts: Facts) -> set[str]:
-    """Return the packages that others, modules, toolchains or arches name, and those that every build has."""
-    names = {p.name for p in facts.packages.values() if p.kind in ("cpython", "data")}
-    for package in facts.packages.values():
-        names |= {*package.needs, *package.trees.values(), package.source_of or "", package.replaced_by or ""}
-    for series in facts.series.values():
-        names |= {name for module in series.modules.values() for name in module.needs}
-    for toolchain in facts.toolchains.values():
-        names |= {*toolchain.needs, *toolchain.builds, toolchain.package or ""}
-    for arch in facts.arches.values():
-        names |= {*arch.gcc_libraries}
-    return names
+def _unneeded(facts: Facts) -> list[str]:
+    """Return the packages that nothing names, but for those that every build has."""
+    named = {name for _, _, names in references(facts) for name in names}
+    every = {p.name for p in facts.packages.values() if p.kind not in ("cpython", "data")}
+    return sorted(every - named)
 
 
 def _check_licences(facts: Facts) -> None:

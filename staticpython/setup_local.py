@@ -39,7 +39,7 @@ def check_complete(series: Series, setup_stdlib: Path) -> None:
     """Raise FactsError unless `series` and CPython know the same modules."""
     known = modules_known_to_cpython(read_text(setup_stdlib))
     missing, surplus = sorted(known - set(series.modules)), sorted(set(series.modules) - known)
-    where = f"setup_local/{series.name}.yml"
+    where = series.modules_file
     if missing:
         raise FactsError(f"{where}: CPython has modules that are not listed: {', '.join(missing)}; add each")
     if surplus:
