@@ -289,6 +289,13 @@ def test_step_shows_the_end_of_the_log_on_failure(tmp_path: Path, verbose: str) 
     assert ("\n60\n" in run.stdout) == (verbose == "1")
 
 
+def test_step_shows_nothing_of_earlier_runs_on_failure(tmp_path: Path) -> None:
+    for words in (["echo", "of yesterday"], ["sh", "-c", "echo 'of today'; exit 7"]):
+        run = step(tmp_path, "x86_64", "zlib", "build", *words)
+    assert "of today" in run.stderr and "of yesterday" not in run.stderr
+    assert "of yesterday" in (tmp_path / "logs/x86_64/zlib.log").read_text()
+
+
 @pytest.mark.parametrize(
     ("flags", "runs"),
     [("n", False), ("wn -j2", False), ("", True), (" --no-print-directory", True), ("w -- n=n", True)],
