@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from staticpython.config import ROOT, Facts, Package, load_facts, references
+from staticpython.config import ROOT, Arch, Facts, Package, load_facts, pick, references
 from staticpython.errors import FactsError, UsageError, nearest, run_main
 from staticpython.patch_headers import Header, read_header
 from staticpython.plan import Options, Plan, host_arch, make_plan
@@ -123,6 +123,7 @@ def _run(options: argparse.Namespace) -> int:
         print(_listing(facts, as_json=options.json))
         return 0
     options.python = options.python or facts.default_series  # the Makefile keeps it
+    options.arch = _arches(options.arch or [], facts)
     plan = make_plan(facts, _plan_options(options, facts))
     if options.missing:
         if words := dict.fromkeys(" ".join(missing_programs(plan).values()).split()):
@@ -188,6 +189,14 @@ def _checked_header(patch: Path) -> Header:
         if not (ROOT / file).is_file():
             raise FactsError(f"{patch}: Tested: no file {file}")
     return header
+
+
+def _arches(given: list[str], facts: Facts) -> list[str]:
+    """Return our names of the arches that --arch names; `all` stays. Raises UsageError for an unknown one."""
+    names = facts.arch_names | {"all": "all"}
+    for name in given:
+        pick("arch", name, names)
+    return list(dict.fromkeys(names[name] for name in given))
 
 
 def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
@@ -322,6 +331,12 @@ def _matrix(facts: Facts) -> list[dict[str, str]]:
     ]
 
 
+def _described(arch: Arch) -> str:
+    """Return an arch's triple, its CPUs and its other names."""
+    also = f"  (also {', '.join(arch.also)})" if arch.also else ""
+    return f"{arch.triple}  {' '.join(arch.cpus)}{also}"
+
+
 def _listing(facts: Facts, *, as_json: bool) -> str:
     features: dict[str, list[str]] = {}
     for series in facts.series.values():
@@ -329,7 +344,7 @@ def _listing(facts: Facts, *, as_json: bool) -> str:
             if module.feature and name not in features.setdefault(module.feature, []):
                 features[module.feature].append(name)
     data = {
-        "arches": {a.name: f"{a.triple}  {' '.join(a.cpus)}" for a in facts.arches.values()},
+        "arches": {a.name: _described(a) for a in facts.arches.values()},
         "pythons": [version for s in facts.series.values() for version in s.full_versions],
         "toolchains": {t.name: t.summary for t in facts.toolchains.values()},
         "launchers": {launcher.name: launcher.summary for launcher in facts.launchers.values()},

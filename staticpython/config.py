@@ -66,6 +66,7 @@ class Arch:
     oci_arch: str = key("The arch in an OCI image, as Go names it (GOARCH).")
     gcc_cpus: list[str] = key("How triples of existing GCC toolchains for the arch begin, best first.")
     emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
+    also: list[str] = key("Other names of the arch, which `--arch` takes as well.", default=[])
     byte_order: str = key("Order of the bytes in a number.", default="little", choices=("little", "big"))
     preserve_none: bool = key(
         "Whether compilers that have the calling convention `preserve_none` have it for this arch.", default=False
@@ -432,6 +433,11 @@ class Facts:
     supported: list[Supported]
 
     @property
+    def arch_names(self) -> dict[str, str]:
+        """What may name an arch -> its name: the name itself, and those under `also`."""
+        return {word: a.name for a in self.arches.values() for word in (a.name, *a.also)}
+
+    @property
     def cpython(self) -> Package:
         """The interpreter's package, with the releases of every series."""
         (package,) = (p for p in self.packages.values() if p.kind == "cpython")
@@ -467,7 +473,7 @@ def of_series(cpython: Package, series: Series) -> Package:
     return package if cpython.speedups else without_speedups(package)
 
 
-def pick(what: str, name: str, known: dict[str, object] | dict[str, Arch] | list[str]) -> None:
+def pick(what: str, name: str, known: Collection[str]) -> None:
     """Raise UsageError if `name` is not in `known`, with the nearest name and all allowed ones."""
     if name not in known:
         raise UsageError(f"unknown {what} '{name}'{nearest(name, known)} (known: {', '.join(sorted(known))})")
@@ -636,8 +642,12 @@ def _check_series(facts: Facts, root: Path) -> None:
 
 
 def _check_arches(arches: dict[str, Arch], where: Path) -> None:
-    """Raise FactsError if arches share a tree or wheels."""
+    """Raise FactsError if arches share a name, a tree or wheels."""
     every = list(arches.values())
+    names = [("all", "all"), *((a.name, a.name) for a in every), *((a.name, n) for a in every for n in a.also)]
+    for i, first in _taken(names):
+        owner, name = names[i]
+        raise FactsError(f"{where / owner}.yml: also: {name} names {first}")
     for name in ("triple", "zig_target", "wheel_arch"):
         for i, first in _taken((arch.name, getattr(arch, name)) for arch in every):
             raise FactsError(

@@ -327,8 +327,21 @@ def test_the_makefile_keeps_its_series(tmp_path: Path) -> None:
 
 
 def test_unknown_arch_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--arch=x86-64"]) == 2
+    assert cli.main(["--arch=x86_46"]) == 2
     assert "did you mean 'x86_64'" in capsys.readouterr().err
+    assert cli.main(["--arch=amd46"]) == 2
+    assert "did you mean 'amd64'" in capsys.readouterr().err
+
+
+def test_other_names_of_arches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Everything that is written has an arch's own name."""
+    given = ["amd64", "x86", "arm64", "x86_64", "i686"]
+    assert cli.main([f"--output={tmp_path}", "--quiet", *(f"--arch={name}" for name in given)]) == 0
+    makefile = (tmp_path / "Makefile").read_text()
+    assert "--arch=x86_64 --arch=i386 --arch=aarch64 --python" in makefile
+    assert not [name for name in ("amd64", "x86", "arm64", "i686") if (tmp_path / "build" / name).exists()]
+    assert cli.main(["--list"]) == 0
+    assert re.search(r"(?m)^  x86_64 .* \(also amd64, ", capsys.readouterr().out)
 
 
 def test_makefile_regenerates_itself_with_every_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
