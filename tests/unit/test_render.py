@@ -10,6 +10,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -84,6 +85,20 @@ def test_make_understands_it(option: str, tmp_path: Path) -> None:
     run = subprocess.run(["make", "-pq", "-C", tmp_path, "help"], capture_output=True, text=True, check=False)
     assert run.returncode < 2, run.stderr
     assert "warning: overriding recipe" not in run.stderr
+
+
+def test_make_before_there_is_a_makefile(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "GNUmakefile", tmp_path)
+
+    def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["make", "-C", tmp_path, *arguments], capture_output=True, text=True, check=False)
+
+    for arguments in ([], ["-j2", "test"]):
+        assert make(*arguments).returncode == 2 and "run ./bootstrap.sh" in make(*arguments).stderr
+    assert cli.main([f"--output={tmp_path}", "--quiet"]) == 0
+    assert "make dist " in make("help").stdout
+    assert make("help").stdout == make("-f", "Makefile", "help").stdout
+    assert ".DEFAULT_GOAL := all" in make("-pq", "help").stdout
 
 
 def compared(template: str) -> set[str]:
