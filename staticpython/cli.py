@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from staticpython.config import ROOT, Arch, Facts, Package, load_facts, pick, references
@@ -15,6 +16,12 @@ from staticpython.patch_headers import Header, read_header
 from staticpython.plan import Options, Plan, host_arch, make_plan
 from staticpython.render import programs, render, write
 from staticpython.verify import EMULATORS_DEBIAN
+
+# What takes the sources themselves.
+SEEN_ELSEWHERE = (
+    "not checked here: whether patches apply, and whether CPython has the source files of modules; for that run"
+    " `make fetch`, then `.venv/bin/python -m pytest tests/unit/test_patches.py`"
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -139,11 +146,14 @@ def _run(options: argparse.Namespace) -> int:
             print(f"warning: configs/packages/{name}.yml: nothing needs it, so it is not built", file=sys.stderr)
         for arch in sorted(set(facts.arches) - {pair.arch for pair in facts.supported}):
             print(f"warning: configs/{arch}.yml: no line in supported.txt names its tests", file=sys.stderr)
+        for said in _doubtful_features(facts):
+            print(f"warning: {said}", file=sys.stderr)
         if not options.quiet:
             print(
                 f"{len(facts.packages)} packages, {len(facts.arches)} arches,"
                 f" {len(plan.series.modules)} modules, {len(headers)} patches: all well"
             )
+            print(SEEN_ELSEWHERE)
         return 0
     if options.dry_run:
         for path, text in sorted(files.items()):
@@ -170,6 +180,22 @@ def _unneeded(facts: Facts) -> list[str]:
     named = {name for _, _, names in references(facts) for name in names}
     every = {p.name for p in facts.packages.values() if p.kind not in ("cpython", "data")}
     return sorted(every - named)
+
+
+def _doubtful_features(facts: Facts) -> Iterator[str]:
+    """Yield a warning for each feature of one module only that has nearly the name of another feature."""
+    users: dict[str, set[str]] = {}
+    for series in facts.series.values():
+        for name, module in series.modules.items():
+            if module.feature:
+                users.setdefault(module.feature, set()).add(name)
+    for series in facts.series.values():
+        for name, module in series.modules.items():
+            if series.variant_of or not module.feature or len(users[module.feature]) > 1:
+                continue
+            if like := nearest(module.feature, users.keys() - {module.feature}):
+                where = f"{series.modules_file}: modules.{name}.feature"
+                yield f"{where}: no other module is of '{module.feature}'{like}"
 
 
 def _check_licences(facts: Facts) -> None:

@@ -1,4 +1,4 @@
-"""CPython's Modules/Setup.local from `setup_local/<series>.yml`, and the check that the file lists all modules.
+"""CPython's Modules/Setup.local from `setup_local/<series>.yml`, and the check that CPython has the same modules.
 
 `python -m staticpython.setup_local check SERIES Setup.stdlib.in`. The format is explained in CPython's Modules/Setup.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from staticpython.config import Module, Series, load_facts, pick
@@ -47,6 +47,20 @@ def check_complete(series: Series, setup_stdlib: Path) -> None:
         raise FactsError(f"{where}: CPython has no such modules: {hints}; remove each")
 
 
+def source_files(module: Module) -> list[str]:
+    """Return the files, below CPython's Modules, that a module is compiled from."""
+    return [word for word in module.sources if re.search(r"\.(c|cc|cpp|S)$", word) and "$" not in word]
+
+
+def check_sources(series: Series, files: Collection[str]) -> None:
+    """Raise FactsError for a module's source file that is not among `files`, those below CPython's Modules."""
+    for name, module in series.modules.items():
+        for file in source_files(module):
+            if file not in files:
+                where = f"{series.modules_file}: modules.{name}.sources"
+                raise FactsError(f"{where}: CPython has no Modules/{file}{nearest(file, files)}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Check a series against CPython's own table; returns the exit code."""
     parser = argparse.ArgumentParser(prog="staticpython.setup_local", description=__doc__)
@@ -59,6 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
         facts = load_facts()
         pick("Python series", options.series, list(facts.series))
         check_complete(facts.series[options.series], options.setup_stdlib)
+        folder = options.setup_stdlib.parent
+        check_sources(facts.series[options.series], {str(p.relative_to(folder)) for p in folder.rglob("*.*")})
         return 0
 
     return run_main(body)

@@ -280,6 +280,17 @@ def test_a_package_that_nothing_needs_is_told(
     assert capsys.readouterr().err == "warning: configs/packages/lonely.yml: nothing needs it, so it is not built\n"
 
 
+def test_a_misspelt_feature_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = load_facts()
+    series = facts.series["3.13"]
+    misspelt = dataclasses.replace(series.modules["_bz2"], feature="compresion")
+    changed = dataclasses.replace(series, modules=series.modules | {"_bz2": misspelt})
+    monkeypatch.setattr(cli, "load_facts", lambda: dataclasses.replace(facts, series=facts.series | {"3.13": changed}))
+    assert cli.main(["--check", "--quiet"]) == 0
+    said = "setup_local/3.13.yml: modules._bz2.feature: no other module is of 'compresion', did you mean 'compression'?"
+    assert capsys.readouterr().err == f"warning: {said}\n"
+
+
 def test_a_pair_that_nothing_tests_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     facts = load_facts()
     some = [pair for pair in facts.supported if pair.arch != "riscv64"]
