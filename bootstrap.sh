@@ -7,6 +7,21 @@
 set -eu
 cd "$(dirname "$0")"
 
+# check_arch ARCH: stops, before pip takes minutes, at a word that configs/ does not have. generate.py, which needs what
+# pip installs, looks closer.
+check_arch() {
+	if [ "$1" != all ] && [ ! -e "configs/$1.yml" ] && ! grep -qwF -e "$1" configs/*.yml; then
+		echo "bootstrap.sh: unknown arch '$1' (known: $(cd configs && echo *.yml | sed 's/\.yml//g'))" >&2
+		exit 2
+	fi
+}
+before=
+for word; do
+	[ "$before" != --arch ] || check_arch "$word"
+	case $word in --arch=*) check_arch "${word#--arch=}" ;; esac
+	before=$word
+done
+
 # tool:Debian package
 tools='make:make patch:patch perl:perl python3:python3 autoreconf:autoconf aclocal:automake libtoolize:libtool tic:ncurses-bin flock:util-linux zstd:zstd'
 missing=

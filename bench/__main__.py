@@ -1,7 +1,8 @@
 """Compare interpreters: `python -m bench run ours=PYTHON debian`; `make bench` does it with what was built.
 
 An interpreter is NAME=PATH of its program, or the NAME of a baseline, which is then made: `debian` (Debian's packages),
-`book` (CPython's own build), `plain` (this project's, without its speedups), `peer` (plain without patches).
+`book` (CPython's own build), `clang` (the same, with all of upstream's options for speed), `plain` (this project's,
+without its speedups), `peer` (plain without patches).
 All others' times are divided by those of `ours`. Interrupt it at any moment: the same command continues.
 """
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from staticpython.benchmarks import Baselines, DebianSeries, load_bench
+from staticpython.benchmarks import Baselines, Configured, DebianSeries, load_bench
 from staticpython.config import ROOT, Package, Release, load_facts, pick
 from staticpython.errors import FetchError, StaticPythonError, UsageError, nearest
 from staticpython.fetch import Places, UnavailableError, apt_options, fetch
@@ -144,23 +144,23 @@ def unpack_release(package: Package, source: Path) -> None:
     unpack(downloads / release.file, source)
 
 
-def book(facts: Baselines, wanted: Wanted, work: Path) -> Path:
-    """Build CPython's release for the host, as its README says; this takes half an hour."""
+def configured(name: str, facts: Configured, wanted: Wanted, work: Path) -> Path:
+    """Build CPython's release for the host by its own configure and make: half an hour, with BOLT an hour."""
     project = load_facts()
     plan = make_plan(project, Options(arches=(wanted.arch,), python=wanted.series))
     target = plan.targets[0]
     if not target.native:
-        raise UsageError(f"book: the host's compiler does not build for {wanted.arch}")
-    into = work / "baselines" / f"book-{plan.version}"
+        raise UsageError(f"{name}: the host's compiler does not build for {wanted.arch}")
+    into = work / "baselines" / f"{name}-{plan.version}"
     python = into / "python/bin/python3"
     if python.exists():
         return python
-    say(f"book: CPython {plan.version} by the host's compiler; logs in {work / 'logs'}")
+    say(f"{name}: CPython {plan.version}, configure {' '.join(facts.configure)}; logs in {work / 'logs'}")
     source, log = into / "source", work / "logs"
     unpack_release(target.interpreter, source)
-    run(["./configure", f"--prefix={into / 'made'}", *facts.book.configure], log / "book-configure.log", cwd=source)
-    run(["make", f"-j{os.cpu_count()}"], log / "book-make.log", cwd=source)
-    run(["make", "install"], log / "book-install.log", cwd=source)
+    run(["./configure", f"--prefix={into / 'made'}", *facts.configure], log / f"{name}-configure.log", cwd=source)
+    run(["make", f"-j{os.cpu_count()}"], log / f"{name}-make.log", cwd=source)
+    run(["make", "install"], log / f"{name}-install.log", cwd=source)
     (into / "made").rename(into / "python")
     return python
 
@@ -214,7 +214,8 @@ def peer(facts: Baselines, wanted: Wanted, work: Path) -> Path:
 
 MAKERS: dict[str, Callable[[Baselines, Wanted, Path], Path]] = {
     "debian": debian,
-    "book": book,
+    "book": lambda facts, wanted, work: configured("book", facts.book, wanted, work),
+    "clang": lambda facts, wanted, work: configured("clang", facts.clang, wanted, work),
     "plain": plain,
     "peer": peer,
 }

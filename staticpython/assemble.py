@@ -183,8 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def body() -> int:
         plan = read_plan(options.plan)
-        built = options.stage / f"bin/python{plan.series}"
-        interpreter = [str(Path(options.interpreter or built).resolve())]
+        interpreter = [str(Path(options.interpreter or options.stage / plan.program).resolve())]
         assemble(options.stage, options.tree, plan, options.plan.parent.parent, interpreter)
         return 0
 

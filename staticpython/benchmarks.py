@@ -43,7 +43,7 @@ class Debian:
 
 
 @dataclass(frozen=True)
-class Book:
+class Configured:
     """CPython's own build."""
 
     configure: list[str] = key("Arguments of CPython's configure.")
@@ -68,7 +68,8 @@ class Baselines:
     """Interpreters to compare this project's with."""
 
     debian: Debian = key("Debian's packages.")
-    book: Book = key("CPython's own build by the host's compiler.")
+    book: Configured = key("CPython's own build by the host's compiler.")
+    clang: Configured = key("CPython's own build with all options for speed, by Clang.")
     plain: Plain = key("This project's build without what makes it fast.")
     peer: Peer = key("`plain` without patches: a static build as others make it.")
 

@@ -7,14 +7,21 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from staticpython.config import ROOT, Facts, Package, load_facts
+from staticpython.config import ROOT, Arch, Facts, Package, load_facts, pick, references
 from staticpython.errors import FactsError, UsageError, nearest, run_main
 from staticpython.patch_headers import Header, read_header
 from staticpython.plan import Options, Plan, host_arch, make_plan
 from staticpython.render import programs, render, write
 from staticpython.verify import EMULATORS_DEBIAN
+
+# What takes the sources themselves.
+SEEN_ELSEWHERE = (
+    "not checked here: whether patches apply, and whether CPython has the source files of modules; for that run"
+    " `make fetch`, then `.venv/bin/python -m pytest tests/unit/test_patches.py`"
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -123,6 +130,7 @@ def _run(options: argparse.Namespace) -> int:
         print(_listing(facts, as_json=options.json))
         return 0
     options.python = options.python or facts.default_series  # the Makefile keeps it
+    options.arch = _arches(options.arch or [], facts)
     plan = make_plan(facts, _plan_options(options, facts))
     if options.missing:
         if words := dict.fromkeys(" ".join(missing_programs(plan).values()).split()):
@@ -134,15 +142,18 @@ def _run(options: argparse.Namespace) -> int:
     if options.check:
         _check_licences(facts)
         headers = [_checked_header(patch) for patch in sorted((ROOT / "patches").glob("*/*.patch"))]
-        for name in sorted(set(facts.packages) - _named_packages(facts)):
+        for name in _unneeded(facts):
             print(f"warning: configs/packages/{name}.yml: nothing needs it, so it is not built", file=sys.stderr)
         for arch in sorted(set(facts.arches) - {pair.arch for pair in facts.supported}):
             print(f"warning: configs/{arch}.yml: no line in supported.txt names its tests", file=sys.stderr)
+        for said in _doubtful_features(facts):
+            print(f"warning: {said}", file=sys.stderr)
         if not options.quiet:
             print(
                 f"{len(facts.packages)} packages, {len(facts.arches)} arches,"
                 f" {len(plan.series.modules)} modules, {len(headers)} patches: all well"
             )
+            print(SEEN_ELSEWHERE)
         return 0
     if options.dry_run:
         for path, text in sorted(files.items()):
@@ -164,18 +175,27 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _named_packages(facts: Facts) -> set[str]:
-    """Return the packages that others, modules, toolchains or arches name, and those that every build has."""
-    names = {p.name for p in facts.packages.values() if p.kind in ("cpython", "data")}
-    for package in facts.packages.values():
-        names |= {*package.needs, *package.trees.values(), package.source_of or "", package.replaced_by or ""}
+def _unneeded(facts: Facts) -> list[str]:
+    """Return the packages that nothing names, but for those that every build has."""
+    named = {name for _, _, names in references(facts) for name in names}
+    every = {p.name for p in facts.packages.values() if p.kind not in ("cpython", "data")}
+    return sorted(every - named)
+
+
+def _doubtful_features(facts: Facts) -> Iterator[str]:
+    """Yield a warning for each feature of one module only that has nearly the name of another feature."""
+    users: dict[str, set[str]] = {}
     for series in facts.series.values():
-        names |= {name for module in series.modules.values() for name in module.needs}
-    for toolchain in facts.toolchains.values():
-        names |= {*toolchain.needs, *toolchain.builds, toolchain.package or ""}
-    for arch in facts.arches.values():
-        names |= {*arch.gcc_libraries}
-    return names
+        for name, module in series.modules.items():
+            if module.feature:
+                users.setdefault(module.feature, set()).add(name)
+    for series in facts.series.values():
+        for name, module in series.modules.items():
+            if series.variant_of or not module.feature or len(users[module.feature]) > 1:
+                continue
+            if like := nearest(module.feature, users.keys() - {module.feature}):
+                where = f"{series.modules_file}: modules.{name}.feature"
+                yield f"{where}: no other module is of '{module.feature}'{like}"
 
 
 def _check_licences(facts: Facts) -> None:
@@ -197,6 +217,14 @@ def _checked_header(patch: Path) -> Header:
         if not (ROOT / file).is_file():
             raise FactsError(f"{patch}: Tested: no file {file}")
     return header
+
+
+def _arches(given: list[str], facts: Facts) -> list[str]:
+    """Return our names of the arches that --arch names; `all` stays. Raises UsageError for an unknown one."""
+    names = facts.arch_names | {"all": "all"}
+    for name in given:
+        pick("arch", name, names)
+    return list(dict.fromkeys(names[name] for name in given))
 
 
 def _plan_options(options: argparse.Namespace, facts: Facts) -> Options:
@@ -331,6 +359,12 @@ def _matrix(facts: Facts) -> list[dict[str, str]]:
     ]
 
 
+def _described(arch: Arch) -> str:
+    """Return an arch's triple, its CPUs and its other names."""
+    also = f"  (also {', '.join(arch.also)})" if arch.also else ""
+    return f"{arch.triple}  {' '.join(arch.cpus)}{also}"
+
+
 def _listing(facts: Facts, *, as_json: bool) -> str:
     features: dict[str, list[str]] = {}
     for series in facts.series.values():
@@ -338,7 +372,7 @@ def _listing(facts: Facts, *, as_json: bool) -> str:
             if module.feature and name not in features.setdefault(module.feature, []):
                 features[module.feature].append(name)
     data = {
-        "arches": {a.name: f"{a.triple}  {' '.join(a.cpus)}" for a in facts.arches.values()},
+        "arches": {a.name: _described(a) for a in facts.arches.values()},
         "pythons": [version for s in facts.series.values() for version in s.full_versions],
         "toolchains": {t.name: t.summary for t in facts.toolchains.values()},
         "launchers": {launcher.name: launcher.summary for launcher in facts.launchers.values()},

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import re
 import string
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +66,7 @@ class Arch:
     oci_arch: str = key("The arch in an OCI image, as Go names it (GOARCH).")
     gcc_cpus: list[str] = key("How triples of existing GCC toolchains for the arch begin, best first.")
     emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
+    also: list[str] = key("Other names of the arch, which `--arch` takes as well.", default=[])
     byte_order: str = key("Order of the bytes in a number.", default="little", choices=("little", "big"))
     preserve_none: bool = key(
         "Whether compilers that have the calling convention `preserve_none` have it for this arch.", default=False
@@ -405,6 +406,11 @@ class Series:
     lacking: dict[str, str] = key("Patches of `patches/cpython` that this series lacks: name -> reason.", default={})
 
     @property
+    def modules_file(self) -> str:
+        """The file that lists its extension modules."""
+        return f"setup_local/{self.variant_of or self.name}.yml"
+
+    @property
     def abi_flags(self) -> str:
         """What follows the version in the name of a variant: `t` of `3.14t`."""
         return self.name.removeprefix(self.variant_of) if self.variant_of else ""
@@ -442,6 +448,11 @@ class Facts:
     supported: list[Supported]
 
     @property
+    def arch_names(self) -> dict[str, str]:
+        """What may name an arch -> its name: the name itself, and those under `also`."""
+        return {word: a.name for a in self.arches.values() for word in (a.name, *a.also)}
+
+    @property
     def cpython(self) -> Package:
         """The interpreter's package, with the releases of every series."""
         (package,) = (p for p in self.packages.values() if p.kind == "cpython")
@@ -477,7 +488,7 @@ def of_series(cpython: Package, series: Series) -> Package:
     return package if cpython.speedups else without_speedups(package)
 
 
-def pick(what: str, name: str, known: dict[str, object] | dict[str, Arch] | list[str]) -> None:
+def pick(what: str, name: str, known: Collection[str]) -> None:
     """Raise UsageError if `name` is not in `known`, with the nearest name and all allowed ones."""
     if name not in known:
         raise UsageError(f"unknown {what} '{name}'{nearest(name, known)} (known: {', '.join(sorted(known))})")
@@ -504,6 +515,9 @@ def load_facts(root: Path = ROOT) -> Facts:
     _check_arches(facts.arches, configs)
     facts.supported.extend(_load_supported(root / "supported.txt", facts))
     _check_references(facts, root)
+    _check_packages(facts, root)
+    _check_flavours(facts, root)
+    _check_modules(facts, root)
     _check_texts(facts, root)
     _check_sources(facts, root)
     _check_cycles(facts.packages, configs / "packages")
@@ -520,7 +534,26 @@ def _load_arch(path: Path, answers: dict[str, str]) -> Arch:
         raise FactsError(f"{path}: thread_stack_mib: must be from 1 to 1024, not {arch.thread_stack_mib}")
     if not arch.cpus:
         raise FactsError(f"{path}: cpus: name one at least")
+    _check_glibc_keys(path, arch)
+    _check_triples(path, arch)
     return dataclasses.replace(arch, configure_answers=answers | arch.configure_answers)
+
+
+def _check_glibc_keys(path: Path, arch: Arch) -> None:
+    """Raise FactsError if an arch has one of the two keys for glibc alone, or no version of it."""
+    if bool(arch.glibc_cflags) != bool(arch.glibc_version):
+        raise FactsError(f"{path}: give both of glibc_cflags and glibc_version, or neither")
+    if arch.glibc_version and not re.fullmatch(r"\d+\.\d+", arch.glibc_version):
+        raise FactsError(f"{path}: glibc_version: '{arch.glibc_version}' is no version: write it as 2.36")
+
+
+def _check_triples(path: Path, arch: Arch) -> None:
+    """Raise FactsError for an arch that is not for musl, or has two ABIs."""
+    for name in ("triple", "zig_target"):
+        if not re.fullmatch(r"[a-z0-9_]+-linux-musl[a-z0-9]*", getattr(arch, name)):
+            raise FactsError(f"{path}: {name}: must be of the form <cpu>-linux-musl<abi>")
+    if arch.triple.rpartition("-")[2] != arch.zig_target.rpartition("-")[2]:
+        raise FactsError(f"{path}: zig_target: has another ABI than the triple")
 
 
 def _load_every_series(root: Path) -> dict[str, Series]:
@@ -624,28 +657,18 @@ def _check_series(facts: Facts, root: Path) -> None:
 
 
 def _check_arches(arches: dict[str, Arch], where: Path) -> None:
-    """Raise FactsError if arches share a tree or wheels, are not for musl, or have one of the two keys for glibc."""
-    for arch in arches.values():
-        if bool(arch.glibc_cflags) != bool(arch.glibc_version):
-            raise FactsError(f"{where / arch.name}.yml: give both of glibc_cflags and glibc_version, or neither")
-        if arch.glibc_version and not re.fullmatch(r"\d+\.\d+", arch.glibc_version):
-            raise FactsError(
-                f"{where / arch.name}.yml: glibc_version: '{arch.glibc_version}' is no version: write it as 2.36"
-            )
-        for name in ("triple", "zig_target"):
-            if not re.fullmatch(r"[a-z0-9_]+-linux-musl[a-z0-9]*", getattr(arch, name)):
-                raise FactsError(f"{where / arch.name}.yml: {name}: must be of the form <cpu>-linux-musl<abi>")
-        if arch.triple.rpartition("-")[2] != arch.zig_target.rpartition("-")[2]:
-            raise FactsError(f"{where / arch.name}.yml: zig_target: has another ABI than the triple")
+    """Raise FactsError if arches share a name, a tree or wheels."""
+    every = list(arches.values())
+    names = [("all", "all"), *((a.name, a.name) for a in every), *((a.name, n) for a in every for n in a.also)]
+    for i, first in _taken(names):
+        owner, name = names[i]
+        raise FactsError(f"{where / owner}.yml: also: {name} names {first}")
     for name in ("triple", "zig_target", "wheel_arch"):
-        owners: dict[str, str] = {}
-        for arch in arches.values():
-            first = owners.setdefault(getattr(arch, name), arch.name)
-            if first != arch.name:
-                raise FactsError(
-                    f"{where / arch.name}.yml: {name}: {getattr(arch, name)} is that of configs/{first}.yml: two arches"
-                    " differ in it"
-                )
+        for i, first in _taken((arch.name, getattr(arch, name)) for arch in every):
+            raise FactsError(
+                f"{where / every[i].name}.yml: {name}: {getattr(every[i], name)} is that of configs/{first}.yml: two"
+                " arches differ in it"
+            )
 
 
 def _load_toolchain(path: Path, families: dict[str, Family]) -> Toolchain:
@@ -690,11 +713,36 @@ def _check_parts(package: Package, where: Path) -> None:
             _check_known(where, f"parts.{name}.text", "licence text", part.text, texts)
 
 
+def references(facts: Facts) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield every list of packages' names: its file, its key and the names."""
+    for package in facts.packages.values():
+        where = f"configs/packages/{package.name}.yml"
+        yield where, "needs", package.needs
+        yield where, "replaced_by", [package.replaced_by] if package.replaced_by else []
+        yield where, "source_of", [package.source_of] if package.source_of else []
+        yield where, "trees", list(package.trees.values())
+    for arch in facts.arches.values():
+        yield f"configs/{arch.name}.yml", "gcc_libraries", arch.gcc_libraries
+    for toolchain in facts.toolchains.values():
+        where = f"configs/toolchains/{toolchain.name}.yml"
+        yield where, "needs", toolchain.needs
+        yield where, "builds", toolchain.builds
+        yield where, "package", [toolchain.package] if toolchain.package else []
+    for series in facts.series.values():
+        for name, module in series.modules.items():
+            yield series.modules_file, f"modules.{name}.needs", module.needs
+
+
 def _check_references(facts: Facts, root: Path) -> None:
+    for file, where_key, names in references(facts):
+        for name in names:
+            _check_known(root / file, where_key, "package", name, facts.packages)
+
+
+def _check_packages(facts: Facts, root: Path) -> None:
+    """Raise FactsError for a package that cannot be what it says of itself."""
     for package in facts.packages.values():
         where = root / "configs/packages" / f"{package.name}.yml"
-        _known_packages(facts, where, "needs", package.needs)
-        _known_packages(facts, where, "replaced_by", [package.replaced_by] if package.replaced_by else [])
         try:
             is_gpl(package.licence.spdx)
         except ValueError as error:
@@ -710,10 +758,8 @@ def _check_references(facts: Facts, root: Path) -> None:
         for name in package.needs:
             if facts.packages[name].kind in ("data", "cpython"):
                 raise FactsError(f"{where}: needs: {name} is of kind {facts.packages[name].kind}: into no sysroot")
-        _known_packages(facts, where, "source_of", [package.source_of] if package.source_of else [])
         if package.source_of and facts.packages[package.source_of].source_of:
             raise FactsError(f"{where}: source_of: {package.source_of} has no releases either: name their package")
-        _known_packages(facts, where, "trees", list(package.trees.values()))
         if package.runtime_fact and len({r.version for r in package.releases}) != 1:
             raise FactsError(f"{where}: runtime_fact: takes one version: give one release, as no other may stand in")
         if package.exported and not package.archives:
@@ -722,20 +768,14 @@ def _check_references(facts: Facts, root: Path) -> None:
             raise FactsError(
                 f"{where}: trained: takes flags for the compiler, so a kind that has CFLAGS: configure, make"
             )
-    for arch in facts.arches.values():
-        _known_packages(facts, root / "configs" / f"{arch.name}.yml", "gcc_libraries", arch.gcc_libraries)
-    for toolchain in facts.toolchains.values():
-        where = root / "configs/toolchains" / f"{toolchain.name}.yml"
-        _known_packages(facts, where, "needs", toolchain.needs)
-        _known_packages(facts, where, "builds", toolchain.builds)
-        _known_packages(facts, where, "package", [toolchain.package] if toolchain.package else [])
-    _check_flavours(facts, root)
+
+
+def _check_modules(facts: Facts, root: Path) -> None:
     for series in facts.series.values():
-        where = root / "setup_local" / f"{series.variant_of or series.name}.yml"
+        where = root / series.modules_file
         for name, module in series.modules.items():
             if module.feature in series.modules:
                 raise FactsError(f"{where}: modules.{name}.feature: {module.feature} is a module's name")
-            _known_packages(facts, where, f"modules.{name}.needs", module.needs)
             if bool(module.sources) == bool(module.disabled):
                 raise FactsError(f"{where}: modules.{name}: give either sources or, with the reason, disabled")
 
@@ -790,9 +830,12 @@ def _check_flavours(facts: Facts, root: Path) -> None:
             _check_known(root / "configs/flavours" / f"{flavour.name}.yml", "without", "module or feature", name, known)
 
 
-def _known_packages(facts: Facts, where: Path, where_key: str, names: list[str]) -> None:
-    for name in names:
-        _check_known(where, where_key, "package", name, facts.packages)
+def _taken(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[int, str]]:
+    """Yield the place of each (owner, value) whose value had another owner before, and that first owner."""
+    owners: dict[str, str] = {}
+    for i, (owner, value) in enumerate(pairs):
+        if (first := owners.setdefault(value, owner)) != owner:
+            yield i, first
 
 
 def _check_known(where: Path, where_key: str, what: str, name: str, known: Collection[str]) -> None:
@@ -821,7 +864,8 @@ def _check_sources(facts: Facts, root: Path) -> None:
 
 def _check_releases(where: Path, releases: list[Release]) -> None:
     known: set[tuple[str, str | None]] = set()
-    owners: dict[str, str] = {}  # hash -> version
+    for i, first in _taken((r.version, r.sha256) for r in releases):
+        raise FactsError(f"{where}: releases[{i}].sha256: is that of {first}")
     for i, release in enumerate(releases):
         if (release.version, release.host) in known:
             raise FactsError(f"{where}: releases[{i}].version: {release.version} is given twice")
@@ -835,9 +879,6 @@ def _check_releases(where: Path, releases: list[Release]) -> None:
         _check_urls(where, i, release)
         if not re.fullmatch("[0-9a-f]{64}", release.sha256):
             raise FactsError(f"{where}: releases[{i}].sha256: must be 64 lower-case hexadecimal digits")
-        first = owners.setdefault(release.sha256, release.version)
-        if first != release.version:
-            raise FactsError(f"{where}: releases[{i}].sha256: is that of {first}")
         if not (release.urls or release.debian or release.pypi):
             raise FactsError(f"{where}: releases[{i}]: give at least one of urls, debian and pypi")
         _check_pool_path(where, i, release)
@@ -913,13 +954,12 @@ def _check_patches(facts: Facts, root: Path) -> None:
 
 def _check_names_of_patches(folder: Path) -> None:
     """Raise FactsError for a file that is not applied, or shares its place in the order with another one."""
-    numbers: dict[str, str] = {}
-    for path in sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not p.name.endswith("~")):
+    found = sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not p.name.endswith("~"))
+    for path in found:
         if not re.fullmatch(r"[0-9]{4}-[\w.-]+\.patch", path.name) or not path.is_file():
             raise FactsError(f"{path}: name a patch by four digits, its place in the order: 0001-what-it-does.patch")
-        first = numbers.setdefault(path.name[:4], path.name)
-        if first != path.name:
-            raise FactsError(f"{path}: the number is that of {first}: choose another one")
+    for i, first in _taken((path.name, path.name[:4]) for path in found):
+        raise FactsError(f"{found[i]}: the number is that of {first}: choose another one")
 
 
 def _check_series_patches(facts: Facts, root: Path) -> None:

@@ -7,7 +7,6 @@ podman and buildah take the file as oci-archive:FILE.
 
 from __future__ import annotations
 
-import datetime
 import gzip
 import hashlib
 import json
@@ -51,8 +50,7 @@ def labels(plan: TargetPlan, source: str = "") -> dict[str, str]:
 
 
 def _created(plan: TargetPlan) -> str:
-    time = datetime.datetime.fromtimestamp(plan.source_date_epoch, datetime.timezone.utc)
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return plan.created.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def write_image(plans: list[TargetPlan], dist: Path, source: str = "") -> Path:

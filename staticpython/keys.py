@@ -15,7 +15,7 @@ from staticpython.abi import Abi, Difference
 from staticpython.benchmarks import (
     Baselines,
     Bench,
-    Book,
+    Configured,
     Debian,
     DebianSeries,
     Group,
@@ -90,7 +90,7 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`bench/bench.yml`: `baselines`", Baselines),
     ("`bench/bench.yml`: `baselines.debian`", Debian),
     ("`bench/bench.yml`: an entry of `baselines.debian.series`", DebianSeries),
-    ("`bench/bench.yml`: `baselines.book`", Book),
+    ("`bench/bench.yml`: `baselines.book`, `baselines.clang`", Configured),
     ("`bench/bench.yml`: `baselines.plain`", Plain),
     ("`bench/bench.yml`: `baselines.peer`", Peer),
     ("`bench/bench.yml`: an entry of `micro`", Group),

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from staticpython import ROOT
-from staticpython.errors import FactsError, nearest
+from staticpython.errors import FactsError, nearest, run_main
 from staticpython.schema import read_text
 
 TABLE = "docs/patches.md"
@@ -214,4 +214,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_main(main))

@@ -233,7 +233,7 @@ def _check_modules(facts: Facts, series: Series) -> None:
     for name, module in series.modules.items():
         if module.gpl and not any(facts.packages[n].licence.gpl for n in _closure(facts, module.needs)):
             raise FactsError(
-                f"setup_local/{series.name}.yml: modules.{name}.gpl: nothing that it needs is under the GPL"
+                f"{series.modules_file}: modules.{name}.gpl: nothing that it needs is under the GPL"
                 f" (needs: {', '.join(module.needs) or 'nothing'})"
             )
 

@@ -6,7 +6,6 @@ licence and package URL, and the full text of our patches as its pedigree.
 
 from __future__ import annotations
 
-import datetime
 import json
 import sys
 import uuid
@@ -28,7 +27,7 @@ from staticpython.config import ROOT, Facts, Package, load_facts
 from staticpython.errors import StaticPythonError, UsageError, run_main
 from staticpython.fetched import sha256_of
 from staticpython.published import Archive, target_parser
-from staticpython.target_plan import TargetPlan, read_plan
+from staticpython.target_plan import TargetPlan, built, read_plan
 
 # A component has the same identifier in every document (RFC 9562, UUID of a name).
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/static-python")
@@ -141,7 +140,7 @@ def make_document(plan: TargetPlan, tree: Path, build: Path) -> str:
     """
     manifest, facts = read_manifest(plan, tree), load_facts()
     archive = Archive.of(plan, "install_only")
-    program = sha256_of(tree / f"bin/python{plan.series}")
+    program = sha256_of(built(tree, plan))
     whole = Component(
         type=ComponentType.APPLICATION,
         bom_ref="static-python",
@@ -155,7 +154,7 @@ def make_document(plan: TargetPlan, tree: Path, build: Path) -> str:
     parts = [_component(entry, facts, inside.get(entry["name"], [])) for entry in manifest["inputs"]]
     bom = Bom(components=parts, serial_number=uuid.uuid5(NAMESPACE, f"{archive.name} {program}"))
     bom.metadata.component = whole
-    bom.metadata.timestamp = datetime.datetime.fromtimestamp(plan.source_date_epoch, datetime.timezone.utc)
+    bom.metadata.timestamp = plan.created
     bom.register_dependency(whole, parts)
     for part in parts:
         needs = facts.packages[part.bom_ref.value or ""].needs

@@ -1,4 +1,4 @@
-"""CPython's Modules/Setup.local from `setup_local/<series>.yml`, and the check that the file lists all modules.
+"""CPython's Modules/Setup.local from `setup_local/<series>.yml`, and the check that CPython has the same modules.
 
 `python -m staticpython.setup_local check SERIES Setup.stdlib.in`. The format is explained in CPython's Modules/Setup.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from staticpython.config import Module, Series, load_facts, pick
@@ -39,12 +39,26 @@ def check_complete(series: Series, setup_stdlib: Path) -> None:
     """Raise FactsError unless `series` and CPython know the same modules."""
     known = modules_known_to_cpython(read_text(setup_stdlib))
     missing, surplus = sorted(known - set(series.modules)), sorted(set(series.modules) - known)
-    where = f"setup_local/{series.name}.yml"
+    where = series.modules_file
     if missing:
         raise FactsError(f"{where}: CPython has modules that are not listed: {', '.join(missing)}; add each")
     if surplus:
         hints = ", ".join(f"{name}{nearest(name, known)}" for name in surplus)
         raise FactsError(f"{where}: CPython has no such modules: {hints}; remove each")
+
+
+def source_files(module: Module) -> list[str]:
+    """Return the files, below CPython's Modules, that a module is compiled from."""
+    return [word for word in module.sources if re.search(r"\.(c|cc|cpp|S)$", word) and "$" not in word]
+
+
+def check_sources(series: Series, files: Collection[str]) -> None:
+    """Raise FactsError for a module's source file that is not among `files`, those below CPython's Modules."""
+    for name, module in series.modules.items():
+        for file in source_files(module):
+            if file not in files:
+                where = f"{series.modules_file}: modules.{name}.sources"
+                raise FactsError(f"{where}: CPython has no Modules/{file}{nearest(file, files)}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,6 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
         facts = load_facts()
         pick("Python series", options.series, list(facts.series))
         check_complete(facts.series[options.series], options.setup_stdlib)
+        folder = options.setup_stdlib.parent
+        check_sources(facts.series[options.series], {str(p.relative_to(folder)) for p in folder.rglob("*.*")})
         return 0
 
     return run_main(body)

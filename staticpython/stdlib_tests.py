@@ -83,12 +83,12 @@ def prepare_tree(tree: Path, sources: Path, build: Path, work: Path, series: str
     return copy
 
 
-def pack_tree(tree: Path, plan: TargetPlan) -> Path:
-    """Pack the copy of the tree into one file, as `make onefile` does, with the `test` package."""
-    library, result = Path(f"lib/python{plan.series}"), tree.with_name("python")
+def pack_tree(tree: Path, plan: TargetPlan, tests: Path, result: Path) -> Path:
+    """Pack a tree into one file, as `make onefile` does, with the `test` package in a folder; return the file."""
+    library = Path(f"lib/python{plan.series}")
     command: list[str | Path] = [*emulator_of(plan), built(tree, plan), "-m", "_staticpython", "bundle", "--python"]
     command += ["-o", result, "--cache", "", "--site-packages", tree / library / "site-packages"]
-    command += ["--add", f"{tree / library / 'test'}:{library / 'test'}"]
+    command += ["--add", f"{tests}:{library / 'test'}"]
     if subprocess.run(command, check=False).returncode:
         raise VerifyError("the tree could not be packed into one file")
     return result
@@ -287,7 +287,9 @@ def main(arguments: list[str] | None = None) -> int:
         target = options.plan.parent
         sources, build = target.parent / "sources/cpython", target / "cpython-tests"
         tree = prepare_tree(options.tree, sources, build, work, plan.series)
-        interpreter = pack_tree(tree, plan) if options.one_file else built(tree, plan)
+        tests, interpreter = tree / f"lib/python{plan.series}/test", built(tree, plan)
+        if options.one_file:
+            interpreter = pack_tree(tree, plan, tests, work / "python")
         outcome = run_suite(interpreter, plan, work, named(options.tests), options.jobs)
         if files := files_of(unexpected(outcome, expectations)):
             print(f"\nonce more, alone: {' '.join(files)}")

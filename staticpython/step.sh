@@ -2,8 +2,9 @@
 # step.sh [-C FOLDER] TARGET PACKAGE STEP COMMAND [ARGUMENT...]
 #
 # Runs one step of the build with its output appended to logs/TARGET/PACKAGE.log, behind a line `#: STEP`. It says on one
-# line what it does, and notes the seconds it took in build/TARGET/times.tsv. When the command fails: the log's last lines, its path and the
-# exit code. V=1 in the environment shows the output as it comes, QUIET=1 says nothing of a step that goes well.
+# line what it does, and notes the seconds it took in build/TARGET/times.tsv. When the command fails: the last lines of
+# this step in the log, none of earlier runs; the log's path and the exit code. V=1 in the environment shows the output
+# as it comes, QUIET=1 says nothing of a step that goes well.
 #
 # A killed make leaves compilers behind. They keep the package's lock, so that the next make waits for their end instead
 # of building where they still write.
@@ -33,6 +34,14 @@ if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then
 fi
 [ -n "${QUIET-}" ] || printf '%s%-9s%s %-14s %s\n' "$bold" "$target" "$plain" "$package" "$step"
 
+exec 9>"build/$target/.$package.lock"
+if ! flock -n 9; then
+	echo "waiting for an earlier build of $package to end" >&2
+	flock 9
+fi
+
+: >>"$log"
+before=$(wc -c <"$log")
 # A pasted command line must run: quote what the shell would change.
 {
 	printf '\n#: %s\n(cd %s &&' "$step" "$folder"
@@ -45,12 +54,6 @@ fi
 	printf ')\n'
 } >>"$log"
 
-exec 9>"build/$target/.$package.lock"
-if ! flock -n 9; then
-	echo "waiting for an earlier build of $package to end" >&2
-	flock 9
-fi
-
 begin=$(date +%s)
 if [ "${V-0}" = 1 ]; then
 	# A pipe hides the command's exit code; it comes back on another descriptor.
@@ -61,8 +64,8 @@ else
 fi
 if [ "$code" -ne 0 ]; then
 	{
-		printf '\n%s %s: %s failed with exit code %s. The end of %s:\n\n' "$target" "$package" "$step" "$code" "$log"
-		tail -n 40 "$log"
+		printf '\n%s %s: %s failed with exit code %s. The end of its output:\n' "$target" "$package" "$step" "$code"
+		tail -c +$((before + 1)) "$log" | tail -n 40
 		printf '\nWhole log: %s. Run again with V=1 to see it all.\n' "$PWD/$log"
 	} >&2
 	exit "$code"

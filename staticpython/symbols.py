@@ -21,7 +21,7 @@ from elftools.elf.sections import NoteSection
 from staticpython.errors import UsageError, VerifyError
 from staticpython.full import Build
 from staticpython.published import FOLDER, Archive, pack, write_archive
-from staticpython.target_plan import TargetPlan
+from staticpython.target_plan import TargetPlan, built
 
 # What the interpreter is linked with, and this is not.
 WITHOUT = ("-s", "-Wl,-Map=python.map")
@@ -69,7 +69,7 @@ def write_symbols(plan: TargetPlan, tree: Path, folder: Path, into: Path) -> Pat
     if not plan.symbols:
         raise UsageError("built without debug information: generate.py --symbols, and make, build it with")
     build = Build(plan, folder)
-    interpreter = (tree / f"bin/python{plan.series}").resolve()
+    interpreter = built(tree, plan).resolve()
     with tempfile.TemporaryDirectory(dir=into, prefix=".symbols.") as temporary:
         stage = Path(temporary)
         program = stage / "bin" / f"{interpreter.name}.debug"

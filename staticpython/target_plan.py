@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import types
 import typing
@@ -123,6 +124,16 @@ class TargetPlan:
             packages=[PackagePlan.of(p) for p in target.packages],
         )
 
+    @property
+    def program(self) -> str:
+        """The interpreter's place in a tree."""
+        return f"bin/python{self.series}"
+
+    @property
+    def created(self) -> datetime.datetime:
+        """The time of all files built."""
+        return datetime.datetime.fromtimestamp(self.source_date_epoch, datetime.timezone.utc)
+
     def text(self) -> str:
         """Return the file's text."""
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
@@ -144,7 +155,7 @@ def read_plan(path: Path) -> TargetPlan:
 
 def built(tree: Path, plan: TargetPlan) -> Path:
     """Return the interpreter of a tree; raises UsageError if it is not there."""
-    binary = tree / f"bin/python{plan.series}"
+    binary = tree / plan.program
     if not binary.is_file():
         raise UsageError(f"{binary}: no such file: run make first")
     return binary

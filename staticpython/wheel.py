@@ -77,7 +77,7 @@ def _files(plan: TargetPlan, tree: Path) -> Iterator[tuple[str, bytes, int]]:
     paths = contents_of(tree)
     files = [path for path in paths if path.is_file() and not path.is_symlink()]
     facts = {
-        "interpreter": f"bin/python{plan.series}",
+        "interpreter": plan.program,
         "time": plan.source_date_epoch,
         "links": {path.relative_to(tree).as_posix(): str(path.readlink()) for path in paths if path.is_symlink()},
         "files": [path.relative_to(tree).as_posix() for path in files],

@@ -110,7 +110,13 @@ static __thread struct {
 	size_t last;
 	unsigned long due;	/* when this thread may give memory back again: ms */
 	volatile bool busy;	/* working on its segments */
+	bool growing;		/* in realloc, for a block that may grow again */
 } mine;
+
+/* Larger blocks are mappings of their own (patches/mimalloc/0002). One that
+ * grew beyond a segment's part is, too: then remap can grow it, and each step
+ * of growth does not leave a copy in an arena. */
+#define MI_ARENA_MAX_OBJ_SIZE (mine.growing ? MI_LARGE_OBJ_SIZE_MAX : MI_SEGMENT_SIZE)
 
 static _Atomic(size_t) freed_in_arenas;
 static _Atomic(unsigned long) arenas_due;
@@ -133,14 +139,14 @@ static void arena_unused(size_t n)
 	if (old < LEAST_UNUSED && old + n >= LEAST_UNUSED) count_unused(1);
 }
 
-/* One huge page costs as much as fifty small ones. Segments get them for
- * the part beyond 8 MiB. */
+/* One huge page costs as much as fifty small ones. Segments get them for the
+ * part beyond 8 MiB, and blocks that grow, which are full but for their end. */
 #define HUGE ((size_t)2<<20)
 
-static void advise_huge_pages(void *segment, int advice)
+static void advise_huge_pages(void *p, size_t size, int advice)
 {
-	if (MI_SEGMENT_SIZE <= 4*HUGE) return;
-	__syscall(SYS_madvise, (char *)segment+4*HUGE, MI_SEGMENT_SIZE-4*HUGE, advice);
+	if (size <= 4*HUGE) return;
+	__syscall(SYS_madvise, (char *)p+4*HUGE, size-4*HUGE, advice);
 }
 
 /* Only such segments get huge pages. */
@@ -157,14 +163,14 @@ static void segment_in_part(mi_segment_t *segment)
 {
 	if (segment->in_part || !may_get_huge_pages(segment)) return;
 	segment->in_part = true;
-	advise_huge_pages(segment, MADV_NOHUGEPAGE);
+	advise_huge_pages(segment, MI_SEGMENT_SIZE, MADV_NOHUGEPAGE);
 }
 
 /* It has memory of an earlier segment that was not given back. */
 static void segment_again(mi_segment_t *segment)
 {
 	segment_unused((segment->slice_entries - segment->segment_info_slices)*MI_SEGMENT_SLICE_SIZE);
-	if (may_get_huge_pages(segment)) advise_huge_pages(segment, MADV_HUGEPAGE);
+	if (may_get_huge_pages(segment)) advise_huge_pages(segment, MI_SEGMENT_SIZE, MADV_HUGEPAGE);
 }
 
 /* A signal handler that waits while its thread is in here must not touch
@@ -355,8 +361,10 @@ int _mi_prim_alloc(size_t size, size_t align, bool commit, bool large, bool *is_
 	*is_zero = true;
 	if (size > PTRDIFF_MAX) return ENOMEM;
 	void *hint = _mi_os_get_aligned_hint(align, size);
-	if ((*addr = map(hint, size, prot))) return 0;
-	return ENOMEM;
+	if (!(*addr = map(hint, size, prot))) return ENOMEM;
+	/* All of it, so that it stays one mapping, which mremap can grow. */
+	if (mine.growing && size > 4*HUGE) __syscall(SYS_madvise, *addr, size, MADV_HUGEPAGE);
+	return 0;
 }
 
 int _mi_prim_free(void *p, size_t size)
@@ -368,7 +376,7 @@ int _mi_prim_commit(void *p, size_t size, bool *is_zero)
 {
 	*is_zero = false;
 	int e = -__syscall(SYS_mprotect, p, size, PROT_READ|PROT_WRITE);
-	if (!e && size == MI_SEGMENT_SIZE) advise_huge_pages(p, MADV_HUGEPAGE);
+	if (!e && size == MI_SEGMENT_SIZE) advise_huge_pages(p, size, MADV_HUGEPAGE);
 	return e;
 }
 
@@ -583,6 +591,21 @@ visible void *__libc_calloc(size_t m, size_t n)
 	return (void *)p;
 }
 
+/* Gives a block's slices their offsets back to the first, as far as they are
+ * used. A huge block may have more slices than its segment has entries. */
+static void point_back(mi_slice_t *slice, size_t count, const mi_slice_t *end)
+{
+	for (size_t i=1; i<count && i<=MI_MAX_SLICE_OFFSET; i++) {
+		slice[i].slice_offset = i*sizeof *slice;
+		slice[i].slice_count = 0;
+		slice[i].xblock_size = 1;
+	}
+	size_t last = count <= end-slice ? count-1 : end-slice;
+	slice[last].slice_offset = last*sizeof *slice;
+	slice[last].slice_count = 0;
+	slice[last].xblock_size = 1;
+}
+
 /* A large block is a run of slices of its segment. It can take the next
  * slices if they are free. */
 static bool extend(void *p, size_t n)
@@ -607,24 +630,16 @@ static bool extend(void *p, size_t n)
 		mi_span_queue_delete(mi_span_queue_for(next->slice_count, tld), next);
 		mi_segment_slice_split(segment, next, more, tld);
 		slice->slice_count = count;
-		/* The offsets from a slice back to the first, as far as they are used. */
-		for (size_t i=1; i<count && i<=MI_MAX_SLICE_OFFSET; i++) {
-			slice[i].slice_offset = i*sizeof *slice;
-			slice[i].slice_count = 0;
-			slice[i].xblock_size = 1;
-		}
-		slice[count-1].slice_offset = (count-1)*sizeof *slice;
-		slice[count-1].slice_count = 0;
-		slice[count-1].xblock_size = 1;
+		point_back(slice, count, mi_segment_slices_end(segment));
 		leave(was);
 	}
 	page->xblock_size = slice->slice_count*MI_SEGMENT_SLICE_SIZE;
 	return true;
 }
 
-/* A block larger than a segment has a mapping, and a segment, of its own. The
- * kernel makes the mapping longer, in place or elsewhere, and copies nothing.
- * It stays one mapping, and leaves nothing behind.
+/* A huge block may have a mapping, and a segment, of its own. The kernel makes
+ * the mapping longer, in place or elsewhere, and copies nothing. It stays one
+ * mapping, and leaves nothing behind.
  *
  * A move that fails may have unmapped the memory at its target, and other
  * threads may have mapped something there since. So the target is not touched
@@ -635,7 +650,7 @@ static void *remap(void *p, size_t n)
 	static volatile int broken;
 	mi_segment_t *segment = _mi_ptr_segment(p);
 	if (mi_atomic_load_relaxed(&segment->thread_id) != _mi_prim_thread_id()) return 0;
-	if (segment->kind != MI_SEGMENT_HUGE || segment->segment_slices < MI_SLICES_PER_SEGMENT) return 0;
+	if (segment->kind != MI_SEGMENT_HUGE) return 0;
 	if (segment->memid.memkind != MI_MEM_OS || segment->memid.mem.os.base != segment) return 0;
 	mi_page_t *page = _mi_segment_page_of(segment, p);
 	if (mi_page_has_aligned(page) || n > PTRDIFF_MAX - 2*MI_SEGMENT_SIZE) return 0;
@@ -668,8 +683,10 @@ static void *remap(void *p, size_t n)
 
 	heap->tld->segments.current_size += (slices - segment->segment_slices)*MI_SEGMENT_SLICE_SIZE;
 	segment->segment_slices = slices;
+	segment->slice_entries = slices < MI_SLICES_PER_SEGMENT ? slices : MI_SLICES_PER_SEGMENT;
 	segment->segment_size = slices*MI_SEGMENT_SLICE_SIZE;
 	page->slice_count = slices - segment->segment_info_slices;
+	point_back(mi_page_to_slice(page), page->slice_count, mi_segment_slices_end(segment));
 	size_t size = (size_t)page->slice_count*MI_SEGMENT_SLICE_SIZE;
 	page->xblock_size = size < MI_HUGE_BLOCK_SIZE ? size : MI_HUGE_BLOCK_SIZE;
 	return _mi_segment_page_start(segment, page, 0);
@@ -681,10 +698,13 @@ visible void *__libc_realloc(void *p, size_t n)
 	/* Neither function moves the padding of MI_PADDING. */
 	if (!MI_PADDING_SIZE && n > size && size > MI_MEDIUM_OBJ_SIZE_MAX) {
 		if (extend(p, n)) return p;
-		void *q = remap(p, n);
-		if (q) return q;
+		void *moved = remap(p, n);
+		if (moved) return moved;
 	}
-	return mi_realloc(p, at_least_16(n));
+	mine.growing = n > size && n > MI_LARGE_OBJ_SIZE_MAX;
+	void *q = mi_realloc(p, at_least_16(n));
+	mine.growing = false;
+	return q;
 }
 
 visible void __libc_free(void *p)

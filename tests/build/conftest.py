@@ -56,7 +56,7 @@ class BuiltTarget:
 
     @property
     def binary(self) -> Path:
-        return self.tree / f"bin/python{self.plan.series}"
+        return self.tree / self.plan.program
 
     @property
     def stdlib(self) -> Path:
@@ -73,6 +73,11 @@ class BuiltTarget:
         (cpython,) = (p for p in self.plan.packages if p.kind == "cpython")
         if name not in {Path(file).stem for files in cpython.patches.values() for file in files}:
             pytest.skip(f"CPython {self.plan.series} is built without {name}")
+
+    def needs_pie(self) -> None:
+        """Skip a test that loads libraries between the segments of a program: `--no-pie` fixes its addresses."""
+        if not self.plan.pie:
+            pytest.skip("libraries are mapped far from a program that has fixed addresses")
 
     @property
     def cc(self) -> Path:

@@ -677,7 +677,7 @@ def test_other_trees(target: BuiltTarget, wheel: Path, tmp_path: Path) -> None:
     lock = write_lock(tmp_path / "pylock.toml", wheel)
     with lock.open("a") as file:
         file.write(ONLY_RISCV64.format(digest=hashlib.sha256(wheel.read_bytes()).hexdigest()))
-    python = [*target.emulator, str(own / f"bin/python{target.plan.series}"), "-m", "_staticpython", "bundle"]
+    python = [*target.emulator, str(own / target.plan.program), "-m", "_staticpython", "bundle"]
 
     def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
         command = [*python, "-o", tmp_path / "app", "-m", "which_tree", *words]

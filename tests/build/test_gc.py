@@ -156,7 +156,7 @@ def test_collect_while_site_runs(target: BuiltTarget, tmp_path: Path, place: str
     program = "\n".join(lines)
     text = f"import os; exec({program!r})\n" if place.endswith(".pth") else program
     (tree / f"lib/python{target.plan.series}/site-packages" / place).write_text(text)
-    python = tree / f"bin/python{target.plan.series}"
+    python = tree / target.plan.program
     assert target.run("-c", "import os; print(os.said)", python=python) == "True"
 
 

@@ -177,8 +177,7 @@ def test_initial_exec_tls_in_threads_old_and_new(built: Built) -> None:
 
 
 def test_exceptions_of_libraries_between_the_segments_of_the_program(built: Built) -> None:
-    if not built.target.plan.pie:
-        pytest.skip("libraries are mapped far from a program that has fixed addresses")
+    built.target.needs_pie()
     source, program = SOURCES.with_name("loader") / "between.c", built.folder / "static/between"
     flags = ["-O1", "-Wl,--export-dynamic", "-Wl,-z,max-page-size=2097152"]
     compile_it([str(built.target.cc), *flags, str(source), "-o", str(program)])

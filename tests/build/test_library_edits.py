@@ -39,7 +39,7 @@ def library_of(target: BuiltTarget, tree: Path) -> Path:
 
 
 def run(target: BuiltTarget, tree: Path, *arguments: str, **variables: str) -> str:
-    python = tree / f"bin/python{target.plan.series}"
+    python = tree / target.plan.program
     python.chmod(0o755)
     return target.run(*arguments, python=python, env=clean_environment(**variables))
 

@@ -135,8 +135,7 @@ def test_constructors_and_destructors_run_in_order(built: Built) -> None:
 
 
 def test_libraries_between_the_segments_of_the_program(built: Built) -> None:
-    if not built.target.plan.pie:
-        pytest.skip("libraries are mapped far from a program that has fixed addresses")
+    built.target.needs_pie()
     built.compile("between.c", "between", "-Wl,-z,max-page-size=2097152")
     copies = [shutil.copy(built.folder / "libplain.so", built.folder / f"libplain{n}.so") for n in range(50)]
     # Addresses are random: in a quarter of the runs all have room above the program. An emulator chooses its own.

@@ -71,7 +71,7 @@ def tree(target: BuiltTarget, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def debug(target: BuiltTarget, tree: Path) -> Path:
     """The interpreter with its symbols."""
-    return tree / f"bin/python{target.plan.series}.debug"
+    return tree / f"{target.plan.program}.debug"
 
 
 def gdb(tree: Path, *words: str | Path) -> str:

@@ -80,7 +80,7 @@ def test_the_wheel_is_what_its_record_says(target: BuiltTarget, wheel: Path) -> 
             data = archive.read(name)
             found = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
             assert (f"sha256={found}", str(len(data))) == (digest, size), name
-        program = archive.getinfo(f"static_python/tree/bin/python{target.plan.series}")
+        program = archive.getinfo(f"static_python/tree/{target.plan.program}")
         assert program.external_attr >> 16 == 0o100755
         info = archive.read(record.replace("RECORD", "WHEEL")).decode()
     tags = {f"py3-none-{tag}" for tag in wheel.stem.rpartition("-")[2].split(".")}

@@ -26,6 +26,7 @@ def copy(project: Path, **changes: str) -> None:
 
 
 WHOLE = {
+    "also": "[]",
     "triple": "s390x-linux-musl",
     "zig_target": "s390x-linux-musl",
     "wheel_arch": "s390x",
@@ -51,6 +52,20 @@ def test_a_copy_says_what_it_shares(project: Path, missing: str) -> None:
 def test_an_unknown_machine_is_an_error(project: Path, changes: dict[str, str], message: str) -> None:
     copy(project, **WHOLE | changes)
     with pytest.raises(FactsError, match=message):
+        load_facts(project)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("aarch64", "foo.yml: also: aarch64 names aarch64"),
+        ("all", "foo.yml: also: all names all"),
+        ("amd64", "x86_64.yml: also: amd64 names foo"),
+    ],
+)
+def test_a_name_is_of_one_arch(project: Path, name: str, words: str) -> None:
+    copy(project, **WHOLE | {"also": f"[{name}]"})
+    with pytest.raises(FactsError, match=words):
         load_facts(project)
 
 

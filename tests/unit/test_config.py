@@ -185,6 +185,8 @@ def test_what_is_named_is_there(kind: str, name: str, changes: dict[str, object]
 
     def check() -> None:
         config._check_references(facts, ROOT)
+        config._check_packages(facts, ROOT)
+        config._check_flavours(facts, ROOT)
         config._check_sources(facts, ROOT)
 
     with pytest.raises(FactsError) as error:

@@ -18,6 +18,7 @@ from staticpython.config import ROOT, Package, Release, load_facts, patches, wit
 from staticpython.errors import FactsError
 from staticpython.patch_headers import TABLE, TOPICS, changed_lines, read_header, render_table, topic_of
 from staticpython.plan import Options, fitting_releases, make_plan
+from staticpython.setup_local import check_sources
 
 PATCHES = sorted((ROOT / "patches").glob("*/*.patch"))
 FACTS = load_facts()
@@ -248,6 +249,17 @@ def test_patches_apply_in_order(name: str, speedups: bool, request: pytest.Fixtu
     for file, data in source(name, request).items():
         if file.endswith(".py") and is_python(data):
             assert is_python((tmp_path / file).read_bytes()), f"{file} is no Python any more"
+
+
+@pytest.mark.parametrize("name", PYTHONS)
+def test_cpython_has_the_source_files_of_modules(name: str, request: pytest.FixtureRequest) -> None:
+    source(name, request)
+    package, release = PATCHED[name]
+    with tarfile.open(ROOT / "downloads" / release.file) as tar:
+        found = {file.partition("/")[2] for file in tar.getnames()}
+    found |= {*package.overlay.values(), *(f for p in patches(package, release.version) for f in touched_files(p))}
+    (series,) = (s for s in FACTS.series.values() if release in s.releases and not s.variant_of)
+    check_sources(series, {file.removeprefix("Modules/") for file in found if file.startswith("Modules/")})
 
 
 @pytest.mark.parametrize("name", PYTHONS)

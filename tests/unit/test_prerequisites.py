@@ -14,7 +14,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from staticpython import cli, plan, verify
-from staticpython.config import ROOT
+from staticpython.config import ROOT, load_facts
 from staticpython.verify import EMULATORS_DEBIAN, linked_faults
 from tests.unit.test_published import plan_of
 
@@ -43,6 +43,29 @@ def test_what_bootstrap_installs(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(capsys.readouterr().out.split()) == {"apt-get", "install", "ccache", EMULATORS_DEBIAN}
     assert cli.main(["--missing", "--arch=x86_64"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def bootstrap(folder: Path, arch: str) -> subprocess.CompletedProcess[str]:
+    """Run bootstrap.sh in a folder with nothing else but configs/, up to the virtual environment."""
+    shutil.copy(ROOT / "bootstrap.sh", folder)
+    shutil.copytree(ROOT / "configs", folder / "configs", dirs_exist_ok=True)
+    (folder / "bin").mkdir(exist_ok=True)
+    for name in ("python3", "apt-get", "sudo"):
+        (folder / "bin" / name).write_text('#!/bin/sh\necho "begins" >&2\nexit 9\n')
+        (folder / "bin" / name).chmod(0o755)
+    env = {"PATH": f"{folder}/bin:{os.environ['PATH']}"}
+    return subprocess.run(["sh", "bootstrap.sh", *arch.split()], cwd=folder, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("option", ["--arch ", "--arch="])
+def test_bootstrap_begins_with_the_arch(tmp_path: Path, option: str) -> None:
+    """What it installs takes minutes."""
+    run = bootstrap(tmp_path, f"{option}armm --quiet")
+    known = " ".join(sorted(load_facts().arches))
+    assert (run.returncode, run.stderr) == (2, f"bootstrap.sh: unknown arch 'armm' (known: {known})\n")
+    for name in (*load_facts().arch_names, "all"):
+        run = bootstrap(tmp_path, f"{option}{name}")
+        assert "begins" in run.stderr and "unknown" not in run.stderr
 
 
 def make_tree(tmp_path: Path, modules: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -84,6 +85,20 @@ def test_make_understands_it(option: str, tmp_path: Path) -> None:
     run = subprocess.run(["make", "-pq", "-C", tmp_path, "help"], capture_output=True, text=True, check=False)
     assert run.returncode < 2, run.stderr
     assert "warning: overriding recipe" not in run.stderr
+
+
+def test_make_before_there_is_a_makefile(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "GNUmakefile", tmp_path)
+
+    def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["make", "-C", tmp_path, *arguments], capture_output=True, text=True, check=False)
+
+    for arguments in ([], ["-j2", "test"]):
+        assert make(*arguments).returncode == 2 and "run ./bootstrap.sh" in make(*arguments).stderr
+    assert cli.main([f"--output={tmp_path}", "--quiet"]) == 0
+    assert "make dist " in make("help").stdout
+    assert make("help").stdout == make("-f", "Makefile", "help").stdout
+    assert ".DEFAULT_GOAL := all" in make("-pq", "help").stdout
 
 
 def compared(template: str) -> set[str]:
@@ -269,6 +284,17 @@ def test_a_package_that_nothing_needs_is_told(
     assert capsys.readouterr().err == "warning: configs/packages/lonely.yml: nothing needs it, so it is not built\n"
 
 
+def test_a_misspelt_feature_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = load_facts()
+    series = facts.series["3.13"]
+    misspelt = dataclasses.replace(series.modules["_bz2"], feature="compresion")
+    changed = dataclasses.replace(series, modules=series.modules | {"_bz2": misspelt})
+    monkeypatch.setattr(cli, "load_facts", lambda: dataclasses.replace(facts, series=facts.series | {"3.13": changed}))
+    assert cli.main(["--check", "--quiet"]) == 0
+    said = "setup_local/3.13.yml: modules._bz2.feature: no other module is of 'compresion', did you mean 'compression'?"
+    assert capsys.readouterr().err == f"warning: {said}\n"
+
+
 def test_a_pair_that_nothing_tests_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     facts = load_facts()
     some = [pair for pair in facts.supported if pair.arch != "riscv64"]
@@ -331,8 +357,21 @@ def test_the_makefile_keeps_its_series(tmp_path: Path) -> None:
 
 
 def test_unknown_arch_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--arch=x86-64"]) == 2
+    assert cli.main(["--arch=x86_46"]) == 2
     assert "did you mean 'x86_64'" in capsys.readouterr().err
+    assert cli.main(["--arch=amd46"]) == 2
+    assert "did you mean 'amd64'" in capsys.readouterr().err
+
+
+def test_other_names_of_arches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Everything that is written has an arch's own name."""
+    given = ["amd64", "x86", "arm64", "x86_64", "i686"]
+    assert cli.main([f"--output={tmp_path}", "--quiet", *(f"--arch={name}" for name in given)]) == 0
+    makefile = (tmp_path / "Makefile").read_text()
+    assert "--arch=x86_64 --arch=i386 --arch=aarch64 --python" in makefile
+    assert not [name for name in ("amd64", "x86", "arm64", "i686") if (tmp_path / "build" / name).exists()]
+    assert cli.main(["--list"]) == 0
+    assert re.search(r"(?m)^  x86_64 .* \(also amd64, ", capsys.readouterr().out)
 
 
 def test_makefile_regenerates_itself_with_every_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

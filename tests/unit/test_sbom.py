@@ -117,6 +117,13 @@ def test_another_tree(dist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "is of Python 3.14.7, not 3.14.8" in capsys.readouterr().err
 
 
+def test_a_tree_without_its_interpreter(dist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "plan.json").write_text(plan_of().text())
+    (dist / TREE / "bin/python3.14").unlink()
+    assert sbom.main(["--into", str(dist), str(tmp_path / "plan.json")]) == 2
+    assert "bin/python3.14: no such file: run make first" in capsys.readouterr().err
+
+
 def everything(dist: Path) -> None:
     """As make dist, without the index; the file of make full, which needs a build, is only a name."""
     plan = plan_of()

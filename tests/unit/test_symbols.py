@@ -54,3 +54,10 @@ def test_a_section_more_is_a_difference(tmp_path: Path) -> None:
 def test_built_without_debug_information(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"generate\.py --symbols, and make"):
         write_symbols(plan_of(), tmp_path, tmp_path, tmp_path)
+
+
+def test_without_an_interpreter(tmp_path: Path) -> None:
+    (tmp_path / "cpython").mkdir()
+    (tmp_path / "cpython/Makefile").touch()
+    with pytest.raises(UsageError, match=r"python3\.14: no such file: run make first"):
+        write_symbols(plan_of(symbols=True), tmp_path, tmp_path, tmp_path)

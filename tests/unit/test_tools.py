@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from staticpython import stdlib_tests
+from staticpython import setup_local, stdlib_tests
 from staticpython.config import ROOT, Series, load_facts
 from staticpython.emulate import prefix_of, rule_of
 from staticpython.errors import FactsError, UsageError, VerifyError
 from staticpython.report import seconds_by_package
-from staticpython.setup_local import check_complete, render_setup_local
+from staticpython.setup_local import check_complete, render_setup_local, source_files
 from staticpython.stdlib_tests import (
     Expectation,
     Outcome,
@@ -123,8 +123,24 @@ def test_module_table_and_cpython_must_agree(tmp_path: Path, series: Series) -> 
     with pytest.raises(FactsError, match="CPython has modules that are not listed: new;"):
         check_complete(series, table)
     table.write_text("\n".join(lines[1:]))
-    with pytest.raises(FactsError, match="CPython has no such modules: array"):
+    assert (ROOT / series.modules_file).is_file(), "messages name it"
+    with pytest.raises(FactsError, match=f"^{series.modules_file}: CPython has no such modules: array"):
         check_complete(series, table)
+
+
+def test_a_source_file_of_a_module_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    series = load_facts().series["3.13"]
+    table = tmp_path / "Setup.stdlib.in"
+    table.write_text("\n".join(f"@MODULE_{name.upper()}_TRUE@{name} x.c" for name in series.modules))
+    for name in (file for module in series.modules.values() for file in source_files(module)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    arguments = ["check", "3.13", str(table)]
+    assert setup_local.main(arguments) == 0, capsys.readouterr().err
+    (tmp_path / "_decimal/_decimal.c").rename(tmp_path / "_decimal/_decimall.c")
+    assert setup_local.main(arguments) == 3
+    words = "setup_local/3.13.yml: modules._decimal.sources: CPython has no Modules/_decimal/_decimal.c, did you mean"
+    assert f"{words} '_decimal/_decimall.c'" in capsys.readouterr().err
 
 
 def test_junit_is_counted(tmp_path: Path) -> None:
@@ -286,6 +302,13 @@ def test_step_shows_the_end_of_the_log_on_failure(tmp_path: Path, verbose: str) 
     assert f"Whole log: {tmp_path}/logs/x86_64/zlib.log" in run.stderr
     assert "\n60\n" not in run.stderr
     assert ("\n60\n" in run.stdout) == (verbose == "1")
+
+
+def test_step_shows_nothing_of_earlier_runs_on_failure(tmp_path: Path) -> None:
+    for words in (["echo", "of yesterday"], ["sh", "-c", "echo 'of today'; exit 7"]):
+        run = step(tmp_path, "x86_64", "zlib", "build", *words)
+    assert "of today" in run.stderr and "of yesterday" not in run.stderr
+    assert "of yesterday" in (tmp_path / "logs/x86_64/zlib.log").read_text()
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,16 @@ static void moves(void)
 		}
 	CHECK(mappings()<before+70);
 	for (int i=0; i<2; i++) free(block[i]);
+	/* The same, below the size of a segment and over it. */
+	for (int i=0; i<2; i++) block[i] = (char *)filled(12<<20, i+1);
+	for (int mb=13; mb<=80; mb+=mb/12)
+		for (int i=0; i<2; i++) {
+			CHECK((block[i] = realloc(block[i], (size_t)mb<<20)));
+			check_filled((unsigned char *)block[i], 12<<20, i+1);
+			block[i][((size_t)mb<<20)-1] = 1;
+		}
+	CHECK(mappings()<before+70);
+	for (int i=0; i<2; i++) free(block[i]);
 	/* A block whose middle has other properties than the rest. */
 	char *p = (char *)filled(HUGE, 5), *page = p + (-(uintptr_t)p&4095) + (20<<20);
 	CHECK(!mprotect(page, 4096, PROT_READ));
@@ -599,6 +609,26 @@ static void goes_back(void)
 	CHECK(resident()<before+25000);
 }
 
+/* A block that grows in steps, as a list does, takes little more than its own
+ * memory: at most once another 16 MiB, when it leaves the segment. */
+static void grows(void)
+{
+	size_t most = 0;
+	for (int mb=10; mb<=200; mb+=mb/3) {
+		long before = resident(), now;
+		unsigned char *p = 0;
+		for (size_t n=1<<20, old=0; n<=(size_t)mb<<20; old=n, n+=n/8) {
+			CHECK((p = realloc(p, n)));
+			memset(p+old, 1, n-old);
+			now = resident()-before - n/1024;
+			if (now > (long)most) most = now;
+		}
+		free(p);
+		CHECK(most<19000);
+	}
+	CHECK(resident()<40000);
+}
+
 /* A few small blocks take little memory. */
 static void small_footprint(void)
 {
@@ -703,7 +733,7 @@ static const struct { const char *name; void (*run)(void); } checks[] = {
 #define C(f) { #f, f }
 	C(first_use_in_threads), C(basics), C(errors), C(alignments), C(reallocs), C(moves), C(full),
 	C(threads), C(many_threads), C(inherited), C(main_leaves), C(forks), C(forks_while_freed),
-	C(zeroed), C(zeroed_after_growth), C(goes_back), C(small_footprint), C(untouched), C(limited), C(tightly_limited),
+	C(zeroed), C(zeroed_after_growth), C(goes_back), C(grows), C(small_footprint), C(untouched), C(limited), C(tightly_limited),
 };
 
 #include "main.h"

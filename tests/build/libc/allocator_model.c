@@ -230,7 +230,7 @@ static void resize(struct slot *s, uint64_t *r)
 		check(s, old<n ? old : n);
 		fill(s, old<n ? old : n);
 		n += n/8 + 1;
-		if (n > LARGEST/4) break;
+		if (n > ((x>>40)%8 ? LARGEST/4 : LARGEST)) break;
 	}
 }
 
