@@ -14,7 +14,7 @@ import pytest
 from tests.build.conftest import LIBC_CHECKS, BuiltTarget, compile_program, run_program
 
 # All checks of strings.c. The test fails if this list and the program's differ.
-CHECKS = ("memcpy", "memmove", "overlap", "memset", "memcmp", "strcmp", "memchr", "strlen", "memmem")
+CHECKS = ("memcpy", "memmove", "overlap", "memset", "memcmp", "strcmp", "memchr", "strlen", "strncpy", "memmem")
 
 # On the oldest CPU of these arches, programs use other code paths.
 CHOOSE_AT_RUN_TIME = ("x86_64", "i386")

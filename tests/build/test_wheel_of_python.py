@@ -144,9 +144,10 @@ def test_unpack(target: BuiltTarget, environment: Path, tmp_path: Path, monkeypa
 
 
 STOPPED = """if True:
-    import os, shutil, sys
+    import os, shutil, signal, sys
     from static_python import __main__ as command
     copied, copy, number = [], shutil.copy, int(sys.argv.pop())
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in a shell's background ignores it
     def copy_one(source, to):
         copied.append(copy(source, to))
         if len(copied) == 3:

@@ -284,6 +284,29 @@ static void check_strlen(void)
 	}
 }
 
+static void check_strncpy(void)
+{
+	unsigned char *from = guarded(), *to = guarded();
+	for (int i=0; i<SIZES; i++) for (int a=0; a<PLACES; a++) {
+		if (left_out()) continue;
+		size_t n = size(i), l = next_random()%3 ? next_random()%(n+1) : n;
+		/* Without a null byte where the limit ends first. */
+		unsigned char *s = place(from, l<n ? l+1 : n, a), *d = place(to, n, next_random()%PLACES);
+		for (size_t k=0; k<l; k++) s[k] = 1 + next_random()%255;
+		if (l<n) s[l] = 0;
+		unsigned char *low = d-to<80 ? to : d-80, *high = to+ROOM-d-n<80 ? to+ROOM : d+n+80;
+		for (unsigned char *q=low; q<high; q++) *q = 0xc3;
+		doing(n, a, l, 0);
+		CHECK(stpncpy((char *)d, (char *)s, n)==(char *)d+l);
+		for (size_t k=0; k<n; k++) CHECK(d[k]==(k<l ? s[k] : 0));
+		for (unsigned char *q=low; q<d; q++) CHECK(*q==0xc3);
+		for (unsigned char *q=d+n; q<high; q++) CHECK(*q==0xc3);
+		for (size_t k=0; k<n; k++) d[k] = 0xc3;
+		CHECK(strncpy((char *)d, (char *)s, n)==(char *)d);
+		for (size_t k=0; k<n; k++) CHECK(d[k]==(k<l ? s[k] : 0));
+	}
+}
+
 static unsigned char *find(unsigned char *h, size_t k, const unsigned char *n, size_t l)
 {
 	for (; k>=l; h++, k--) {
@@ -338,7 +361,7 @@ static void check_memmem(void)
 static const struct { const char *name; void (*run)(void); } checks[] = {
 	{ "memcpy", check_memcpy }, { "memmove", check_memmove }, { "overlap", check_overlap },
 	{ "memset", check_memset }, { "memcmp", check_memcmp }, { "strcmp", check_strcmp },
-	{ "memchr", check_memchr }, { "strlen", check_strlen }, { "memmem", check_memmem },
+	{ "memchr", check_memchr }, { "strlen", check_strlen }, { "strncpy", check_strncpy }, { "memmem", check_memmem },
 };
 
 #include "main.h"
