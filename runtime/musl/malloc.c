@@ -110,13 +110,16 @@ static __thread struct {
 	size_t last;
 	unsigned long due;	/* when this thread may give memory back again: ms */
 	volatile bool busy;	/* working on its segments */
-	bool growing;		/* in realloc, for a block that may grow again */
+	bool growing;		/* in realloc, for a large block that may grow again */
 } mine;
 
 /* Larger blocks are mappings of their own (patches/mimalloc/0002). One that
  * grew beyond a segment's part is, too: then remap can grow it, and each step
  * of growth does not leave a copy in an arena. */
 #define MI_ARENA_MAX_OBJ_SIZE (mine.growing ? MI_LARGE_OBJ_SIZE_MAX : MI_SEGMENT_SIZE)
+
+/* So much address space is left free behind such a mapping, of some 28 TiB. */
+#define ROOM ((size_t)1<<30)
 
 static _Atomic(size_t) freed_in_arenas;
 static _Atomic(unsigned long) arenas_due;
@@ -362,8 +365,12 @@ int _mi_prim_alloc(size_t size, size_t align, bool commit, bool large, bool *is_
 	if (size > PTRDIFF_MAX) return ENOMEM;
 	void *hint = _mi_os_get_aligned_hint(align, size);
 	if (!(*addr = map(hint, size, prot))) return ENOMEM;
-	/* All of it, so that it stays one mapping, which mremap can grow. */
-	if (mine.growing && size > 4*HUGE) __syscall(SYS_madvise, *addr, size, MADV_HUGEPAGE);
+	if (mine.growing) {
+		/* The next mapping comes later: there is room to grow in place. */
+		_mi_os_get_aligned_hint(align, ROOM);
+		/* All of it, so that it stays one mapping, which mremap can grow. */
+		if (commit && size > 4*HUGE) __syscall(SYS_madvise, *addr, size, MADV_HUGEPAGE);
+	}
 	return 0;
 }
 
@@ -637,14 +644,23 @@ static bool extend(void *p, size_t n)
 	return true;
 }
 
+/* Whether the process may have so much more memory (RLIMIT_AS, RLIMIT_DATA,
+ * commitments). */
+static bool may_have(size_t n)
+{
+	void *p = map(0, n, PROT_READ|PROT_WRITE);
+	if (p) __syscall(SYS_munmap, p, n);
+	return p;
+}
+
 /* A huge block may have a mapping, and a segment, of its own. The kernel makes
- * the mapping longer, in place or elsewhere, and copies nothing. It stays one
- * mapping, and leaves nothing behind.
+ * the mapping longer, in place or elsewhere, or shorter, and copies nothing. It
+ * stays one mapping, and leaves nothing behind.
  *
  * A move that fails may have unmapped the memory at its target, and other
  * threads may have mapped something there since. So the target is not touched
  * again, not even to unmap it, and nothing is moved from then on. The block
- * stays where it was. */
+ * stays where it was. Limits do not come to that: they are tried before. */
 static void *remap(void *p, size_t n)
 {
 	static volatile int broken;
@@ -665,7 +681,7 @@ static void *remap(void *p, size_t n)
 	/* A move can help only if there was no room, or too much memory. If part
 	 * of a block has got other properties, the block is two mappings. */
 	long r = old==new ? (long)segment : __syscall(SYS_mremap, segment, old, new, 0);
-	if (r == -ENOMEM && !broken) {
+	if (r == -ENOMEM && !broken && may_have(new-old)) {
 		mi_memid_t id;
 		void *to = _mi_os_alloc_aligned(new, MI_SEGMENT_ALIGN, false, false, &id, &heap->tld->stats);
 		if (!to) return 0;
@@ -696,13 +712,11 @@ visible void *__libc_realloc(void *p, size_t n)
 {
 	size_t size = mi_usable_size(p);
 	/* Neither function moves the padding of MI_PADDING. */
-	if (!MI_PADDING_SIZE && n > size && size > MI_MEDIUM_OBJ_SIZE_MAX) {
-		if (extend(p, n)) return p;
-		void *moved = remap(p, n);
-		if (moved) return moved;
-	}
+	if (!MI_PADDING_SIZE && n > size && size > MI_MEDIUM_OBJ_SIZE_MAX && extend(p, n)) return p;
+	void *q = 0;
 	mine.growing = n > size && n > MI_LARGE_OBJ_SIZE_MAX;
-	void *q = mi_realloc(p, at_least_16(n));
+	if (!MI_PADDING_SIZE && n > MI_LARGE_OBJ_SIZE_MAX && size > MI_LARGE_OBJ_SIZE_MAX) q = remap(p, n);
+	if (!q) q = mi_realloc(p, at_least_16(n));
 	mine.growing = false;
 	return q;
 }

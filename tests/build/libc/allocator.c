@@ -629,6 +629,51 @@ static void grows(void)
 	CHECK(resident()<40000);
 }
 
+/* A block that shrinks gives the rest back, also when most of it stays. */
+static void shrinks(void)
+{
+	size_t n = 200<<20;
+	unsigned char *p = malloc(1<<20);
+	for (size_t m=2<<20; m<=n; m*=2) CHECK((p = realloc(p, m)));
+	CHECK((p = realloc(p, n)));
+	memset(p, 1, n);
+	for (; n>(20<<20); n-=n/5) {
+		CHECK((p = realloc(p, n)));
+		CHECK(resident()<(long)(n/1024 + 26000));
+		check_filled(p, n, 1);
+	}
+	free(p);
+}
+
+/* Blocks that met a limit grow as well as before when it is gone. */
+static void grows_after_a_limit(void)
+{
+	static unsigned char *p[2];
+	struct rlimit limit = { 300<<20, RLIM_INFINITY };
+	enum { FIRST=20<<20 };
+	size_t n = FIRST;
+	CHECK(!setrlimit(RLIMIT_DATA, &limit));
+	for (int i=0; i<2; i++) CHECK((p[i] = filled(n, i+1)));
+	for (;;) {
+		unsigned char *a = realloc(p[0], n+(4<<20)), *b = realloc(p[1], n+(4<<20));
+		if (a) p[0] = a;
+		if (b) p[1] = b;
+		if (!a || !b) break;
+		n += 4<<20;
+	}
+	CHECK(n>(100<<20));
+	limit.rlim_cur = RLIM_INFINITY;
+	CHECK(!setrlimit(RLIMIT_DATA, &limit));
+	long before = resident();
+	for (size_t m=n; m<=(800<<20); m+=1<<20) for (int i=0; i<2; i++) CHECK((p[i] = realloc(p[i], m)));
+	/* Nothing was copied: only what was written is resident. */
+	CHECK(resident()<before+10000);
+	for (int i=0; i<2; i++) {
+		check_filled(p[i], FIRST, i+1);
+		free(p[i]);
+	}
+}
+
 /* A few small blocks take little memory. */
 static void small_footprint(void)
 {
@@ -733,7 +778,8 @@ static const struct { const char *name; void (*run)(void); } checks[] = {
 #define C(f) { #f, f }
 	C(first_use_in_threads), C(basics), C(errors), C(alignments), C(reallocs), C(moves), C(full),
 	C(threads), C(many_threads), C(inherited), C(main_leaves), C(forks), C(forks_while_freed),
-	C(zeroed), C(zeroed_after_growth), C(goes_back), C(grows), C(small_footprint), C(untouched), C(limited), C(tightly_limited),
+	C(zeroed), C(zeroed_after_growth), C(goes_back), C(grows), C(shrinks), C(grows_after_a_limit),
+	C(small_footprint), C(untouched), C(limited), C(tightly_limited),
 };
 
 #include "main.h"
