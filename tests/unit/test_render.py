@@ -374,6 +374,21 @@ def test_other_names_of_arches(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert re.search(r"(?m)^  x86_64 .* \(also amd64, ", capsys.readouterr().out)
 
 
+def test_make_stops_at_a_broken_fact(project: Path) -> None:
+    """What it builds must not be from the facts of an earlier run, with exit code 0."""
+    for name in ("staticpython", "make"):
+        shutil.copytree(ROOT / name, project / name)
+    for name in ("generate.py", "Makefile.in", "requirements.txt"):
+        shutil.copy(ROOT / name, project)
+    subprocess.run([sys.executable, "generate.py", "--quiet"], cwd=project, check=True)
+    help_of_make = ["make", f"PYTHON={sys.executable}", "help"]
+    subprocess.run(help_of_make, cwd=project, check=True, capture_output=True)
+    fact = project / "configs/packages/bzip2.yml"
+    fact.write_text(fact.read_text().replace("kind:", "knd:"))
+    run = subprocess.run(help_of_make, cwd=project, check=False, capture_output=True, text=True)
+    assert run.returncode == 2 and "bzip2.yml: knd: unknown key, did you mean 'kind'?" in run.stderr
+
+
 def test_makefile_regenerates_itself_with_every_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """generate.py's options stay in force when a fact changes, so every option must be replayed."""
     given = {
