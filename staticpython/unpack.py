@@ -109,6 +109,7 @@ def apply_patch(patch: Path, tree: Path) -> None:
 
 def cut(package: Package, source: Path, tree: Path) -> None:
     """Copy a package's `subset` of a tree that has more."""
+    _check_there(package, "subset", package.subset, source)
     for item in package.subset:
         target = tree / item
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -116,6 +117,12 @@ def cut(package: Package, source: Path, tree: Path) -> None:
             shutil.copytree(source / item, target, symlinks=True)
         else:
             shutil.copy2(source / item, target)
+
+
+def _check_there(package: Package, where: str, files: list[str], tree: Path) -> None:
+    for file in files:
+        if not (tree / file).exists():
+            raise UnpackError(f"configs/packages/{package.name}.yml: {where}: the source has no {file}")
 
 
 def released(package: Package, release: Release | None, downloads: Path, into: Path, tree: Path) -> None:
@@ -128,6 +135,8 @@ def released(package: Package, release: Release | None, downloads: Path, into: P
         cut(package, into / package.source_of, tree)
         return
     archive = downloads / release.file
+    if not archive.is_file():
+        raise UsageError(f"{archive}: no such file: run make fetch")
     check(archive, release)
     unpack(archive, tree)
     if release.inner:
@@ -159,6 +168,7 @@ def prepare(package: Package, release: Release | None, downloads: Path, into: Pa
         (temporary / place).symlink_to(f"../{other}")
     if package.autoreconf:
         _autoreconf(package, temporary)
+    _check_there(package, "licence.files", package.licence.files, temporary)
     temporary.rename(goal)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from staticpython.config import Licence, Package, Release
-from staticpython.errors import ChecksumError, UnpackError
+from staticpython.errors import ChecksumError, UnpackError, UsageError
 from staticpython.unpack import apply_patch, prepare, unpack
 
 
@@ -189,6 +189,18 @@ def test_only_what_is_wanted_of_a_release(tmp_path: Path) -> None:
     found = [str(p.relative_to(tmp_path / "into")) for p in (tmp_path / "into").rglob("*") if p.is_file()]
     assert sorted(found) == ["thing/LICENSE", "thing/lib/a", "thing/lib/sub/b"]
     assert [p.name for p in (tmp_path / "into").iterdir()] == ["thing"]
+
+
+def test_what_the_facts_name_is_in_the_source(tmp_path: Path) -> None:
+    package, release = thing(tarball(tmp_path / "a.tgz", member("top/a")))
+    licence = dataclasses.replace(package.licence, files=["COPYINGX"])
+    for change, said in (({"subset": ["src"]}, "subset: .* no src"), ({"licence": licence}, "files: .* no COPYINGX")):
+        with pytest.raises(UnpackError, match=f"configs/packages/thing.yml: .*{said}"):
+            prepare(dataclasses.replace(package, **change), release, tmp_path, tmp_path / "into")
+        assert not (tmp_path / "into/thing").exists()
+    (tmp_path / "a.tgz").unlink()
+    with pytest.raises(UsageError, match=r"a\.tgz: no such file: run make fetch"):
+        prepare(package, release, tmp_path, tmp_path / "into")
 
 
 def test_part_of_another_tree_with_ours_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
