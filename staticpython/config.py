@@ -905,9 +905,11 @@ def _check_version(where: str, address: str, release: Release) -> None:
 
 
 def _check_overlay(where: Path, owner: Package | Series, root: Path) -> None:
-    for source in owner.overlay:
+    for source, place in owner.overlay.items():
         if not (root / source).is_file():
             raise FactsError(f"{where}: overlay: no file {source}")
+        if Path(place).is_absolute() or ".." in Path(place).parts:
+            raise FactsError(f"{where}: overlay: {place} leads out of the source")
     for source in owner.only_for_speed:
         _check_known(where, "only_for_speed", "file of overlay", source, owner.overlay)
 

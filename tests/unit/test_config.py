@@ -164,6 +164,12 @@ def test_mistakes_are_named(project: Path, file: str, old: str, new: str, words:
         ),
         ("packages", "zlib", {"trees": {"x": "none"}}, "zlib.yml: trees: no package 'none'"),
         ("packages", "zlib", {"licence": Licence("Zlib", [], ["none"])}, "zlib.yml: licence.texts: no file none"),
+        (
+            "packages",
+            "zlib",
+            {"overlay": {"supported.txt": "../x"}},
+            "zlib.yml: overlay: ../x leads out of the source",
+        ),
         ("packages", "zlib", {"cpe": "cpe:2.3:a:zlib"}, "zlib.yml: cpe: 'cpe:2.3:a:zlib' is not of the form ven"),
         ("packages", "zlib", {"source_of": "cpython"}, "zlib.yml: releases: give either releases or source_of"),
         ("packages", "zlib", {"releases": []}, "zlib.yml: releases: give either releases or source_of"),
