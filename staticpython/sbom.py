@@ -128,8 +128,7 @@ def bundled(sources: Path, tree: Path, package: Package) -> list[Component]:
     for info in tree.glob("lib/python3*/site-packages/pip-*.dist-info"):
         version = info.name.removeprefix("pip-").removesuffix(".dist-info")
         purl = PackageURL("pypi", name="pip", version=version)
-        pip: dict[str, Any] = {"name": "pip", "version": version, "purl": purl, "licenses": licence("pip")}
-        found.append(Component(bom_ref="cpython/pip", **pip))
+        found.append(Component(bom_ref="cpython/pip", name="pip", version=version, licenses=licence("pip"), purl=purl))
     return found
 
 

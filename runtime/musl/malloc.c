@@ -146,10 +146,10 @@ static void arena_unused(size_t n)
  * part beyond 8 MiB, and blocks that grow, which are full but for their end. */
 #define HUGE ((size_t)2<<20)
 
-static void advise_huge_pages(void *p, size_t size, int advice)
+static void advise_huge_pages(void *segment, int advice)
 {
-	if (size <= 4*HUGE) return;
-	__syscall(SYS_madvise, (char *)p+4*HUGE, size-4*HUGE, advice);
+	if (MI_SEGMENT_SIZE <= 4*HUGE) return;
+	__syscall(SYS_madvise, (char *)segment+4*HUGE, MI_SEGMENT_SIZE-4*HUGE, advice);
 }
 
 /* Only such segments get huge pages. */
@@ -166,14 +166,14 @@ static void segment_in_part(mi_segment_t *segment)
 {
 	if (segment->in_part || !may_get_huge_pages(segment)) return;
 	segment->in_part = true;
-	advise_huge_pages(segment, MI_SEGMENT_SIZE, MADV_NOHUGEPAGE);
+	advise_huge_pages(segment, MADV_NOHUGEPAGE);
 }
 
 /* It has memory of an earlier segment that was not given back. */
 static void segment_again(mi_segment_t *segment)
 {
 	segment_unused((segment->slice_entries - segment->segment_info_slices)*MI_SEGMENT_SLICE_SIZE);
-	if (may_get_huge_pages(segment)) advise_huge_pages(segment, MI_SEGMENT_SIZE, MADV_HUGEPAGE);
+	if (may_get_huge_pages(segment)) advise_huge_pages(segment, MADV_HUGEPAGE);
 }
 
 /* A signal handler that waits while its thread is in here must not touch
@@ -383,7 +383,7 @@ int _mi_prim_commit(void *p, size_t size, bool *is_zero)
 {
 	*is_zero = false;
 	int e = -__syscall(SYS_mprotect, p, size, PROT_READ|PROT_WRITE);
-	if (!e && size == MI_SEGMENT_SIZE) advise_huge_pages(p, size, MADV_HUGEPAGE);
+	if (!e && size == MI_SEGMENT_SIZE) advise_huge_pages(p, MADV_HUGEPAGE);
 	return e;
 }
 
