@@ -645,32 +645,50 @@ static void shrinks(void)
 	free(p);
 }
 
-/* Blocks that met a limit grow as well as before when it is gone. */
+/* Maps the first free page behind a block: it cannot grow where it is. */
+static void wall_behind(unsigned char *p)
+{
+	unsigned char *end = p + malloc_usable_size(p);
+	end += -(uintptr_t)end & 4095;
+	while (mmap(end, 4096, PROT_NONE, MAP_PRIVATE|MAP_ANON|MAP_FIXED_NOREPLACE, -1, 0)!=end) {
+		CHECK(errno==EEXIST);
+		end += 4096;
+	}
+}
+
+/* Blocks that met a limit grow as well as before when it is gone: where they
+ * are, or to another place (walled). */
 static void grows_after_a_limit(void)
 {
 	static unsigned char *p[2];
-	struct rlimit limit = { 300<<20, RLIM_INFINITY };
-	enum { FIRST=20<<20 };
-	size_t n = FIRST;
-	CHECK(!setrlimit(RLIMIT_DATA, &limit));
-	for (int i=0; i<2; i++) CHECK((p[i] = filled(n, i+1)));
-	for (;;) {
-		unsigned char *a = realloc(p[0], n+(4<<20)), *b = realloc(p[1], n+(4<<20));
-		if (a) p[0] = a;
-		if (b) p[1] = b;
-		if (!a || !b) break;
-		n += 4<<20;
-	}
-	CHECK(n>(100<<20));
-	limit.rlim_cur = RLIM_INFINITY;
-	CHECK(!setrlimit(RLIMIT_DATA, &limit));
-	long before = resident();
-	for (size_t m=n; m<=(800<<20); m+=1<<20) for (int i=0; i<2; i++) CHECK((p[i] = realloc(p[i], m)));
-	/* Nothing was copied: only what was written is resident. */
-	CHECK(resident()<before+10000);
-	for (int i=0; i<2; i++) {
-		check_filled(p[i], FIRST, i+1);
-		free(p[i]);
+	enum { FIRST=20<<20, STEP=4<<20 };
+	for (int walled=0; walled<2; walled++) {
+		struct rlimit limit = { 300<<20, RLIM_INFINITY };
+		size_t n = FIRST;
+		CHECK(!setrlimit(RLIMIT_DATA, &limit));
+		for (int i=0; i<2; i++) CHECK((p[i] = filled(n, i+1)));
+		for (;;) {
+			unsigned char *a = realloc(p[0], n+STEP), *b = realloc(p[1], n+STEP);
+			if (a) p[0] = a;
+			if (b) p[1] = b;
+			if (!a || !b) break;
+			n += STEP;
+			if (walled) for (int i=0; i<2; i++) wall_behind(p[i]);
+		}
+		CHECK(n>(100<<20));
+		limit.rlim_cur = RLIM_INFINITY;
+		CHECK(!setrlimit(RLIMIT_DATA, &limit));
+		long before = resident();
+		for (size_t m=n; m<=(800<<20); m+=STEP) for (int i=0; i<2; i++) {
+			CHECK((p[i] = realloc(p[i], m)));
+			if (walled) wall_behind(p[i]);
+		}
+		/* Nothing was copied: only what was written is resident. */
+		CHECK(resident()<before+10000);
+		for (int i=0; i<2; i++) {
+			check_filled(p[i], FIRST, i+1);
+			free(p[i]);
+		}
 	}
 }
 
