@@ -238,11 +238,10 @@ def enter_chroot() -> list[str]:
 
 
 @pytest.fixture
-def chroot(target: BuiltTarget, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., str]:
-    """Run the interpreter in a root folder that contains only the tree, in /python or in the parameter's folder."""
+def chroot(target: BuiltTarget, tmp_path: Path) -> Callable[..., str]:
+    """Run the interpreter in a root folder that contains only the tree, in /python."""
     root = tmp_path / "root"
-    folder = getattr(request, "param", "python")
-    shutil.copytree(target.tree, root / folder, symlinks=True)
+    shutil.copytree(target.tree, root / "python", symlinks=True)
     if target.emulator:
         emulator = shutil.which(target.emulator[0])
         assert emulator
@@ -250,8 +249,7 @@ def chroot(target: BuiltTarget, tmp_path: Path, request: pytest.FixtureRequest) 
     enter = enter_chroot()
 
     def run(*arguments: str, **variables: str) -> str:
-        command = [*enter, str(root), *(["/emulator"] if target.emulator else [])]
-        command += [str(Path("/", folder, "bin/python3")), *arguments]
+        command = [*enter, str(root), *(["/emulator"] if target.emulator else []), "/python/bin/python3", *arguments]
         run = subprocess.run(command, capture_output=True, text=True, timeout=600, env=variables)
         assert run.returncode == 0, f"{command}: exit code {run.returncode}\n{run.stdout}\n{run.stderr}"
         return run.stdout.strip()

@@ -113,18 +113,6 @@ def test_empty_chroot(target: BuiltTarget, chroot: Chroot) -> None:
     assert chroot("-c", "import sys; print(sys.prefix)") == "/python"
 
 
-@pytest.mark.parametrize("chroot", [""], indirect=True)
-def test_tree_as_the_root_folder(target: BuiltTarget, chroot: Chroot) -> None:
-    """As in an initramfs, or an image made of an unpacked archive."""
-    ask = "import ssl, sys, zoneinfo; zoneinfo.ZoneInfo('Europe/Berlin'); print(sys.prefix, sys.base_prefix)"
-    assert chroot("-c", ask) == "/ /"
-    assert chroot("-m", "pip", "--version").startswith("pip ")
-    assert chroot("-m", "venv", "--without-pip", "/env") == ""
-    if not target.emulator:  # it would have to run the environment's interpreter
-        run = f"import subprocess; subprocess.run(['/env/bin/python3', '-c', {ask!r}], check=True)"
-        assert chroot("-c", run) == "/env /"
-
-
 def test_empty_chroot_has_certificates_and_zones(chroot: Chroot) -> None:
     assert int(chroot("-c", "import ssl; print(ssl.create_default_context().cert_store_stats()['x509_ca'])")) > 100
     program = "import datetime as d, zoneinfo as z; print(d.datetime(2026, 7, 1, tzinfo=z.ZoneInfo('Europe/Berlin')))"
