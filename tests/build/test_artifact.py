@@ -137,7 +137,8 @@ def test_empty_chroot_has_certificates(target: BuiltTarget, chroot: Chroot, tmp_
     count = "import ssl; context = ssl.create_default_context(); print(len(context.get_ca_certs()) > 100)"
     assert chroot("-c", count) == "True"
     assert chroot("-c", count, SSL_CERT_FILE="/etc/ssl/certs/ca-certificates.crt") == "False"
-    with (tmp_path / "root/python" / target.stdlib.relative_to(target.tree) / "_staticpython/cacert.pem").open("a") as file:
+    trusted = tmp_path / "root/python" / target.stdlib.relative_to(target.tree) / "_staticpython/cacert.pem"
+    with trusted.open("a") as file:
         file.write((tmp_path / "root/certificates/pycacert.pem").read_text())
     assert chroot("-c", HANDSHAKE) == "(('commonName', 'localhost'),) True"
 
