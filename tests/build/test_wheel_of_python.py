@@ -242,6 +242,41 @@ def test_what_is_missing_is_named(target: BuiltTarget, environment: Path, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["static_python"]
 
 
+@pytest.mark.parametrize("damage", ["a wrong bit", "cut off"])
+def test_a_damaged_wheel(environment: Path, wheel: Path, tmp_path: Path, damage: str) -> None:
+    """pip and uv refuse it; what pip has written until then says so, and pip can then install the right one."""
+    content, middle = bytearray(wheel.read_bytes()), wheel.stat().st_size // 2
+    content[middle] ^= 1
+    bad = tmp_path / "bad" / wheel.name
+    bad.parent.mkdir()
+    bad.write_bytes(content if damage == "a wrong bit" else content[:middle])
+    install = ["install", "-q", "--no-compile", "--no-index", "--prefix", str(tmp_path)]
+    pip = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check"]
+    uv = [
+        str(UV),
+        "pip",
+        "install",
+        "--offline",
+        "--no-index",
+        "--no-cache",
+        "--target",
+        str(tmp_path / "uv"),
+        str(bad),
+    ]
+    for command in ([*pip, *install, str(bad)], uv):
+        assert subprocess.run(command, capture_output=True, text=True, env=clean_environment()).returncode != 0
+    assert not list(tmp_path.glob("uv/static*"))
+    started = [str(environment / "bin/python"), "-m", "static_python", "-c", "1"]
+    left = list(tmp_path.glob("lib/python3*/site-packages/static_python"))
+    assert len(left) == (damage == "a wrong bit")
+    for package in left:
+        done = subprocess.run(started, capture_output=True, text=True, cwd=package.parent)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "install static-python again" in done.stderr
+    subprocess.run([*pip, *install, str(wheel)], check=True, env=clean_environment())
+    (site,) = tmp_path.glob("lib/python3*/site-packages")
+    subprocess.run(started, check=True, cwd=site)
+
+
 def test_uvx(target: BuiltTarget, index: str, tmp_path: Path) -> None:
     """It runs without installation, by its name alone; uv's cache stays unchanged."""
     name = distribution(target.plan).replace("_", "-")

@@ -57,12 +57,18 @@ def facts() -> dict:  # type: ignore[type-arg]  # Python 3.8 has no dict[str, ..
 
 
 def installed() -> Path:
-    """Return the path of the interpreter; raises CommandError unless it was installed as an executable."""
-    program = TREE / str(facts()["interpreter"])
+    """Return the path of the interpreter; raises CommandError unless it was installed as an executable.
+
+    A pip that fails in the middle, as for a damaged wheel, leaves the first files behind: so look for the last one.
+    """
+    known = facts()
+    program = TREE / str(known["interpreter"])
     if not program.is_file():
         raise CommandError(f"{program}: is missing: install static-python again")
     if not _is_executable(program):
         raise CommandError(f"{program}: is not executable: install static-python again")
+    if not (TREE / str(known["files"][-1])).is_file():
+        raise CommandError(f"{TREE}: files are missing: install static-python again")
     return program
 
 
