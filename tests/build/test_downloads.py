@@ -300,6 +300,23 @@ def test_image(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
     assert subprocess.run(command, capture_output=True, text=True, env=environment).stdout == "/python\n"
 
 
+@pytest.mark.any_cpu("its digests are checked before anything runs")
+@pytest.mark.parametrize("damage", ["a wrong bit", "cut off"])
+def test_image_that_is_damaged(target: BuiltTarget, dist: Dist, tmp_path: Path, damage: str) -> None:
+    skopeo = shutil.which("skopeo")
+    if not skopeo:
+        pytest.skip("no skopeo (Debian: skopeo)")
+    content, middle = bytearray(dist.image.read_bytes()), dist.image.stat().st_size // 2
+    content[middle] ^= 1
+    (tmp_path / "bad.oci.tar").write_bytes(content if damage == "a wrong bit" else content[:middle])
+    platform = ["--override-os", "linux", "--override-arch", target.plan.arch.oci_arch]
+    copy = [skopeo, *platform, "--insecure-policy", "copy", "-q", "oci-archive:bad.oci.tar", "oci-archive:copy.oci.tar"]
+    done = subprocess.run(copy, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode != 0
+    assert re.search("Digest did not match" if damage == "a wrong bit" else "unexpected EOF", done.stderr), done.stderr
+    assert not (tmp_path / "copy.oci.tar").exists()
+
+
 def another_list(target: BuiltTarget, dist: Dist, home: Path, **changes: Any) -> dict[str, str]:
     """Write a list whose entry for the target differs from dist's; return the environment that makes uv read it."""
     entries = json.loads((dist.folder / "downloads.json").read_text())
