@@ -113,6 +113,20 @@ def test_empty_chroot(target: BuiltTarget, chroot: Chroot) -> None:
     assert chroot("-c", "import sys; print(sys.prefix)") == "/python"
 
 
+def test_tree_as_root_folder(chroot: Chroot, tmp_path: Path) -> None:
+    """As in a container with the tree copied to /. Of a program elsewhere, /lib is not the library."""
+    for path in (tmp_path / "root/python").iterdir():
+        path.rename(tmp_path / "root" / path.name)
+    show = "import sys, email.mime.text; print(sys.prefix, sys.exec_prefix, sys.executable)"
+    assert chroot("-c", show, program="/bin/python3") == "/ / /bin/python3"
+    chroot("-m", "venv", "--without-pip", "/env", program="/bin/python3")
+    assert chroot("-c", "import sys; print(sys.prefix, sys.base_prefix)", program="/env/bin/python3") == "/env /"
+    (tmp_path / "root/elsewhere/bin").mkdir(parents=True)
+    shutil.copy(tmp_path / "root/bin/python3", tmp_path / "root/elsewhere/bin")
+    with pytest.raises(AssertionError, match="No module named 'encodings'"):
+        chroot("-c", "", program="/elsewhere/bin/python3")
+
+
 HANDSHAKE = """if True:
     import ssl
     client_side, server_side = ssl.create_default_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
