@@ -174,9 +174,16 @@ class Part:
         "Its folder in the source, if it is linked in: the full archive tells the licence of each module with it.",
         default=None,
     )
+    files: list[str] = key("Upstream's own files that it was copied into, if it has no folder.", default=[])
     text: str | None = key(
-        "With `folder`: the file with its terms, as it is named beside the interpreter; one of `licence`.", default=None
+        "With `folder` or `files`: the file with its terms, as it is named beside the interpreter; one of `licence`.",
+        default=None,
     )
+
+    @property
+    def places(self) -> list[str]:
+        """Where in the source it is."""
+        return [*([self.folder] if self.folder else []), *self.files]
 
 
 @dataclass(frozen=True)
@@ -707,8 +714,8 @@ def _check_parts(package: Package, where: Path) -> None:
                 raise FactsError(f"{where}: parts.{name}.spdx: {part.spdx}: would be in every build, under the GPL")
         except ValueError as error:
             raise FactsError(f"{where}: parts.{name}.spdx: {error}") from None
-        if bool(part.folder) != bool(part.text):
-            raise FactsError(f"{where}: parts.{name}: give both of folder and text, or neither")
+        if bool(part.places) != bool(part.text):
+            raise FactsError(f"{where}: parts.{name}: give text and one of folder and files, or none of them")
         if part.text:
             _check_known(where, f"parts.{name}.text", "licence text", part.text, texts)
 

@@ -139,7 +139,8 @@ def origin_of(plan: TargetPlan, path: str) -> tuple[str, str] | None:
         if f"lib/{Path(path).name}" in package.installs:
             return package.licence.spdx, f"{package.name}/*"
         for part in package.parts.values():
-            if part.folder and path.startswith(f"build/{part.folder}/"):
+            objects = [f"build/{Path(file).with_suffix('.o')}" for file in part.files]
+            if path in objects or (part.folder and path.startswith(f"build/{part.folder}/")):
                 return part.spdx, f"{package.name}/{part.text}"
     return None
 

@@ -36,7 +36,9 @@ def image_name(plans: list[TargetPlan]) -> str:
 
 def labels(plan: TargetPlan, source: str = "") -> dict[str, str]:
     """Return what an image says of itself (annotations.md of the specification); `source` is a URL, if there is one."""
-    licences = sorted({package.licence.spdx for package in plan.packages if not package.build_only})
+    inside = [package for package in plan.packages if not package.build_only]
+    parts = [part.spdx for package in inside for part in package.parts.values() if part.places]
+    licences = sorted({*(package.licence.spdx for package in inside), *parts})
     told = {
         "title": "static-python",
         "description": f"CPython {plan.version} as one fully static executable, with its library",

@@ -177,12 +177,12 @@ def changed_lines(patch: Path) -> Counter[str]:
 
 
 def topic_of(patch: Path) -> str:
-    """Return the part of the package that a patch is about; without a name for it, the file's folder."""
+    """Return the part of the package that a patch is about, not its tests; without a name for it, the file's folder."""
     topics: Counter[str] = Counter()
     for file, count in changed_lines(patch).items():
         folder = file.split("/")[-2:][0]
         topics[next((t for t, files in TOPICS.items() if re.fullmatch(files, file)), folder)] += count
-    return min(topics, key=lambda topic: (-topics[topic], topic))
+    return min(topics, key=lambda topic: (topic == "test", -topics[topic], topic))
 
 
 def render_table(root: Path = ROOT) -> str:

@@ -100,35 +100,79 @@ def _component(entry: dict[str, Any], facts: Facts, inside: list[Component]) -> 
 
 
 def bundled(sources: Path, tree: Path, package: Package) -> list[Component]:
-    """Return the components inside CPython's source: those of its own SPDX document, and the bundled pip.
+    """Return the components inside CPython's source: those of its own SPDX document, what this lacks, and pip.
 
     CPython's document does not tell their licences, so the facts do; raises StaticPythonError for one they lack.
     """
-
-    def licence(name: str) -> list[License]:
-        if name not in package.parts:
-            raise StaticPythonError(f"configs/packages/{package.name}.yml: parts: lacks {name}, which the source has")
-        return [LicenseFactory().make_from_string(package.parts[name].spdx)]
-
-    found = []
-    document = sources / "Misc/sbom.spdx.json"
-    if document.is_file():
-        for part in json.loads(document.read_text(encoding="utf-8"))["packages"]:
-            locators = [reference["referenceLocator"] for reference in part.get("externalRefs", [])]
-            found.append(
+    known = [*_documented(sources, package), *_pip(tree, package)]
+    names = {component.name for component in known}
+    for name, part in package.parts.items():
+        if name not in names and any((sources / place).exists() for place in part.places):
+            known.append(
                 Component(
-                    bom_ref=f"cpython/{part['name']}",
-                    name=part["name"],
-                    version=part["versionInfo"],
-                    licenses=licence(part["name"]),
-                    cpe=next((each for each in locators if each.startswith("cpe:")), None),
-                    purl=next((PackageURL.from_string(each) for each in locators if each.startswith("pkg:")), None),
+                    bom_ref=f"cpython/{name}",
+                    name=name,
+                    description=f"in {', '.join(part.places)}",
+                    licenses=_licence(package, name),
                 )
             )
+    return known
+
+
+def _licence(package: Package, part: str) -> list[License]:
+    if part not in package.parts:
+        raise StaticPythonError(f"configs/packages/{package.name}.yml: parts: lacks {part}, which the source has")
+    return [LicenseFactory().make_from_string(package.parts[part].spdx)]
+
+
+def _documented(sources: Path, package: Package) -> list[Component]:
+    document = sources / "Misc/sbom.spdx.json"
+    if not document.is_file():
+        return []
+    found = []
+    for part in json.loads(document.read_text(encoding="utf-8"))["packages"]:
+        locators = [reference["referenceLocator"] for reference in part.get("externalRefs", [])]
+        found.append(
+            Component(
+                bom_ref=f"cpython/{part['name']}",
+                name=part["name"],
+                version=part["versionInfo"],
+                licenses=_licence(package, part["name"]),
+                cpe=next((each for each in locators if each.startswith("cpe:")), None),
+                purl=next((PackageURL.from_string(each) for each in locators if each.startswith("pkg:")), None),
+            )
+        )
+    return found
+
+
+def _pip(tree: Path, package: Package) -> list[Component]:
+    """Return the bundled pip, with what it contains as far as its own CycloneDX document tells: no licences."""
+    found = []
     for info in tree.glob("lib/python3*/site-packages/pip-*.dist-info"):
         version = info.name.removeprefix("pip-").removesuffix(".dist-info")
+        document = info.parent / "pip/_vendor/bom.cdx.json"
+        listed = json.loads(document.read_text(encoding="utf-8"))["components"] if document.is_file() else []
+        inside = [
+            Component(
+                bom_ref=f"cpython/pip/{part['name']}",
+                name=part["name"],
+                version=part["version"],
+                purl=PackageURL.from_string(part["purl"]),
+            )
+            for part in listed
+            if "purl" in part  # pip itself has none there
+        ]
         purl = PackageURL("pypi", name="pip", version=version)
-        found.append(Component(bom_ref="cpython/pip", name="pip", version=version, licenses=licence("pip"), purl=purl))
+        found.append(
+            Component(
+                bom_ref="cpython/pip",
+                name="pip",
+                version=version,
+                licenses=_licence(package, "pip"),
+                purl=purl,
+                components=inside,
+            )
+        )
     return found
 
 

@@ -248,8 +248,8 @@ def chroot(target: BuiltTarget, tmp_path: Path) -> Callable[..., str]:
         shutil.copy(emulator, root / "emulator")
     enter = enter_chroot()
 
-    def run(*arguments: str, **variables: str) -> str:
-        command = [*enter, str(root), *(["/emulator"] if target.emulator else []), "/python/bin/python3", *arguments]
+    def run(*arguments: str, program: str = "/python/bin/python3", **variables: str) -> str:
+        command = [*enter, str(root), *(["/emulator"] if target.emulator else []), program, *arguments]
         run = subprocess.run(command, capture_output=True, text=True, timeout=600, env=variables)
         assert run.returncode == 0, f"{command}: exit code {run.returncode}\n{run.stdout}\n{run.stderr}"
         return run.stdout.strip()

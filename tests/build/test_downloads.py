@@ -24,6 +24,7 @@ from urllib.parse import unquote
 import pytest
 
 from staticpython.archive import write_archives
+from staticpython.config import ROOT
 from staticpython.image import write_image
 from staticpython.index import UV_CPUS, UV_OPTIONS, downloads, write_index
 from staticpython.published import Archive
@@ -143,6 +144,23 @@ def test_the_list_has_the_archive(target: BuiltTarget, dist: Dist) -> None:
     done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=dist.folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 4, "two archives, the image and the list"
+
+
+@pytest.mark.any_cpu("the list has the same form")
+def test_list_for_another_place(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
+    """docs/trust.md's line makes a list of a downloaded one, with which uv looks for the archives beside it."""
+    wanted = request(target)
+    (line,) = (each for each in (ROOT / "docs/trust.md").read_text().splitlines() if "> here.json" in each)
+    shutil.copy(dist.folder / "downloads.json", tmp_path)
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
+    theirs, ours = (json.loads((tmp_path / name).read_text()) for name in ("downloads.json", "here.json"))
+    assert ours == {
+        key: entry | {"url": entry["url"].replace(dist.url, tmp_path.as_uri())} for key, entry in theirs.items()
+    }
+    shutil.copy(dist.archive, tmp_path)
+    here = {"UV_PYTHON_DOWNLOADS_JSON_URL": (tmp_path / "here.json").as_uri()}
+    done = dist.uv(tmp_path, "python", "install", wanted, **here)
+    assert f"Installed Python {target.plan.version}" in done.stderr, done.stderr
 
 
 def test_archive_unpacks_to_the_tree(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
@@ -280,6 +298,23 @@ def test_image(target: BuiltTarget, dist: Dist, tmp_path: Path) -> None:
     environment = dict(word.split("=", 1) for word in config["config"]["Env"])
     command = [*enter_chroot(), str(root), *config["config"]["Cmd"], "-c", "import ssl, sys; print(sys.prefix)"]
     assert subprocess.run(command, capture_output=True, text=True, env=environment).stdout == "/python\n"
+
+
+@pytest.mark.any_cpu("its digests are checked before anything runs")
+@pytest.mark.parametrize("damage", ["a wrong bit", "cut off"])
+def test_image_that_is_damaged(target: BuiltTarget, dist: Dist, tmp_path: Path, damage: str) -> None:
+    skopeo = shutil.which("skopeo")
+    if not skopeo:
+        pytest.skip("no skopeo (Debian: skopeo)")
+    content, middle = bytearray(dist.image.read_bytes()), dist.image.stat().st_size // 2
+    content[middle] ^= 1
+    (tmp_path / "bad.oci.tar").write_bytes(content if damage == "a wrong bit" else content[:middle])
+    platform = ["--override-os", "linux", "--override-arch", target.plan.arch.oci_arch]
+    copy = [skopeo, *platform, "--insecure-policy", "copy", "-q", "oci-archive:bad.oci.tar", "oci-archive:copy.oci.tar"]
+    done = subprocess.run(copy, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode != 0
+    assert re.search("Digest did not match" if damage == "a wrong bit" else "unexpected EOF", done.stderr), done.stderr
+    assert not (tmp_path / "copy.oci.tar").exists()
 
 
 def another_list(target: BuiltTarget, dist: Dist, home: Path, **changes: Any) -> dict[str, str]:

@@ -94,6 +94,49 @@ def test_licences(unpacked: Unpacked) -> None:
     assert f"\nLicense-Expression: {load_facts().cpython.parts['pip'].spdx}\n" in metadata.read_text()
 
 
+# The headings of Doc/license.rst on other projects' code, and the parts (configs/packages/cpython.yml) or packages that
+# they are here; none of what is not in the interpreter, nor in its library.
+INCORPORATED = {
+    "Mersenne Twister": "mersenne-twister",
+    "Sockets": None,  # the C library has getaddrinfo
+    "Asynchronous socket services": None,  # in CPython's tests
+    "Cookie management": "cookies",
+    "Execution tracing": "trace",
+    "UUencode and UUdecode functions": "uu",
+    "XML Remote Procedure Calls": "xmlrpc",
+    "test_epoll": None,
+    "Select kqueue": None,  # not on Linux
+    "SipHash24": "siphash24",
+    "strtod and dtoa": "dtoa",
+    "OpenSSL": "openssl",
+    "expat": "expat",
+    "libffi": "libffi",
+    "zlib": "zlib",
+    "cfuhash": "cfuhash",
+    "libmpdec": "mpdecimal",
+    "W3C C14N test suite": None,
+    "mimalloc": "mimalloc",
+    "asyncio": "uvloop",
+    "Global Unbounded Sequences (GUS)": "global-unbounded-sequences",
+    "Zstandard bindings": "pyzstd",
+    "Unicode Character Database": "unicode-character-database",
+}
+
+
+@pytest.mark.any_cpu("it is in the source")
+def test_what_cpython_says_that_it_contains(target: BuiltTarget) -> None:
+    """Each of it is a part or a package, whose licence the lists name; a part's files are there."""
+    source = target.build.parent / "sources/cpython"
+    text = (source / "Doc/license.rst").read_text().partition("for Incorporated Software\n")[2]
+    headings = re.findall(r"^(\S.*)\n-{4,}$", text, re.MULTILINE)
+    facts = load_facts()
+    assert [each for each in headings if each not in INCORPORATED] == [], "say here what they are"
+    known = {INCORPORATED[heading] for heading in headings} - {None}
+    assert known <= {*facts.cpython.parts, *facts.packages}
+    places = [place for name in known if name in facts.cpython.parts for place in facts.cpython.parts[name].places]
+    assert [place for place in places if not (source / place).exists()] == []
+
+
 @pytest.mark.any_cpu("PYTHON.json has the same keys")
 def test_pyoxidizer_reads_it(unpacked: Unpacked, tmp_path: Path) -> None:
     """The only program on PyPI that does. It expects version 7, and CPython's tests, which are not in the archive."""

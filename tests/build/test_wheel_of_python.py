@@ -143,6 +143,22 @@ def test_unpack(target: BuiltTarget, environment: Path, tmp_path: Path, monkeypa
     assert [path.name for path in tmp_path.iterdir()] == ["tree"]
 
 
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_unpack_follows_the_umask(target: BuiltTarget, environment: Path, tmp_path: Path, mask: int) -> None:
+    """For each file and folder, the top one as well: as tar(1) does, and cp -r."""
+    command = [str(environment / "bin/static-python"), "unpack", str(tmp_path / "tree")]
+    subprocess.run(command, check=True, timeout=120, umask=mask)
+    paths = [path for path in (tmp_path / "tree", *(tmp_path / "tree").rglob("*")) if not path.is_symlink()]
+    found = {path.relative_to(tmp_path / "tree"): path.stat().st_mode & 0o777 for path in paths}
+    programs = {path for path in found if (target.tree / path).stat().st_mode & 0o100}
+    assert found == {path: (0o777 if path in programs else 0o666) & ~mask for path in found}
+
+
+def test_unpack_where_no_folder_can_be(environment: Path) -> None:
+    said = static_python(environment, "unpack", "/proc/new", code=1)
+    assert said == "static-python: /proc: no folder can be made in it: No such file or directory"
+
+
 STOPPED = """if True:
     import os, shutil, signal, sys
     from static_python import __main__ as command
@@ -176,7 +192,7 @@ def test_unpack_was_killed(environment: Path, tmp_path: Path) -> None:
     (left,) = tmp_path.iterdir()
     command = [str(environment / "bin/static-python"), "unpack", new]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    says = f"static-python: {left}: remove it, unless another unpack runs: one was killed\n"
+    says = f"static-python: {left}: left by an unpack that was killed: remove it, unless another one is running\n"
     assert (done.returncode, done.stderr) == (0, says)
     assert sorted(tmp_path.iterdir()) == [left, tmp_path / "tree"]
 
@@ -224,6 +240,41 @@ def test_what_is_missing_is_named(target: BuiltTarget, environment: Path, tmp_pa
     done = subprocess.run([*command[:3], "unpack", "tree"], capture_output=True, text=True, cwd=tmp_path)
     assert "files are missing" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["static_python"]
+
+
+@pytest.mark.parametrize("damage", ["a wrong bit", "cut off"])
+def test_a_damaged_wheel(environment: Path, wheel: Path, tmp_path: Path, damage: str) -> None:
+    """pip and uv refuse it; what pip has written until then says so, and pip can then install the right one."""
+    content, middle = bytearray(wheel.read_bytes()), wheel.stat().st_size // 2
+    content[middle] ^= 1
+    bad = tmp_path / "bad" / wheel.name
+    bad.parent.mkdir()
+    bad.write_bytes(content if damage == "a wrong bit" else content[:middle])
+    install = ["install", "-q", "--no-compile", "--no-index", "--prefix", str(tmp_path)]
+    pip = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check"]
+    uv = [
+        str(UV),
+        "pip",
+        "install",
+        "--offline",
+        "--no-index",
+        "--no-cache",
+        "--target",
+        str(tmp_path / "uv"),
+        str(bad),
+    ]
+    for command in ([*pip, *install, str(bad)], uv):
+        assert subprocess.run(command, capture_output=True, text=True, env=clean_environment()).returncode != 0
+    assert not list(tmp_path.glob("uv/static*"))
+    started = [str(environment / "bin/python"), "-m", "static_python", "-c", "1"]
+    left = list(tmp_path.glob("lib/python3*/site-packages/static_python"))
+    assert len(left) == (damage == "a wrong bit")
+    for package in left:
+        done = subprocess.run(started, capture_output=True, text=True, cwd=package.parent)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "install static-python again" in done.stderr
+    subprocess.run([*pip, *install, str(wheel)], check=True, env=clean_environment())
+    (site,) = tmp_path.glob("lib/python3*/site-packages")
+    subprocess.run(started, check=True, cwd=site)
 
 
 def test_uvx(target: BuiltTarget, index: str, tmp_path: Path) -> None:

@@ -122,6 +122,8 @@ def test_licences(tmp_path: Path) -> None:
         ("_decimal/libmpdec/libmpdec.a", "BSD-2-Clause", "license.rst"),
         ("_hacl/libHacl_Hash_SHA2.a", "MIT", "HACL"),
         ("_hacl/Hacl_Hash_MD5.o", "MIT", "HACL"),
+        ("_zstd/compressor.o", "BSD-3-Clause", "license.rst"),
+        ("_randommodule.o", "BSD-3-Clause", "license.rst"),
     ],
 )
 def test_licences_of_what_cpython_contains(tmp_path: Path, path: str, spdx: str, text: str) -> None:

@@ -125,7 +125,8 @@ PARTS = "expat: {spdx: MIT, folder: Modules/expat, text: COPYING}"
     [
         ("{spdx: MIT OR}", r"parts.expat.spdx: 'MIT OR' is no SPDX expression"),
         ("{spdx: LGPL-2.1-only}", r"parts.expat.spdx: LGPL-2.1-only: would be in every build"),
-        ("{spdx: MIT, folder: Modules/expat}", r"parts.expat: give both of folder and text"),
+        ("{spdx: MIT, folder: Modules/expat}", r"parts.expat: give text and one of folder and files"),
+        ("{spdx: MIT, files: [Python/x.c]}", r"parts.expat: give text and one of folder and files"),
         ("{spdx: MIT, folder: Modules/expat, text: COPYIN}", r"parts.expat.text: .*'COPYIN', did you mean 'COPYING'"),
     ],
 )

@@ -75,6 +75,8 @@ def test_a_topic_is_that_of_most_lines(tmp_path: Path) -> None:
     )
     assert changed_lines(patch) == {"src/time/mktime.c": 3, "src/network/gone.c": 2, "src/network/new.c": 2}
     assert topic_of(patch) == "network"
+    patch.write_text("--- a/Lib/test/x.py\n+++ b/Lib/test/x.py\n+1\n+2\n--- a/src/time/x.c\n+++ b/src/time/x.c\n+1\n")
+    assert topic_of(patch) == "time", "a test is for something else"
 
 
 def test_each_topic_has_patches() -> None:

@@ -366,6 +366,7 @@ def test_labels_of_an_image() -> None:
     assert (told["title"], told["version"]) == ("static-python", "3.14.7")
     assert "source" not in told, "not known"
     assert "Apache-2.0 AND" in told["licenses"] and "AND (BSD-3-Clause OR GPL-2.0-only) AND" in told["licenses"]
+    assert " AND BSD-2-Clause AND " in told["licenses"] and " AND dtoa" in told["licenses"], "parts of CPython's source"
     assert "Linux-syscall-note" not in told["licenses"] and not is_gpl(told["licenses"])
 
 

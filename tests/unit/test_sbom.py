@@ -56,7 +56,13 @@ def test_document(dist: Path, tmp_path: Path) -> None:
         "externalRefs": [{"referenceLocator": "cpe:2.3:a:x:expat:2.8:*:*:*:*:*:*:*"}],
     }
     source.write_text(json.dumps({"packages": [inner, {"name": "macholib", "versionInfo": "1.0"}]}))
-    (dist / TREE / "lib/python3.14/site-packages/pip-26.2.dist-info").mkdir(parents=True)
+    (source.parent.parent / "Python").mkdir()
+    (source.parent.parent / "Python/dtoa.c").touch()
+    site = dist / TREE / "lib/python3.14/site-packages"
+    (site / "pip-26.2.dist-info").mkdir(parents=True)
+    (site / "pip/_vendor").mkdir(parents=True)
+    idna = {"name": "idna", "version": "3.18", "purl": "pkg:pypi/idna@3.18"}
+    (site / "pip/_vendor/bom.cdx.json").write_text(json.dumps({"components": [{"name": "pip"}, idna]}))
     text = make_document(plan_of(), dist / TREE, tmp_path / "build")
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     assert text == make_document(plan_of(), dist / TREE, tmp_path / "build")
@@ -74,10 +80,14 @@ def test_document(dist: Path, tmp_path: Path) -> None:
     assert "download_url=https" in parts["zstd"]["purl"]
     assert parts["zstd"]["licenses"] == [{"expression": "BSD-3-Clause OR GPL-2.0-only"}]
     assert [(part["name"], part["licenses"]) for part in parts["cpython"]["components"]] == [
+        ("dtoa", [{"license": {"id": "dtoa"}}]),
         ("expat", [{"license": {"id": "MIT"}}]),
         ("macholib", [{"expression": "MIT OR PSF-2.0"}]),
         ("pip", [{"license": {"id": "MIT"}}]),
     ]
+    dtoa, *_, pip = parts["cpython"]["components"]
+    assert pip["components"] == [{"bom-ref": "cpython/pip/idna", "type": "library", **idna}]
+    assert dtoa["description"] == "in Python/dtoa.c"
 
 
 def test_a_part_without_a_licence(dist: Path, tmp_path: Path) -> None:

@@ -57,12 +57,18 @@ def facts() -> dict:  # type: ignore[type-arg]  # Python 3.8 has no dict[str, ..
 
 
 def installed() -> Path:
-    """Return the path of the interpreter; raises CommandError unless it was installed as an executable."""
-    program = TREE / str(facts()["interpreter"])
+    """Return the path of the interpreter; raises CommandError unless it was installed as an executable.
+
+    A pip that fails in the middle, as for a damaged wheel, leaves the first files behind: so look for the last one.
+    """
+    known = facts()
+    program = TREE / str(known["interpreter"])
     if not program.is_file():
         raise CommandError(f"{program}: is missing: install static-python again")
     if not _is_executable(program):
         raise CommandError(f"{program}: is not executable: install static-python again")
+    if not (TREE / str(known["files"][-1])).is_file():
+        raise CommandError(f"{TREE}: files are missing: install static-python again")
     return program
 
 
@@ -79,6 +85,13 @@ def _is_executable(file: Path) -> bool:
     return bool(file.stat().st_mode & 0o100)
 
 
+def umask() -> int:
+    """Return the process's umask, which can only be read by setting it."""
+    mask = os.umask(0o77)
+    os.umask(mask)
+    return mask
+
+
 def unpack(folder: Path) -> None:
     """Copy the tree, as it was built, to a new or empty folder. It appears there when it is complete."""
     known = facts()
@@ -92,13 +105,17 @@ def unpack(folder: Path) -> None:
     if not parent.is_dir():
         raise CommandError(f"{folder}: no such folder: {parent}")
     prefix = f".{folder.name}.unpack-"
+    mode = 0o777 & ~umask()  # of programs and of the folder itself; mkdtemp's is private
     signals = Signals()
     try:
         for path in sorted(path for path in parent.iterdir() if path.name.startswith(prefix)):
-            print(f"static-python: {path}: remove it, unless another unpack runs: one was killed", file=sys.stderr)
+            print(
+                f"static-python: {path}: left by an unpack that was killed: remove it, unless another one is running",
+                file=sys.stderr,
+            )
         part = Path(tempfile.mkdtemp(prefix=prefix, dir=str(parent)))
     except OSError as error:
-        raise CommandError(f"{parent}: {error.strerror}") from None
+        raise CommandError(f"{parent}: no folder can be made in it: {error.strerror}") from None
     try:
         # Files that pip compiled for another Python are not the tree's.
         files = [line for line in known["files"] if (TREE / line).is_file()]
@@ -110,14 +127,14 @@ def unpack(folder: Path) -> None:
                 return  # by way of `finally`
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(str(TREE / name), str(part / name))
-            os.chmod(str(part / name), 0o755 if _is_executable(TREE / name) else 0o644)
+            os.chmod(str(part / name), mode if _is_executable(TREE / name) else mode & 0o666)
         for name, target in known["links"].items():
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             (part / name).symlink_to(target)
         # Files with this time count as unchanged since the build: their content is not checked.
         for path in part.rglob("*"):
             os.utime(str(path), (known["time"], known["time"]), follow_symlinks=False)
-        part.chmod(0o755)
+        part.chmod(mode)
         part.replace(folder)
     except OSError as error:
         raise CommandError(f"{folder}: {error.strerror}") from None
