@@ -16,7 +16,7 @@ from staticpython import ROOT as ROOT
 from staticpython.errors import FactsError, UsageError, nearest
 from staticpython.licences import is_gpl
 from staticpython.patch_headers import is_for_speed
-from staticpython.schema import key, load, read_text
+from staticpython.schema import INSIDE, NAME, Form, key, load, read_text
 
 KINDS = ("configure", "make", "copy", "zig-object", "cross-tool", "cross-runtime", "data", "cpython")
 _MACHINES = [name for name in ENUM_E_MACHINE if name.startswith("EM_")]
@@ -28,6 +28,21 @@ SNAPSHOTS = "https://snapshot.debian.org/"
 HOST_STYLES = ("gnu", "target", "none")
 # The name of a malloc -> its folder below musl's src/malloc.
 ALLOCATORS = {"mimalloc": "mimalloc", "musl": "mallocng"}
+# What staticpython.unpack takes.
+ARCHIVE = Form(
+    r"[\w+~-][\w.+~-]*\.(tar|tar\.(gz|bz2|xz)|tgz|zip|whl|deb)",
+    "a plain file name, without blanks, of an archive that is unpacked here (.tar.gz, .tar.xz, .zip, .whl, .deb)",
+)
+VERSION = Form(r"[0-9][\w.+~-]*", "a version: a digit, then letters, digits and _ . + ~ -, without blanks")
+URL = Form(r"https?://[^\s']+", "an address: it begins with https://")
+POOL_PATH = Form(
+    r"pool/[a-z-]+/((lib[a-z0-9])/\2|([a-z0-9])/(?!lib[a-z0-9])\3)[a-z0-9.+-]*/[^/]+",
+    "pool/main/<letter>/<source package>/<file>, where <letter> is the first one, or libx of a name that begins so",
+)
+WHEEL_PLATFORM = Form(
+    r"(manylinux|musllinux)_[0-9]+_[0-9]+|manylinux(1|2010|2014)",
+    "a platform tag without the arch, such as manylinux_2_17 or musllinux_1_2",
+)
 _FOLDERS = ("common", "families", "flavours", "launchers", "packages", "series", "toolchains")
 
 
@@ -50,8 +65,8 @@ class Arch:
     triple: str = key("The target triple, as in GNU config.sub; names the tools, the tree and the modules' suffix.")
     native_on: list[str] = key("Machines (`uname -m`) whose kernel runs this arch's programs directly.")
     elf_machine: str = key("e_machine of the binary, with the name that elf.h gives it.")
-    elf_class: int = key("Bits of the ELF class: 32 or 64.")
-    cpus: dict[str, Cpu] = key("What `--cpu` may name; the first one is the default.")
+    elf_class: int = key("Bits of the ELF class.", choices=(32, 64))
+    cpus: dict[str, Cpu] = key("What `--cpu` may name; the first one is the default.", form=NAME)
     pie: bool = key("Whether programs are static-PIE, else at a fixed address; `--pie` and `--no-pie` override it.")
     thread_stack_mib: int = key("Stack of a new thread in MiB (p_memsz of PT_GNU_STACK, which musl reads).")
     linux_headers: str = key("The kernel's name for the arch, as in Zig's `<name>-linux-any` header folders.")
@@ -61,7 +76,8 @@ class Arch:
     glibc_loader: str = key("glibc's dynamic linker, which programs built for glibc name (PT_INTERP).")
     wheel_platforms: list[str] = key(
         "Platform tags of the interpreter's own wheel, without the arch: the oldest ones, since a static program runs"
-        " on every Linux."
+        " on every Linux.",
+        form=WHEEL_PLATFORM,
     )
     oci_arch: str = key("The arch in an OCI image, as Go names it (GOARCH).")
     gcc_cpus: list[str] = key("How triples of existing GCC toolchains for the arch begin, best first.")
@@ -131,18 +147,24 @@ class PyPI:
 class Release:
     """One version of a package: one file, one hash, several places to download it from."""
 
-    version: str = key("Upstream's version.")
-    file: str = key("Name of the file in downloads/ and in a mirror.")
+    version: str = key("Upstream's version.", form=VERSION)
+    file: str = key("Name of the file in downloads/ and in a mirror.", form=ARCHIVE)
     size: int = key("Size of the file in bytes; 0 if only the hash is known.")
-    sha256: str = key("SHA-256 of the file; nothing is used before it matches.")
-    urls: list[str] = key("Addresses of the file, best first.", default=[])
+    sha256: str = key(
+        "SHA-256 of the file; nothing is used before it matches.",
+        form=Form("[0-9a-f]{64}", "a SHA-256: 64 lower-case hexadecimal digits"),
+    )
+    urls: list[str] = key("Addresses of the file, best first.", default=[], form=URL)
     debian: str | None = key(
         "Path of the file in Debian's archive, `pool/main/<letter>/<source package>/<file>`. apt downloads it: if"
         " its lists have a file with this hash, from there, otherwise from a mirror's pool.",
         default=None,
+        form=POOL_PATH,
     )
     pypi: PyPI | None = key("The PyPI project with the file; pip's settings name the index.", default=None)
-    inner: str | None = key("A tarball or folder inside the file that contains the source tree.", default=None)
+    inner: str | None = key(
+        "A tarball or folder inside the file that contains the source tree.", default=None, form=INSIDE
+    )
     host: str | None = key("Build machine (`uname -m`) that this release is for; any if missing.", default=None)
 
 
@@ -154,7 +176,7 @@ class Licence:
         "SPDX expression. A package under the GPL, LGPL or AGPL is linked only with --with-gpl, unless an alternative"
         " (`OR`) or an exception (`WITH`) allows other licences for the linked program."
     )
-    files: list[str] = key("Licence texts in the source tree, copied beside the interpreter.")
+    files: list[str] = key("Licence texts in the source tree, copied beside the interpreter.", form=INSIDE)
     texts: list[str] = key(
         "Licence texts that the source tree lacks: files of this repository, copied beside the interpreter.", default=[]
     )
@@ -197,6 +219,7 @@ class Package:
     cpe: str | None = key(
         "Vendor and product in the names that lists of vulnerabilities use (CPE), if those know it: `openssl:openssl`.",
         default=None,
+        form=Form("[a-z0-9_-]+:[a-z0-9_-]+", "of the form vendor:product"),
     )
     build_only: bool = key(
         "Nothing of it is in the interpreter: lists of what an application contains leave it out.", default=False
@@ -204,14 +227,20 @@ class Package:
     parts: dict[str, Part] = key("Kind cpython: what its source contains of other projects.", default={})
     default_series: str | None = key("Kind cpython: the series that is built without --python.", default=None)
     source_of: str | None = key("A package whose source tree contains this one's, instead of releases.", default=None)
-    subset: list[str] = key("Files and folders to take from the release, or from `source_of`'s tree.", default=[])
+    subset: list[str] = key(
+        "Files and folders to take from the release, or from `source_of`'s tree.", default=[], form=INSIDE
+    )
     trees: dict[str, str] = key(
-        "Other packages' source trees that this one builds inside its own: folder here -> package.", default={}
+        "Other packages' source trees that this one builds inside its own: folder here -> package.",
+        default={},
+        form=INSIDE,
     )
     needs: list[str] = key("Packages that must be in the sysroot first.", default=[])
     replaced_by: str | None = key("A GPL package that replaces it with --with-gpl.", default=None)
     in_tree: bool = key("It builds only in its source tree, so the build folder is a copy of the tree.", default=False)
-    overlay: dict[str, str] = key("Our own files laid over the source tree: path here -> path there.", default={})
+    overlay: dict[str, str] = key(
+        "Our own files laid over the source tree: path here -> path there.", default={}, form=INSIDE
+    )
     only_for_speed: list[str] = key(
         "Files of `overlay` that go with patches of the kind `speed`: --no-speedups leaves them out.", default=[]
     )
@@ -242,14 +271,19 @@ class Package:
     )
     make: list[str] = key("Arguments of make; for kind zig-object the file to compile.", default=[])
     install: list[str] = key("Targets of `make install`.", default=["install"])
-    install_files: dict[str, str] = key("Kinds make and copy: file or folder built -> place below usr/.", default={})
-    installs: list[str] = key("Files below usr/ that must exist after the installation.", default=[])
+    install_files: dict[str, str] = key(
+        "Kinds make and copy: file or folder built -> place below usr/.", default={}, form=INSIDE
+    )
+    installs: list[str] = key("Files below usr/ that must exist after the installation.", default=[], form=INSIDE)
     runtime_fact: str | None = key("Name of its version in the interpreter's _staticpython.facts.", default=None)
-    runtime_data: dict[str, str] = key("Kind data: file or folder -> place in lib/python*/_staticpython.", default={})
+    runtime_data: dict[str, str] = key(
+        "Kind data: file or folder -> place in lib/python*/_staticpython.", default={}, form=INSIDE
+    )
     libraries: list[str] = key(
         "Kind data: shared libraries built for glibc, files of the source, which get into `lib/built-for-glibc` of the"
         " tree.",
         default=[],
+        form=INSIDE,
     )
     speedups: bool = True  # False: without files and patches for speed only, see without_speedups()
     lacking: tuple[str, ...] = ()  # names of patches that the series lacks, see of_series()
@@ -392,7 +426,9 @@ class Series:
     train_again: dict[str, str] = key(
         "Objects that `make profile` compiles a second time -> the flag for that.", default={}
     )
-    overlay: dict[str, str] = key("Our own files laid over the source tree: path here -> path there.", default={})
+    overlay: dict[str, str] = key(
+        "Our own files laid over the source tree: path here -> path there.", default={}, form=INSIDE
+    )
     only_for_speed: list[str] = key("Files of `overlay` that --no-speedups leaves out.", default=[])
     configure: list[str] = key("Arguments of configure.", default=[])
     tail_calls: list[str] = key(
@@ -528,14 +564,13 @@ def load_facts(root: Path = ROOT) -> Facts:
 def _load_arch(path: Path, answers: dict[str, str]) -> Arch:
     arch = load(path, Arch, name=path.stem)
     _check_known(path, "elf_machine", "machine of elf.h", arch.elf_machine, _MACHINES)
-    if arch.elf_class not in (32, 64):
-        raise FactsError(f"{path}: elf_class: must be 32 or 64, not {arch.elf_class}")
     if not 1 <= arch.thread_stack_mib <= 1024:
         raise FactsError(f"{path}: thread_stack_mib: must be from 1 to 1024, not {arch.thread_stack_mib}")
     if not arch.cpus:
         raise FactsError(f"{path}: cpus: name one at least")
     _check_glibc_keys(path, arch)
     _check_triples(path, arch)
+    _check_emulator(path, arch)
     return dataclasses.replace(arch, configure_answers=answers | arch.configure_answers)
 
 
@@ -554,6 +589,13 @@ def _check_triples(path: Path, arch: Arch) -> None:
             raise FactsError(f"{path}: {name}: must be of the form <cpu>-linux-musl<abi>")
     if arch.triple.rpartition("-")[2] != arch.zig_target.rpartition("-")[2]:
         raise FactsError(f"{path}: zig_target: has another ABI than the triple")
+
+
+def _check_emulator(path: Path, arch: Arch) -> None:
+    """Raise FactsError for an emulator that has no name of the arch in its own."""
+    names = (arch.name, *arch.also, *arch.native_on, arch.triple.partition("-")[0])
+    known = {f"qemu-{name}{suffix}" for name in names for suffix in ("", "-static")}
+    _check_known(path, "emulator", "program of qemu-user for this arch", arch.emulator, known)
 
 
 def _load_every_series(root: Path) -> dict[str, Series]:
@@ -747,8 +789,6 @@ def _check_packages(facts: Facts, root: Path) -> None:
             is_gpl(package.licence.spdx)
         except ValueError as error:
             raise FactsError(f"{where}: licence.spdx: {error}") from None
-        if package.cpe and not re.fullmatch(r"[a-z0-9_-]+:[a-z0-9_-]+", package.cpe):
-            raise FactsError(f"{where}: cpe: '{package.cpe}' is not of the form vendor:product")
         _check_parts(package, where)
         for text in package.licence.texts:
             if not (root / text).is_file():
@@ -870,57 +910,34 @@ def _check_releases(where: Path, releases: list[Release]) -> None:
         if (release.version, release.host) in known:
             raise FactsError(f"{where}: releases[{i}].version: {release.version} is given twice")
         known.add((release.version, release.host))
-        if not re.fullmatch(r"[\w.+~-]+", release.version):
-            raise FactsError(
-                f"{where}: releases[{i}].version: must be of letters, digits and _ . + ~ -, without blanks"
-            )
         if release.size < 0:
             raise FactsError(f"{where}: releases[{i}].size: must not be negative")
-        _check_urls(where, i, release)
-        if not re.fullmatch("[0-9a-f]{64}", release.sha256):
-            raise FactsError(f"{where}: releases[{i}].sha256: must be 64 lower-case hexadecimal digits")
+        _check_addresses(f"{where}: releases[{i}]", release)
         if not (release.urls or release.debian or release.pypi):
             raise FactsError(f"{where}: releases[{i}]: give at least one of urls, debian and pypi")
-        _check_pool_path(where, i, release)
-        if not re.fullmatch(r"[\w+~-][\w.+~-]*", release.file):
-            raise FactsError(f"{where}: releases[{i}].file: must be a plain file name, without blanks")
 
 
-def _check_urls(where: Path, i: int, release: Release) -> None:
-    """Raise FactsError for what is no address, or is that of another version."""
-    for url in release.urls:
-        if not re.fullmatch(r"https?://[^\s']+", url):
-            raise FactsError(f"{where}: releases[{i}].urls: '{url}' is no address: it begins with https://")
-        # In Debian's archive of snapshots a file's name is its hash.
-        if not url.startswith(SNAPSHOTS):
-            _check_version(f"{where}: releases[{i}].urls", url, release)
-
-
-def _check_version(where: str, address: str, release: Release) -> None:
+def _check_addresses(where: str, release: Release) -> None:
     """Raise FactsError for the address of another version: its file's name lacks a number of the release's file."""
-    found = re.split("[^0-9]+", address.rpartition("/")[2])
-    # A package may be part of another's archive: the file's numbers count, not the version's.
-    if missing := [n for n in re.findall("[0-9]+", release.file) if n not in found]:
-        raise FactsError(f"{where}: names the file of another version: no {missing[0]} of {release.file}")
+    # In Debian's archive of snapshots a file's name is its hash.
+    addresses = [("urls", url) for url in release.urls if not url.startswith(SNAPSHOTS)]
+    addresses += [("debian", release.debian)] if release.debian else []
+    for name, address in addresses:
+        file = address.rpartition("/")[2]
+        # A package may be part of another's archive: the file's numbers count, not the version's.
+        if missing := [n for n in re.findall("[0-9]+", release.file) if n not in re.split("[^0-9]+", file)]:
+            raise FactsError(
+                f"{where}.{name}: {file} is of another version than `file`, {release.file}: there is no {missing[0]} in"
+                " it. Take the file of that version, or leave this address out."
+            )
 
 
 def _check_overlay(where: Path, owner: Package | Series, root: Path) -> None:
-    for source, place in owner.overlay.items():
+    for source in owner.overlay:
         if not (root / source).is_file():
             raise FactsError(f"{where}: overlay: no file {source}")
-        if Path(place).is_absolute() or ".." in Path(place).parts:
-            raise FactsError(f"{where}: overlay: {place} leads out of the source")
     for source in owner.only_for_speed:
         _check_known(where, "only_for_speed", "file of overlay", source, owner.overlay)
-
-
-def _check_pool_path(where: Path, i: int, release: Release) -> None:
-    """Raise FactsError for a path that is not in Debian's pool, or is that of another version."""
-    if not release.debian:
-        return
-    if not re.fullmatch(r"pool/[a-z-]+/(lib)?[a-z0-9]/[a-z0-9][a-z0-9.+-]*/[^/]+", release.debian):
-        raise FactsError(f"{where}: releases[{i}].debian: must be pool/main/<letter>/<source package>/<file>")
-    _check_version(f"{where}: releases[{i}].debian", release.debian, release)
 
 
 def _check_cycles(packages: dict[str, Package], where: Path) -> None:
