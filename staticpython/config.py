@@ -43,6 +43,8 @@ WHEEL_PLATFORM = Form(
     r"(manylinux|musllinux)_[0-9]+_[0-9]+|manylinux(1|2010|2014)",
     "a platform tag without the arch, such as manylinux_2_17 or musllinux_1_2",
 )
+# The archives that musl installs.
+LIBC = [f"lib{name}.a" for name in ("c", "crypt", "dl", "m", "pthread", "resolv", "rt", "util", "xnet")]
 _FOLDERS = ("common", "families", "flavours", "launchers", "packages", "series", "toolchains")
 
 
@@ -291,7 +293,7 @@ class Package:
     @property
     def archives(self) -> list[str]:
         """Names of the archives that it must install."""
-        return [Path(file).name for file in self.installs if file.endswith(".a")]
+        return [Path(file).name for file in (*self.installs, *self.install_files.values()) if file.endswith(".a")]
 
 
 @dataclass(frozen=True)
@@ -530,8 +532,8 @@ def pick(what: str, name: str, known: Collection[str]) -> None:
         raise UsageError(f"unknown {what} '{name}'{nearest(name, known)} (known: {', '.join(sorted(known))})")
 
 
-def load_facts(root: Path = ROOT) -> Facts:
-    """Read and check all YAML files below `root`; raises FactsError with file, key and remedy."""
+def load_facts(root: Path = ROOT, *, with_patches: bool = True) -> Facts:
+    """Read and check all YAML files below `root`, and the patches' places; raises FactsError with file, key, remedy."""
     _check_files(root)
     configs = root / "configs"
     answers = load(configs / "common/answers.yml", Answers).configure_answers
@@ -557,13 +559,14 @@ def load_facts(root: Path = ROOT) -> Facts:
     _check_texts(facts, root)
     _check_sources(facts, root)
     _check_cycles(facts.packages, configs / "packages")
-    _check_patches(facts, root)
+    if with_patches:
+        _check_patches(facts, root)
     return facts
 
 
 def _load_arch(path: Path, answers: dict[str, str]) -> Arch:
     arch = load(path, Arch, name=path.stem)
-    _check_known(path, "elf_machine", "machine of elf.h", arch.elf_machine, _MACHINES)
+    check_known(path, "elf_machine", "machine of elf.h", arch.elf_machine, _MACHINES)
     if not 1 <= arch.thread_stack_mib <= 1024:
         raise FactsError(f"{path}: thread_stack_mib: must be from 1 to 1024, not {arch.thread_stack_mib}")
     if not arch.cpus:
@@ -595,7 +598,7 @@ def _check_emulator(path: Path, arch: Arch) -> None:
     """Raise FactsError for an emulator that has no name of the arch in its own."""
     names = (arch.name, *arch.also, *arch.native_on, arch.triple.partition("-")[0])
     known = {f"qemu-{name}{suffix}" for name in names for suffix in ("", "-static")}
-    _check_known(path, "emulator", "program of qemu-user for this arch", arch.emulator, known)
+    check_known(path, "emulator", "program of qemu-user for this arch", arch.emulator, known)
 
 
 def _load_every_series(root: Path) -> dict[str, Series]:
@@ -609,7 +612,7 @@ def _load_every_series(root: Path) -> dict[str, Series]:
 
 def _load_variant(path: Path, own: Series, others: dict[str, Series]) -> Series:
     assert own.variant_of
-    _check_known(path, "variant_of", "series", own.variant_of, [s.name for s in others.values() if not s.variant_of])
+    check_known(path, "variant_of", "series", own.variant_of, [s.name for s in others.values() if not s.variant_of])
     base = others[own.variant_of]
     if not own.name.startswith(base.name):
         raise FactsError(f"{path}: variant_of: name the file {base.name}<ABI flags>.yml")
@@ -633,8 +636,13 @@ def _load_variant(path: Path, own: Series, others: dict[str, Series]) -> Series:
 
 def _load_series(path: Path, series: Series, root: Path) -> Series:
     modules = root / "setup_local" / path.name
+    if not re.fullmatch(r"[0-9]+\.[0-9]+", path.stem):
+        raise FactsError(f"{path}: is named by no series, as 3.16.yml is; another build of one says variant_of")
     if not modules.is_file():
-        raise FactsError(f"{path}: no {modules}: list its extension modules there, beginning with another series' file")
+        raise FactsError(
+            f"{path}: no {modules}, which lists its extension modules: copy that of the nearest series, then adapt it"
+            " to what Modules/Setup.stdlib.in of its source lists"
+        )
     series = dataclasses.replace(series, modules=load(modules, Modules).modules)
     _check_date(path, series.date)
     if not series.releases:
@@ -695,7 +703,7 @@ def _check_series(facts: Facts, root: Path) -> None:
         raise FactsError(f"{where}: releases: each series has its own, in configs/series")
     if not package.default_series:
         raise FactsError(f"{where}: default_series: missing; which one is built when --python does not say?")
-    _check_known(where, "default_series", "series", package.default_series, facts.series)
+    check_known(where, "default_series", "series", package.default_series, facts.series)
 
 
 def _check_arches(arches: dict[str, Arch], where: Path) -> None:
@@ -715,7 +723,7 @@ def _check_arches(arches: dict[str, Arch], where: Path) -> None:
 
 def _load_toolchain(path: Path, families: dict[str, Family]) -> Toolchain:
     toolchain = load(path, Toolchain, name=path.stem)
-    _check_known(path, "family", "family", toolchain.family, families)
+    check_known(path, "family", "family", toolchain.family, families)
     family = families[toolchain.family]
     return dataclasses.replace(
         toolchain,
@@ -732,27 +740,35 @@ def _load_supported(path: Path, facts: Facts) -> Iterator[Supported]:
         if line.startswith("#"):
             continue
         triple, toolchain, tested_by = (*line.split(None, 2), "", "", "")[:3]
-        for what, word, known in (("triple", triple, list(arches)), ("toolchain", toolchain, list(facts.toolchains))):
+        for what, word, known, origin in (
+            ("triple", triple, list(arches), "one that `triple` names in configs/*.yml, if that is right"),
+            ("toolchain", toolchain, list(facts.toolchains), "a file in configs/toolchains"),
+        ):
             if word not in known:
-                raise FactsError(f"{path}:{number}: unknown {what} '{word}'{nearest(word, known)}")
+                raise FactsError(f"{path}:{number}: unknown {what} '{word}'{nearest(word, known)} ({origin})")
         if not tested_by:
             raise FactsError(f"{path}:{number}: say what the pair is tested by")
         yield Supported(arches[triple], toolchain, tested_by)
+
+
+def _under_gpl(where: str, spdx: str) -> bool:
+    """Return whether a licence asks for the GPL; raises FactsError for what is no SPDX expression."""
+    try:
+        return is_gpl(spdx)
+    except ValueError as error:
+        raise FactsError(f"{where}: {error}") from None
 
 
 def _check_parts(package: Package, where: Path) -> None:
     """Raise FactsError for a part under the GPL, or one whose terms are not beside the interpreter."""
     texts = [Path(file).name for file in (*package.licence.files, *package.licence.texts)]
     for name, part in package.parts.items():
-        try:
-            if is_gpl(part.spdx):
-                raise FactsError(f"{where}: parts.{name}.spdx: {part.spdx}: would be in every build, under the GPL")
-        except ValueError as error:
-            raise FactsError(f"{where}: parts.{name}.spdx: {error}") from None
+        if _under_gpl(f"{where}: parts.{name}.spdx", part.spdx):
+            raise FactsError(f"{where}: parts.{name}.spdx: {part.spdx}: would be in every build, under the GPL")
         if bool(part.folder) != bool(part.text):
             raise FactsError(f"{where}: parts.{name}: give both of folder and text, or neither")
         if part.text:
-            _check_known(where, f"parts.{name}.text", "licence text", part.text, texts)
+            check_known(where, f"parts.{name}.text", "licence text", part.text, texts)
 
 
 def references(facts: Facts) -> Iterator[tuple[str, str, list[str]]]:
@@ -778,17 +794,14 @@ def references(facts: Facts) -> Iterator[tuple[str, str, list[str]]]:
 def _check_references(facts: Facts, root: Path) -> None:
     for file, where_key, names in references(facts):
         for name in names:
-            _check_known(root / file, where_key, "package", name, facts.packages)
+            check_known(root / file, where_key, "package", name, facts.packages)
 
 
 def _check_packages(facts: Facts, root: Path) -> None:
     """Raise FactsError for a package that cannot be what it says of itself."""
     for package in facts.packages.values():
         where = root / "configs/packages" / f"{package.name}.yml"
-        try:
-            is_gpl(package.licence.spdx)
-        except ValueError as error:
-            raise FactsError(f"{where}: licence.spdx: {error}") from None
+        _under_gpl(f"{where}: licence.spdx", package.licence.spdx)
         _check_parts(package, where)
         for text in package.licence.texts:
             if not (root / text).is_file():
@@ -816,6 +829,7 @@ def _check_modules(facts: Facts, root: Path) -> None:
         for name, module in series.modules.items():
             if module.feature in series.modules:
                 raise FactsError(f"{where}: modules.{name}.feature: {module.feature} is a module's name")
+            _check_libraries(where, f"modules.{name}.sources", module.sources, facts)
             if bool(module.sources) == bool(module.disabled):
                 raise FactsError(f"{where}: modules.{name}: give either sources or, with the reason, disabled")
 
@@ -829,6 +843,8 @@ def _check_texts(facts: Facts, root: Path) -> None:
         where = root / "configs" / folder / f"{owner.name}.yml"
         for name in ("cflags", "configure", "configure_env", "link", "make", "install", "install_files"):
             _check_fillable(where, name, getattr(owner, name, []), filled_in)
+        for name in ("configure_env", "link"):
+            _check_libraries(where, name, getattr(owner, name), facts)
     for toolchain in facts.toolchains.values():
         where = root / "configs/toolchains" / f"{toolchain.name}.yml"
         if missing := [tool for tool in TOOLS_OF_RECIPES if tool not in toolchain.tools]:
@@ -850,7 +866,7 @@ def _check_texts(facts: Facts, root: Path) -> None:
 
 def _check_fillable(where: Path, where_key: str, texts: list[str] | dict[str, str], known: Collection[str]) -> None:
     """Raise FactsError if a text has something else in braces than one of the known names."""
-    for text in [*texts, *texts.values()] if isinstance(texts, dict) else texts:
+    for text in _every(texts):
         if "{" not in text and "}" not in text:
             continue
         try:
@@ -858,7 +874,19 @@ def _check_fillable(where: Path, where_key: str, texts: list[str] | dict[str, st
         except ValueError:
             raise FactsError(f"{where}: {where_key}: '{text}': for braces that stay write {{{{ and }}}}") from None
         for name in names:
-            _check_known(where, where_key, "value for", f"{{{name}}}", {f"{{{n}}}" for n in known})
+            check_known(where, where_key, "value for", f"{{{name}}}", {f"{{{n}}}" for n in known})
+
+
+def _every(texts: list[str] | dict[str, str]) -> list[str]:
+    return [*texts, *texts.values()] if isinstance(texts, dict) else texts
+
+
+def _check_libraries(where: Path, where_key: str, texts: list[str] | dict[str, str], facts: Facts) -> None:
+    """Raise FactsError for a flag such as -lz whose archive no package lists under `installs` or `install_files`."""
+    known = {*LIBC, *(archive for package in facts.packages.values() for archive in package.archives)}
+    for text in _every(texts):
+        for name in re.findall(r"(?<![\w-])-l([\w+.-]+)", text):
+            check_known(where, where_key, "package that installs", f"lib{name}.a", known)
 
 
 def _check_flavours(facts: Facts, root: Path) -> None:
@@ -867,7 +895,7 @@ def _check_flavours(facts: Facts, root: Path) -> None:
     known = {name for name, _ in modules} | {module.feature for _, module in modules if module.feature}
     for flavour in facts.flavours.values():
         for name in flavour.without:
-            _check_known(root / "configs/flavours" / f"{flavour.name}.yml", "without", "module or feature", name, known)
+            check_known(root / "configs/flavours" / f"{flavour.name}.yml", "without", "module or feature", name, known)
 
 
 def _taken(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[int, str]]:
@@ -878,7 +906,8 @@ def _taken(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[int, str]]:
             yield i, first
 
 
-def _check_known(where: Path, where_key: str, what: str, name: str, known: Collection[str]) -> None:
+def check_known(where: Path, where_key: str, what: str, name: str, known: Collection[str]) -> None:
+    """Raise FactsError if `name` is not in `known`, with the nearest name."""
     if name not in known:
         # A standard has hundreds of names: name only the nearest.
         every = f" (known: {', '.join(sorted(known))})" if len(known) < 100 else ""
@@ -937,7 +966,7 @@ def _check_overlay(where: Path, owner: Package | Series, root: Path) -> None:
         if not (root / source).is_file():
             raise FactsError(f"{where}: overlay: no file {source}")
     for source in owner.only_for_speed:
-        _check_known(where, "only_for_speed", "file of overlay", source, owner.overlay)
+        check_known(where, "only_for_speed", "file of overlay", source, owner.overlay)
 
 
 def _check_cycles(packages: dict[str, Package], where: Path) -> None:
@@ -1001,7 +1030,7 @@ def _check_series_patches(facts: Facts, root: Path) -> None:
         folders = [f for r in series.releases for f in patch_folders(package, r.version, root)[1:]]
         own = {p.stem for folder in folders for p in folder.glob("*.patch")}
         for name in series.lacking:
-            _check_known(where, "lacking", "patch", name, known)
+            check_known(where, "lacking", "patch", name, known)
             if name in own:
                 raise FactsError(f"{where}: lacking: {name} is there")
 

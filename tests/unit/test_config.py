@@ -79,8 +79,14 @@ def edit(path: Path, old: str, new: str) -> None:
             "supported.txt",
             "x86_64-linux-musl ",
             "x86_64-linux-mulls ",
-            ["supported.txt:2", "did you mean 'x86_64-linux"],
+            ["supported.txt:2", "did you mean 'x86_64-linux", "`triple` names in configs/*.yml"],
         ),
+        *(
+            (f"setup_local/{name}.yml", "[mathmodule.c]", "[mathmodule.c, -llz9]", ["modules.math.sources", "liblz9.a"])
+            for name in BASES
+        ),
+        ("configs/packages/cpython.yml", "archive,-lz,", "archive,-lz9,", ["link", "libz9.a", "did you mean 'libz.a'"]),
+        ("configs/packages/cpython.yml", "BZIP2_LIBS: -lbz2", "BZIP2_LIBS: -lbz", ["configure_env", "libbz.a"]),
         *(
             (f"setup_local/{name}.yml", "  math: {sources: [mathmodule.c]}", "  math: {}", ["modules.math", "disabled"])
             for name in BASES
@@ -471,7 +477,10 @@ def test_mistakes_of_variants_are_named(project: Path, variant: str, new: str, w
 
 def test_a_new_series_needs_its_modules(project: Path) -> None:
     shutil.copy(project / f"configs/series/{BASES[-1]}.yml", project / "configs/series/9.99.yml")
-    with pytest.raises(FactsError, match=r"series/9\.99\.yml: no .*/setup_local/9\.99\.yml: list its"):
+    with pytest.raises(FactsError, match=r"series/9\.99\.yml: no .*/setup_local/9\.99\.yml, .*: copy that of"):
+        load_facts(project)
+    (project / "configs/series/9.99.yml").rename(project / "configs/series/foo.yml")
+    with pytest.raises(FactsError, match=r"series/foo\.yml: is named by no series, as 3\.16\.yml is"):
         load_facts(project)
 
 
