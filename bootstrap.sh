@@ -51,6 +51,10 @@ if [ -n "$missing" ]; then
 fi
 
 if ! cmp -s requirements.txt .venv/requirements.done; then
+	if ! mkdir -p .venv || [ ! -w .venv ]; then
+		echo "bootstrap.sh: cannot write to $PWD/.venv: make it yours (chown), or remove it" >&2
+		exit 1
+	fi
 	python3 -m venv .venv
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
 	cp requirements.txt .venv/requirements.done

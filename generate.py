@@ -6,7 +6,11 @@ import sys
 if sys.version_info < (3, 10):  # noqa: UP036 (said here, not by a traceback of an older one)
     sys.exit(f"error: {sys.executable} is too old: Python 3.10 or newer is needed")
 
-from staticpython.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from staticpython.cli import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:  # main has a message of its own; the imports take longer than most of it
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

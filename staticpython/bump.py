@@ -22,8 +22,8 @@ import requests
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from staticpython.config import ROOT, SNAPSHOTS, load_facts, pick
-from staticpython.errors import FetchError, UsageError, run_main
+from staticpython.config import ROOT, SNAPSHOTS, Package, load_facts, pick
+from staticpython.errors import FetchError, StaticPythonError, UsageError, run_main
 from staticpython.fetch import CONNECT_TIMEOUT, READ_TIMEOUT
 from staticpython.fetched import sha256_of
 
@@ -62,6 +62,21 @@ def bump(path: Path, version: str, file: Path, name: str, url: str | None) -> No
     lines, new = text.splitlines(keepends=True), written.getvalue().splitlines(keepends=True)
     lines[_first_release(text)] = new[_first_release(written.getvalue())]
     path.write_text("".join(lines), encoding="utf-8")
+
+
+def _check_name(file: str, package: Package) -> None:
+    """Raise UsageError for a file that begins like none of the package's own: it is probably another one's."""
+    known = {package.name, *(r.file for r in package.releases), *(Path(r.debian or "").name for r in package.releases)}
+    stems = sorted({_stem(name) for name in known} - {""})
+    if _stem(file) not in stems:
+        raise UsageError(
+            f"{file}: is not {package.name}'s, whose files begin with {' or '.join(stems)}: rename it if it is"
+        )
+
+
+def _stem(file: str) -> str:
+    """Return a file's name up to the version: `sqlite-autoconf` of sqlite-autoconf-3530400.tar.gz."""
+    return re.split(r"[-_.]?v?[0-9]", file.lower(), maxsplit=1)[0]
 
 
 def _first_release(text: str) -> slice:
@@ -113,13 +128,20 @@ def main(arguments: list[str] | None = None) -> int:
                 if not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+((a|b|rc)[0-9]+)?", options.version):
                     raise UsageError(f"{options.version} is no version of CPython, such as 3.14.8 or 3.15.0rc2")
                 path = ROOT / "configs/series" / f"{series}.yml"
+            _check_name(file.name, facts.packages[options.package])
             if not (tarfile.is_tarfile(file) or zipfile.is_zipfile(file)):
                 raise UsageError(f"{options.source}: is no archive that can be unpacked")
+            before = path.read_text(encoding="utf-8")
             bump(path, options.version, file, file.name, options.source if is_url else None)
+            try:
+                load_facts(with_patches=False)
+            except StaticPythonError:
+                path.write_text(before, encoding="utf-8")
+                raise
             print(f"{path}: {options.version}, sha256 {sha256_of(file)}; compare it with what upstream announces")
             if facts.packages[options.package].kind == "cpython":
                 print(f"{path}: date: set it to the day of the release")
-            load_facts()  # says what is wrong now
+            load_facts()  # says which patches are of an earlier version
         return 0
 
     return run_main(body)

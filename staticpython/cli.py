@@ -7,27 +7,29 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
-from staticpython.config import ROOT, Arch, Facts, Package, load_facts, pick, references
-from staticpython.errors import FactsError, UsageError, nearest, run_main
-from staticpython.patch_headers import Header, read_header
+from staticpython.check import SEEN_ELSEWHERE, check
+from staticpython.config import ROOT, Arch, Facts, Package, load_facts, pick
+from staticpython.errors import UsageError, nearest, run_main
 from staticpython.plan import Options, Plan, host_arch, make_plan
 from staticpython.render import programs, render, write
 from staticpython.verify import EMULATORS_DEBIAN
 
-# What takes the sources themselves.
-SEEN_ELSEWHERE = (
-    "not checked here: whether patches apply, and whether CPython has the source files of modules; for that run"
-    " `make fetch`, then `.venv/bin/python -m pytest tests/unit/test_patches.py`"
-)
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose messages look like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see --help")
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of generate.py's options."""
-    result = argparse.ArgumentParser(
+    result = _Parser(
         prog="generate.py",
+        allow_abbrev=False,
         description="Render the Makefile that builds a fully static python3. Then run make.",
         epilog="Exit codes: 2 unknown option or name, 3 a mistake in a YAML file or patch.",
     )
@@ -125,7 +127,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.json and not options.list:
         raise UsageError("--json goes with --list")
     options.prefix = _prefix(options.prefix)
-    facts = load_facts()
+    facts = load_facts(with_patches=False) if options.list else load_facts()
     if options.list:
         print(_listing(facts, as_json=options.json))
         return 0
@@ -140,18 +142,11 @@ def _run(options: argparse.Namespace) -> int:
     _check_for_make(output)
     files = render(plan, output, _replay(options))
     if options.check:
-        _check_licences(facts)
-        headers = [_checked_header(patch) for patch in sorted((ROOT / "patches").glob("*/*.patch"))]
-        for name in _unneeded(facts):
-            print(f"warning: configs/packages/{name}.yml: nothing needs it, so it is not built", file=sys.stderr)
-        for arch in sorted(set(facts.arches) - {pair.arch for pair in facts.supported}):
-            print(f"warning: configs/{arch}.yml: no line in supported.txt names its tests", file=sys.stderr)
-        for said in _doubtful_features(facts):
-            print(f"warning: {said}", file=sys.stderr)
+        patches = check(facts, lambda given: make_plan(facts, _plan_options(_parsed(given), facts)))
         if not options.quiet:
             print(
                 f"{len(facts.packages)} packages, {len(facts.arches)} arches,"
-                f" {len(plan.series.modules)} modules, {len(headers)} patches: all well"
+                f" {len(plan.series.modules)} modules, {patches}: all well"
             )
             print(SEEN_ELSEWHERE)
         return 0
@@ -173,50 +168,6 @@ def _run(options: argparse.Namespace) -> int:
         for program, debian in missing_programs(plan).items():
             print(f"warning: {_without(plan, program)}; Debian and Ubuntu: apt-get install {debian}", file=sys.stderr)
     return 0
-
-
-def _unneeded(facts: Facts) -> list[str]:
-    """Return the packages that nothing names, but for those that every build has."""
-    named = {name for _, _, names in references(facts) for name in names}
-    every = {p.name for p in facts.packages.values() if p.kind not in ("cpython", "data")}
-    return sorted(every - named)
-
-
-def _doubtful_features(facts: Facts) -> Iterator[str]:
-    """Yield a warning for each feature of one module only that has nearly the name of another feature."""
-    users: dict[str, set[str]] = {}
-    for series in facts.series.values():
-        for name, module in series.modules.items():
-            if module.feature:
-                users.setdefault(module.feature, set()).add(name)
-    for series in facts.series.values():
-        for name, module in series.modules.items():
-            if series.variant_of or not module.feature or len(users[module.feature]) > 1:
-                continue
-            if like := nearest(module.feature, users.keys() - {module.feature}):
-                where = f"{series.modules_file}: modules.{name}.feature"
-                yield f"{where}: no other module is of '{module.feature}'{like}"
-
-
-def _check_licences(facts: Facts) -> None:
-    """Raise FactsError for a licence that SPDX does not list: whether it is the GPL cannot be told from it."""
-    import license_expression  # it reads a long list, which only --check needs
-
-    known = license_expression.get_spdx_licensing()
-    for package in facts.packages.values():
-        parts = {f"parts.{name}": part.spdx for name, part in package.parts.items()}
-        for key, spdx in {"licence": package.licence.spdx, **parts}.items():
-            for error in known.validate(spdx, strict=True).errors:
-                raise FactsError(f"{ROOT}/configs/packages/{package.name}.yml: {key}.spdx: {error}")
-
-
-def _checked_header(patch: Path) -> Header:
-    """Return a patch's header; raises FactsError if it is wrong or names a test file that does not exist."""
-    header = read_header(patch)
-    for file in header.test_files:
-        if not (ROOT / file).is_file():
-            raise FactsError(f"{patch}: Tested: no file {file}")
-    return header
 
 
 def _arches(given: list[str], facts: Facts) -> list[str]:
@@ -291,10 +242,10 @@ def _value(option: str, text: str) -> str:
 
 
 def _prefix(given: str) -> str:
-    """Return the prefix as an absolute path; raises UsageError if it is empty or make cannot use it."""
-    if not given:
-        raise UsageError("--prefix: name a folder")
-    return _value("--prefix", str(Path(given).absolute()))  # links in it stay
+    """Return the prefix; raises UsageError if it is no absolute path or make cannot use it."""
+    if not Path(given).is_absolute():
+        raise UsageError(f"--prefix '{given}': name a folder by its absolute path, such as /usr/local")
+    return _value("--prefix", str(Path(given)))
 
 
 def _replay(options: argparse.Namespace) -> list[str]:

@@ -16,7 +16,7 @@ from staticpython import ROOT as ROOT
 from staticpython.errors import FactsError, UsageError, nearest
 from staticpython.licences import is_gpl
 from staticpython.patch_headers import is_for_speed
-from staticpython.schema import key, load, read_text
+from staticpython.schema import INSIDE, NAME, Form, key, load, read_text
 
 KINDS = ("configure", "make", "copy", "zig-object", "cross-tool", "cross-runtime", "data", "cpython")
 _MACHINES = [name for name in ENUM_E_MACHINE if name.startswith("EM_")]
@@ -28,6 +28,23 @@ SNAPSHOTS = "https://snapshot.debian.org/"
 HOST_STYLES = ("gnu", "target", "none")
 # The name of a malloc -> its folder below musl's src/malloc.
 ALLOCATORS = {"mimalloc": "mimalloc", "musl": "mallocng"}
+# What staticpython.unpack takes.
+ARCHIVE = Form(
+    r"[\w+~-][\w.+~-]*\.(tar|tar\.(gz|bz2|xz)|tgz|zip|whl|deb)",
+    "a plain file name, without blanks, of an archive that is unpacked here (.tar.gz, .tar.xz, .zip, .whl, .deb)",
+)
+VERSION = Form(r"[0-9][\w.+~-]*", "a version: a digit, then letters, digits and _ . + ~ -, without blanks")
+URL = Form(r"https?://[^\s']+", "an address: it begins with https://")
+POOL_PATH = Form(
+    r"pool/[a-z-]+/((lib[a-z0-9])/\2|([a-z0-9])/(?!lib[a-z0-9])\3)[a-z0-9.+-]*/[^/]+",
+    "pool/main/<letter>/<source package>/<file>, where <letter> is the first one, or libx of a name that begins so",
+)
+WHEEL_PLATFORM = Form(
+    r"(manylinux|musllinux)_[0-9]+_[0-9]+|manylinux(1|2010|2014)",
+    "a platform tag without the arch, such as manylinux_2_17 or musllinux_1_2",
+)
+# The archives that musl installs.
+LIBC = [f"lib{name}.a" for name in ("c", "crypt", "dl", "m", "pthread", "resolv", "rt", "util", "xnet")]
 _FOLDERS = ("common", "families", "flavours", "launchers", "packages", "series", "toolchains")
 
 
@@ -50,8 +67,8 @@ class Arch:
     triple: str = key("The target triple, as in GNU config.sub; names the tools, the tree and the modules' suffix.")
     native_on: list[str] = key("Machines (`uname -m`) whose kernel runs this arch's programs directly.")
     elf_machine: str = key("e_machine of the binary, with the name that elf.h gives it.")
-    elf_class: int = key("Bits of the ELF class: 32 or 64.")
-    cpus: dict[str, Cpu] = key("What `--cpu` may name; the first one is the default.")
+    elf_class: int = key("Bits of the ELF class.", choices=(32, 64))
+    cpus: dict[str, Cpu] = key("What `--cpu` may name; the first one is the default.", form=NAME)
     pie: bool = key("Whether programs are static-PIE, else at a fixed address; `--pie` and `--no-pie` override it.")
     thread_stack_mib: int = key("Stack of a new thread in MiB (p_memsz of PT_GNU_STACK, which musl reads).")
     linux_headers: str = key("The kernel's name for the arch, as in Zig's `<name>-linux-any` header folders.")
@@ -61,7 +78,8 @@ class Arch:
     glibc_loader: str = key("glibc's dynamic linker, which programs built for glibc name (PT_INTERP).")
     wheel_platforms: list[str] = key(
         "Platform tags of the interpreter's own wheel, without the arch: the oldest ones, since a static program runs"
-        " on every Linux."
+        " on every Linux.",
+        form=WHEEL_PLATFORM,
     )
     oci_arch: str = key("The arch in an OCI image, as Go names it (GOARCH).")
     gcc_cpus: list[str] = key("How triples of existing GCC toolchains for the arch begin, best first.")
@@ -131,18 +149,24 @@ class PyPI:
 class Release:
     """One version of a package: one file, one hash, several places to download it from."""
 
-    version: str = key("Upstream's version.")
-    file: str = key("Name of the file in downloads/ and in a mirror.")
+    version: str = key("Upstream's version.", form=VERSION)
+    file: str = key("Name of the file in downloads/ and in a mirror.", form=ARCHIVE)
     size: int = key("Size of the file in bytes; 0 if only the hash is known.")
-    sha256: str = key("SHA-256 of the file; nothing is used before it matches.")
-    urls: list[str] = key("Addresses of the file, best first.", default=[])
+    sha256: str = key(
+        "SHA-256 of the file; nothing is used before it matches.",
+        form=Form("[0-9a-f]{64}", "a SHA-256: 64 lower-case hexadecimal digits"),
+    )
+    urls: list[str] = key("Addresses of the file, best first.", default=[], form=URL)
     debian: str | None = key(
         "Path of the file in Debian's archive, `pool/main/<letter>/<source package>/<file>`. apt downloads it: if"
         " its lists have a file with this hash, from there, otherwise from a mirror's pool.",
         default=None,
+        form=POOL_PATH,
     )
     pypi: PyPI | None = key("The PyPI project with the file; pip's settings name the index.", default=None)
-    inner: str | None = key("A tarball or folder inside the file that contains the source tree.", default=None)
+    inner: str | None = key(
+        "A tarball or folder inside the file that contains the source tree.", default=None, form=INSIDE
+    )
     host: str | None = key("Build machine (`uname -m`) that this release is for; any if missing.", default=None)
 
 
@@ -154,7 +178,7 @@ class Licence:
         "SPDX expression. A package under the GPL, LGPL or AGPL is linked only with --with-gpl, unless an alternative"
         " (`OR`) or an exception (`WITH`) allows other licences for the linked program."
     )
-    files: list[str] = key("Licence texts in the source tree, copied beside the interpreter.")
+    files: list[str] = key("Licence texts in the source tree, copied beside the interpreter.", form=INSIDE)
     texts: list[str] = key(
         "Licence texts that the source tree lacks: files of this repository, copied beside the interpreter.", default=[]
     )
@@ -204,6 +228,7 @@ class Package:
     cpe: str | None = key(
         "Vendor and product in the names that lists of vulnerabilities use (CPE), if those know it: `openssl:openssl`.",
         default=None,
+        form=Form("[a-z0-9_-]+:[a-z0-9_-]+", "of the form vendor:product"),
     )
     build_only: bool = key(
         "Nothing of it is in the interpreter: lists of what an application contains leave it out.", default=False
@@ -211,14 +236,20 @@ class Package:
     parts: dict[str, Part] = key("Kind cpython: what its source contains of other projects.", default={})
     default_series: str | None = key("Kind cpython: the series that is built without --python.", default=None)
     source_of: str | None = key("A package whose source tree contains this one's, instead of releases.", default=None)
-    subset: list[str] = key("Files and folders to take from the release, or from `source_of`'s tree.", default=[])
+    subset: list[str] = key(
+        "Files and folders to take from the release, or from `source_of`'s tree.", default=[], form=INSIDE
+    )
     trees: dict[str, str] = key(
-        "Other packages' source trees that this one builds inside its own: folder here -> package.", default={}
+        "Other packages' source trees that this one builds inside its own: folder here -> package.",
+        default={},
+        form=INSIDE,
     )
     needs: list[str] = key("Packages that must be in the sysroot first.", default=[])
     replaced_by: str | None = key("A GPL package that replaces it with --with-gpl.", default=None)
     in_tree: bool = key("It builds only in its source tree, so the build folder is a copy of the tree.", default=False)
-    overlay: dict[str, str] = key("Our own files laid over the source tree: path here -> path there.", default={})
+    overlay: dict[str, str] = key(
+        "Our own files laid over the source tree: path here -> path there.", default={}, form=INSIDE
+    )
     only_for_speed: list[str] = key(
         "Files of `overlay` that go with patches of the kind `speed`: --no-speedups leaves them out.", default=[]
     )
@@ -249,14 +280,19 @@ class Package:
     )
     make: list[str] = key("Arguments of make; for kind zig-object the file to compile.", default=[])
     install: list[str] = key("Targets of `make install`.", default=["install"])
-    install_files: dict[str, str] = key("Kinds make and copy: file or folder built -> place below usr/.", default={})
-    installs: list[str] = key("Files below usr/ that must exist after the installation.", default=[])
+    install_files: dict[str, str] = key(
+        "Kinds make and copy: file or folder built -> place below usr/.", default={}, form=INSIDE
+    )
+    installs: list[str] = key("Files below usr/ that must exist after the installation.", default=[], form=INSIDE)
     runtime_fact: str | None = key("Name of its version in the interpreter's _staticpython.facts.", default=None)
-    runtime_data: dict[str, str] = key("Kind data: file or folder -> place in lib/python*/_staticpython.", default={})
+    runtime_data: dict[str, str] = key(
+        "Kind data: file or folder -> place in lib/python*/_staticpython.", default={}, form=INSIDE
+    )
     libraries: list[str] = key(
         "Kind data: shared libraries built for glibc, files of the source, which get into `lib/built-for-glibc` of the"
         " tree.",
         default=[],
+        form=INSIDE,
     )
     speedups: bool = True  # False: without files and patches for speed only, see without_speedups()
     lacking: tuple[str, ...] = ()  # names of patches that the series lacks, see of_series()
@@ -264,7 +300,7 @@ class Package:
     @property
     def archives(self) -> list[str]:
         """Names of the archives that it must install."""
-        return [Path(file).name for file in self.installs if file.endswith(".a")]
+        return [Path(file).name for file in (*self.installs, *self.install_files.values()) if file.endswith(".a")]
 
 
 @dataclass(frozen=True)
@@ -399,7 +435,9 @@ class Series:
     train_again: dict[str, str] = key(
         "Objects that `make profile` compiles a second time -> the flag for that.", default={}
     )
-    overlay: dict[str, str] = key("Our own files laid over the source tree: path here -> path there.", default={})
+    overlay: dict[str, str] = key(
+        "Our own files laid over the source tree: path here -> path there.", default={}, form=INSIDE
+    )
     only_for_speed: list[str] = key("Files of `overlay` that --no-speedups leaves out.", default=[])
     configure: list[str] = key("Arguments of configure.", default=[])
     tail_calls: list[str] = key(
@@ -501,8 +539,8 @@ def pick(what: str, name: str, known: Collection[str]) -> None:
         raise UsageError(f"unknown {what} '{name}'{nearest(name, known)} (known: {', '.join(sorted(known))})")
 
 
-def load_facts(root: Path = ROOT) -> Facts:
-    """Read and check all YAML files below `root`; raises FactsError with file, key and remedy."""
+def load_facts(root: Path = ROOT, *, with_patches: bool = True) -> Facts:
+    """Read and check all YAML files below `root`, and the patches' places; raises FactsError with file, key, remedy."""
     _check_files(root)
     configs = root / "configs"
     answers = load(configs / "common/answers.yml", Answers).configure_answers
@@ -528,21 +566,21 @@ def load_facts(root: Path = ROOT) -> Facts:
     _check_texts(facts, root)
     _check_sources(facts, root)
     _check_cycles(facts.packages, configs / "packages")
-    _check_patches(facts, root)
+    if with_patches:
+        _check_patches(facts, root)
     return facts
 
 
 def _load_arch(path: Path, answers: dict[str, str]) -> Arch:
     arch = load(path, Arch, name=path.stem)
-    _check_known(path, "elf_machine", "machine of elf.h", arch.elf_machine, _MACHINES)
-    if arch.elf_class not in (32, 64):
-        raise FactsError(f"{path}: elf_class: must be 32 or 64, not {arch.elf_class}")
+    check_known(path, "elf_machine", "machine of elf.h", arch.elf_machine, _MACHINES)
     if not 1 <= arch.thread_stack_mib <= 1024:
         raise FactsError(f"{path}: thread_stack_mib: must be from 1 to 1024, not {arch.thread_stack_mib}")
     if not arch.cpus:
         raise FactsError(f"{path}: cpus: name one at least")
     _check_glibc_keys(path, arch)
     _check_triples(path, arch)
+    _check_emulator(path, arch)
     return dataclasses.replace(arch, configure_answers=answers | arch.configure_answers)
 
 
@@ -563,6 +601,13 @@ def _check_triples(path: Path, arch: Arch) -> None:
         raise FactsError(f"{path}: zig_target: has another ABI than the triple")
 
 
+def _check_emulator(path: Path, arch: Arch) -> None:
+    """Raise FactsError for an emulator that has no name of the arch in its own."""
+    names = (arch.name, *arch.also, *arch.native_on, arch.triple.partition("-")[0])
+    known = {f"qemu-{name}{suffix}" for name in names for suffix in ("", "-static")}
+    check_known(path, "emulator", "program of qemu-user for this arch", arch.emulator, known)
+
+
 def _load_every_series(root: Path) -> dict[str, Series]:
     found: dict[str, Series] = {}
     # A variant's name comes after that of its series.
@@ -574,7 +619,7 @@ def _load_every_series(root: Path) -> dict[str, Series]:
 
 def _load_variant(path: Path, own: Series, others: dict[str, Series]) -> Series:
     assert own.variant_of
-    _check_known(path, "variant_of", "series", own.variant_of, [s.name for s in others.values() if not s.variant_of])
+    check_known(path, "variant_of", "series", own.variant_of, [s.name for s in others.values() if not s.variant_of])
     base = others[own.variant_of]
     if not own.name.startswith(base.name):
         raise FactsError(f"{path}: variant_of: name the file {base.name}<ABI flags>.yml")
@@ -598,8 +643,13 @@ def _load_variant(path: Path, own: Series, others: dict[str, Series]) -> Series:
 
 def _load_series(path: Path, series: Series, root: Path) -> Series:
     modules = root / "setup_local" / path.name
+    if not re.fullmatch(r"[0-9]+\.[0-9]+", path.stem):
+        raise FactsError(f"{path}: is named by no series, as 3.16.yml is; another build of one says variant_of")
     if not modules.is_file():
-        raise FactsError(f"{path}: no {modules}: list its extension modules there, beginning with another series' file")
+        raise FactsError(
+            f"{path}: no {modules}, which lists its extension modules: copy that of the nearest series, then adapt it"
+            " to what Modules/Setup.stdlib.in of its source lists"
+        )
     series = dataclasses.replace(series, modules=load(modules, Modules).modules)
     _check_date(path, series.date)
     if not series.releases:
@@ -660,7 +710,7 @@ def _check_series(facts: Facts, root: Path) -> None:
         raise FactsError(f"{where}: releases: each series has its own, in configs/series")
     if not package.default_series:
         raise FactsError(f"{where}: default_series: missing; which one is built when --python does not say?")
-    _check_known(where, "default_series", "series", package.default_series, facts.series)
+    check_known(where, "default_series", "series", package.default_series, facts.series)
 
 
 def _check_arches(arches: dict[str, Arch], where: Path) -> None:
@@ -680,7 +730,7 @@ def _check_arches(arches: dict[str, Arch], where: Path) -> None:
 
 def _load_toolchain(path: Path, families: dict[str, Family]) -> Toolchain:
     toolchain = load(path, Toolchain, name=path.stem)
-    _check_known(path, "family", "family", toolchain.family, families)
+    check_known(path, "family", "family", toolchain.family, families)
     family = families[toolchain.family]
     return dataclasses.replace(
         toolchain,
@@ -697,27 +747,35 @@ def _load_supported(path: Path, facts: Facts) -> Iterator[Supported]:
         if line.startswith("#"):
             continue
         triple, toolchain, tested_by = (*line.split(None, 2), "", "", "")[:3]
-        for what, word, known in (("triple", triple, list(arches)), ("toolchain", toolchain, list(facts.toolchains))):
+        for what, word, known, origin in (
+            ("triple", triple, list(arches), "one that `triple` names in configs/*.yml, if that is right"),
+            ("toolchain", toolchain, list(facts.toolchains), "a file in configs/toolchains"),
+        ):
             if word not in known:
-                raise FactsError(f"{path}:{number}: unknown {what} '{word}'{nearest(word, known)}")
+                raise FactsError(f"{path}:{number}: unknown {what} '{word}'{nearest(word, known)} ({origin})")
         if not tested_by:
             raise FactsError(f"{path}:{number}: say what the pair is tested by")
         yield Supported(arches[triple], toolchain, tested_by)
+
+
+def _under_gpl(where: str, spdx: str) -> bool:
+    """Return whether a licence asks for the GPL; raises FactsError for what is no SPDX expression."""
+    try:
+        return is_gpl(spdx)
+    except ValueError as error:
+        raise FactsError(f"{where}: {error}") from None
 
 
 def _check_parts(package: Package, where: Path) -> None:
     """Raise FactsError for a part under the GPL, or one whose terms are not beside the interpreter."""
     texts = [Path(file).name for file in (*package.licence.files, *package.licence.texts)]
     for name, part in package.parts.items():
-        try:
-            if is_gpl(part.spdx):
-                raise FactsError(f"{where}: parts.{name}.spdx: {part.spdx}: would be in every build, under the GPL")
-        except ValueError as error:
-            raise FactsError(f"{where}: parts.{name}.spdx: {error}") from None
+        if _under_gpl(f"{where}: parts.{name}.spdx", part.spdx):
+            raise FactsError(f"{where}: parts.{name}.spdx: {part.spdx}: would be in every build, under the GPL")
         if bool(part.places) != bool(part.text):
             raise FactsError(f"{where}: parts.{name}: give text and one of folder and files, or none of them")
         if part.text:
-            _check_known(where, f"parts.{name}.text", "licence text", part.text, texts)
+            check_known(where, f"parts.{name}.text", "licence text", part.text, texts)
 
 
 def references(facts: Facts) -> Iterator[tuple[str, str, list[str]]]:
@@ -743,19 +801,14 @@ def references(facts: Facts) -> Iterator[tuple[str, str, list[str]]]:
 def _check_references(facts: Facts, root: Path) -> None:
     for file, where_key, names in references(facts):
         for name in names:
-            _check_known(root / file, where_key, "package", name, facts.packages)
+            check_known(root / file, where_key, "package", name, facts.packages)
 
 
 def _check_packages(facts: Facts, root: Path) -> None:
     """Raise FactsError for a package that cannot be what it says of itself."""
     for package in facts.packages.values():
         where = root / "configs/packages" / f"{package.name}.yml"
-        try:
-            is_gpl(package.licence.spdx)
-        except ValueError as error:
-            raise FactsError(f"{where}: licence.spdx: {error}") from None
-        if package.cpe and not re.fullmatch(r"[a-z0-9_-]+:[a-z0-9_-]+", package.cpe):
-            raise FactsError(f"{where}: cpe: '{package.cpe}' is not of the form vendor:product")
+        _under_gpl(f"{where}: licence.spdx", package.licence.spdx)
         _check_parts(package, where)
         for text in package.licence.texts:
             if not (root / text).is_file():
@@ -783,6 +836,7 @@ def _check_modules(facts: Facts, root: Path) -> None:
         for name, module in series.modules.items():
             if module.feature in series.modules:
                 raise FactsError(f"{where}: modules.{name}.feature: {module.feature} is a module's name")
+            _check_libraries(where, f"modules.{name}.sources", module.sources, facts)
             if bool(module.sources) == bool(module.disabled):
                 raise FactsError(f"{where}: modules.{name}: give either sources or, with the reason, disabled")
 
@@ -796,6 +850,8 @@ def _check_texts(facts: Facts, root: Path) -> None:
         where = root / "configs" / folder / f"{owner.name}.yml"
         for name in ("cflags", "configure", "configure_env", "link", "make", "install", "install_files"):
             _check_fillable(where, name, getattr(owner, name, []), filled_in)
+        for name in ("configure_env", "link"):
+            _check_libraries(where, name, getattr(owner, name), facts)
     for toolchain in facts.toolchains.values():
         where = root / "configs/toolchains" / f"{toolchain.name}.yml"
         if missing := [tool for tool in TOOLS_OF_RECIPES if tool not in toolchain.tools]:
@@ -817,7 +873,7 @@ def _check_texts(facts: Facts, root: Path) -> None:
 
 def _check_fillable(where: Path, where_key: str, texts: list[str] | dict[str, str], known: Collection[str]) -> None:
     """Raise FactsError if a text has something else in braces than one of the known names."""
-    for text in [*texts, *texts.values()] if isinstance(texts, dict) else texts:
+    for text in _every(texts):
         if "{" not in text and "}" not in text:
             continue
         try:
@@ -825,7 +881,19 @@ def _check_fillable(where: Path, where_key: str, texts: list[str] | dict[str, st
         except ValueError:
             raise FactsError(f"{where}: {where_key}: '{text}': for braces that stay write {{{{ and }}}}") from None
         for name in names:
-            _check_known(where, where_key, "value for", f"{{{name}}}", {f"{{{n}}}" for n in known})
+            check_known(where, where_key, "value for", f"{{{name}}}", {f"{{{n}}}" for n in known})
+
+
+def _every(texts: list[str] | dict[str, str]) -> list[str]:
+    return [*texts, *texts.values()] if isinstance(texts, dict) else texts
+
+
+def _check_libraries(where: Path, where_key: str, texts: list[str] | dict[str, str], facts: Facts) -> None:
+    """Raise FactsError for a flag such as -lz whose archive no package lists under `installs` or `install_files`."""
+    known = {*LIBC, *(archive for package in facts.packages.values() for archive in package.archives)}
+    for text in _every(texts):
+        for name in re.findall(r"(?<![\w-])-l([\w+.-]+)", text):
+            check_known(where, where_key, "package that installs", f"lib{name}.a", known)
 
 
 def _check_flavours(facts: Facts, root: Path) -> None:
@@ -834,7 +902,7 @@ def _check_flavours(facts: Facts, root: Path) -> None:
     known = {name for name, _ in modules} | {module.feature for _, module in modules if module.feature}
     for flavour in facts.flavours.values():
         for name in flavour.without:
-            _check_known(root / "configs/flavours" / f"{flavour.name}.yml", "without", "module or feature", name, known)
+            check_known(root / "configs/flavours" / f"{flavour.name}.yml", "without", "module or feature", name, known)
 
 
 def _taken(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[int, str]]:
@@ -845,7 +913,8 @@ def _taken(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[int, str]]:
             yield i, first
 
 
-def _check_known(where: Path, where_key: str, what: str, name: str, known: Collection[str]) -> None:
+def check_known(where: Path, where_key: str, what: str, name: str, known: Collection[str]) -> None:
+    """Raise FactsError if `name` is not in `known`, with the nearest name."""
     if name not in known:
         # A standard has hundreds of names: name only the nearest.
         every = f" (known: {', '.join(sorted(known))})" if len(known) < 100 else ""
@@ -877,57 +946,34 @@ def _check_releases(where: Path, releases: list[Release]) -> None:
         if (release.version, release.host) in known:
             raise FactsError(f"{where}: releases[{i}].version: {release.version} is given twice")
         known.add((release.version, release.host))
-        if not re.fullmatch(r"[\w.+~-]+", release.version):
-            raise FactsError(
-                f"{where}: releases[{i}].version: must be of letters, digits and _ . + ~ -, without blanks"
-            )
         if release.size < 0:
             raise FactsError(f"{where}: releases[{i}].size: must not be negative")
-        _check_urls(where, i, release)
-        if not re.fullmatch("[0-9a-f]{64}", release.sha256):
-            raise FactsError(f"{where}: releases[{i}].sha256: must be 64 lower-case hexadecimal digits")
+        _check_addresses(f"{where}: releases[{i}]", release)
         if not (release.urls or release.debian or release.pypi):
             raise FactsError(f"{where}: releases[{i}]: give at least one of urls, debian and pypi")
-        _check_pool_path(where, i, release)
-        if not re.fullmatch(r"[\w+~-][\w.+~-]*", release.file):
-            raise FactsError(f"{where}: releases[{i}].file: must be a plain file name, without blanks")
 
 
-def _check_urls(where: Path, i: int, release: Release) -> None:
-    """Raise FactsError for what is no address, or is that of another version."""
-    for url in release.urls:
-        if not re.fullmatch(r"https?://[^\s']+", url):
-            raise FactsError(f"{where}: releases[{i}].urls: '{url}' is no address: it begins with https://")
-        # In Debian's archive of snapshots a file's name is its hash.
-        if not url.startswith(SNAPSHOTS):
-            _check_version(f"{where}: releases[{i}].urls", url, release)
-
-
-def _check_version(where: str, address: str, release: Release) -> None:
+def _check_addresses(where: str, release: Release) -> None:
     """Raise FactsError for the address of another version: its file's name lacks a number of the release's file."""
-    found = re.split("[^0-9]+", address.rpartition("/")[2])
-    # A package may be part of another's archive: the file's numbers count, not the version's.
-    if missing := [n for n in re.findall("[0-9]+", release.file) if n not in found]:
-        raise FactsError(f"{where}: names the file of another version: no {missing[0]} of {release.file}")
+    # In Debian's archive of snapshots a file's name is its hash.
+    addresses = [("urls", url) for url in release.urls if not url.startswith(SNAPSHOTS)]
+    addresses += [("debian", release.debian)] if release.debian else []
+    for name, address in addresses:
+        file = address.rpartition("/")[2]
+        # A package may be part of another's archive: the file's numbers count, not the version's.
+        if missing := [n for n in re.findall("[0-9]+", release.file) if n not in re.split("[^0-9]+", file)]:
+            raise FactsError(
+                f"{where}.{name}: {file} is of another version than `file`, {release.file}: there is no {missing[0]} in"
+                " it. Take the file of that version, or leave this address out."
+            )
 
 
 def _check_overlay(where: Path, owner: Package | Series, root: Path) -> None:
-    for source, place in owner.overlay.items():
+    for source in owner.overlay:
         if not (root / source).is_file():
             raise FactsError(f"{where}: overlay: no file {source}")
-        if Path(place).is_absolute() or ".." in Path(place).parts:
-            raise FactsError(f"{where}: overlay: {place} leads out of the source")
     for source in owner.only_for_speed:
-        _check_known(where, "only_for_speed", "file of overlay", source, owner.overlay)
-
-
-def _check_pool_path(where: Path, i: int, release: Release) -> None:
-    """Raise FactsError for a path that is not in Debian's pool, or is that of another version."""
-    if not release.debian:
-        return
-    if not re.fullmatch(r"pool/[a-z-]+/(lib)?[a-z0-9]/[a-z0-9][a-z0-9.+-]*/[^/]+", release.debian):
-        raise FactsError(f"{where}: releases[{i}].debian: must be pool/main/<letter>/<source package>/<file>")
-    _check_version(f"{where}: releases[{i}].debian", release.debian, release)
+        check_known(where, "only_for_speed", "file of overlay", source, owner.overlay)
 
 
 def _check_cycles(packages: dict[str, Package], where: Path) -> None:
@@ -991,7 +1037,7 @@ def _check_series_patches(facts: Facts, root: Path) -> None:
         folders = [f for r in series.releases for f in patch_folders(package, r.version, root)[1:]]
         own = {p.stem for folder in folders for p in folder.glob("*.patch")}
         for name in series.lacking:
-            _check_known(where, "lacking", "patch", name, known)
+            check_known(where, "lacking", "patch", name, known)
             if name in own:
                 raise FactsError(f"{where}: lacking: {name} is there")
 

@@ -86,7 +86,7 @@ def fetch(package: Package, places: Places) -> tuple[Release, str]:
 def _fetch_release(package: Package, release: Release, places: Places, answers: list[str]) -> str:
     goal = places.downloads / release.file
     if goal.exists():
-        check(goal, release)
+        check(goal, package, release)
         return "downloads"
     with _locked(places.downloads / f".{release.file}.lock"):  # a killed make may have left a download behind
         return "downloads" if goal.exists() else _fetch_from_anywhere(package, release, places, answers)
@@ -98,7 +98,7 @@ def _fetch_from_anywhere(package: Package, release: Release, places: Places, ans
         part = goal.with_name(f"{goal.name}.part")
         try:
             bring(part)
-            check(part, release)
+            check(part, package, release)
         except ChecksumError as error:
             if origin.startswith("mirror"):
                 raise

@@ -29,7 +29,16 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def check(path: Path, release: Release) -> None:
+def pinned_in(package: Package, release: Release) -> str:
+    """Return where a release's hash stands."""
+    if not release.version:
+        return "--toolchain-prefix"
+    if package.kind == "cpython":
+        return f"configs/series/{release.version.rpartition('.')[0]}.yml"
+    return f"configs/packages/{package.name}.yml"
+
+
+def check(path: Path, package: Package, release: Release) -> None:
     """Raise ChecksumError, and give the file another name, unless it has the release's size and SHA-256."""
     size, digest = path.stat().st_size, sha256_of(path)
     if (size, digest) != (release.size or size, release.sha256):
@@ -39,8 +48,8 @@ def check(path: Path, release: Release) -> None:
             f"{path}: these are not the pinned bytes (kept as {kept.name})\n"
             f"  wanted  sha256 {release.sha256}, {release.size or 'any number of'} bytes\n"
             f"  found   sha256 {digest}, {size} bytes\n"
-            "  Run make again to fetch it anew. If it stays so, the file was changed where it came from, or the YAML"
-            " file has a wrong sha256 or size."
+            "  Run make again to fetch it anew. If it stays so, the file was changed where it came from, or"
+            f" {pinned_in(package, release)} has a wrong sha256 or size of {release.file}."
         )
 
 

@@ -6,6 +6,7 @@ yaml-language-server.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import sys
@@ -45,6 +46,7 @@ from staticpython.config import (
     Series,
     Toolchain,
 )
+from staticpython.errors import run_main
 from staticpython.inventory import Expected, Glibc, Inventory
 from staticpython.matrix import Matrix, Variant
 from staticpython.schema import is_derived, is_required, json_schema
@@ -125,7 +127,7 @@ def render_keys() -> str:
 
 def _row(field: dataclasses.Field[Any]) -> str:
     kind = str(field.type).replace("|", "or")
-    choices = f" One of: {', '.join(field.metadata['choices'])}." if field.metadata["choices"] else ""
+    choices = f" One of: {', '.join(map(str, field.metadata['choices']))}." if field.metadata["choices"] else ""
     name = f"**{field.name}**" if is_required(field) else field.name
     return f"| {name} | {kind} | {field.metadata['doc']}{choices} |"
 
@@ -136,8 +138,9 @@ def render_schemas() -> dict[str, str]:
     return {path: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for path, schema in schemas.items()}
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Write the reference and the schemas."""
+    argparse.ArgumentParser(prog="staticpython.keys", description=__doc__).parse_args(arguments)
     for path, text in {REFERENCE: render_keys(), **render_schemas()}.items():
         (ROOT / path).parent.mkdir(exist_ok=True)
         (ROOT / path).write_text(text, encoding="utf-8")
@@ -145,4 +148,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_main(main))

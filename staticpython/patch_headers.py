@@ -13,6 +13,7 @@ Kind: correctness
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from collections import Counter
@@ -207,8 +208,9 @@ def _rows(title: str, patches: list[tuple[str, str, Header]]) -> list[str]:
     return lines if patches else []
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Write the list."""
+    argparse.ArgumentParser(prog="staticpython.patch_headers", description=__doc__).parse_args(arguments)
     (ROOT / TABLE).write_text(render_table(), encoding="utf-8")
     return 0
 

@@ -1,7 +1,7 @@
 """Typed YAML: a frozen dataclass is the schema of a file; its fields' metadata documents the keys.
 
 A field is declared with `key("what it means")`. Types understood: str, int, bool, list[X], dict[str, X],
-`X | None` and other such dataclasses.
+`X | None` and other such dataclasses. A mapping to texts or dataclasses may have a form for its names, too.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import re
 import types
 import typing
 from pathlib import Path
@@ -34,6 +35,24 @@ _WITHOUT_QUOTES = (bool, int, float, datetime.date)
 _JSON_NAMES = {str: "string", int: "integer", bool: "boolean"}
 
 
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What a text looks like: a regular expression for all of it, and how a message says that."""
+
+    pattern: str
+    words: str
+
+    def check(self, text: str, where: str) -> None:
+        """Raise FactsError for a text that does not look like that."""
+        if not re.fullmatch(self.pattern, text, re.ASCII):
+            raise FactsError(f"{where}: '{text}' is not {self.words}")
+
+
+# A path in a source or a tree, which cannot lead out of it.
+INSIDE = Form(r"(?!/)(?!(.*/)?\.\.(/|$)).+", "a path inside the folder: without / at its beginning, without ..")
+NAME = Form(r"[A-Za-z0-9_.+-]+", "a name of letters, digits and _ . + -")
+
+
 class _Loader(_base):  # type: ignore[misc]  # its base is chosen when this starts
     """PyYAML's loader takes the last of two equal keys; this one refuses the second."""
 
@@ -45,9 +64,18 @@ class _Loader(_base):  # type: ignore[misc]  # its base is chosen when this star
         return super().construct_mapping(node, deep)
 
 
-def key(doc: str, *, default: Any = dataclasses.MISSING, choices: tuple[str, ...] = ()) -> Any:
-    """Declare a YAML key: its documentation, its default (without one it is required) and its allowed values."""
-    metadata = {"doc": doc, "choices": choices}
+def key(
+    doc: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    choices: tuple[str, ...] | tuple[int, ...] = (),
+    form: Form | None = None,
+) -> Any:
+    """Declare a YAML key: its documentation, its default (without one it is required) and what it may be.
+
+    Of a list each text is of the form, of a mapping each name and each text.
+    """
+    metadata = {"doc": doc, "choices": choices, "form": form}
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=default.copy, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -103,10 +131,13 @@ def _json_type(hint: Any, field: dataclasses.Field[Any] | None) -> dict[str, Any
         return _json_object(hint)
     if origin is list:
         return {"type": "array", "items": _json_type(arguments[0], field)}
+    form: Form | None = field.metadata["form"] if field else None
+    pattern = {"pattern": f"^(?:{form.pattern})$"} if form else {}
     if origin is dict:
-        return {"type": "object", "additionalProperties": _json_type(arguments[1], None)}
+        names = {"propertyNames": pattern} if form else {}
+        return {"type": "object", "additionalProperties": _json_type(arguments[1], field), **names}
     choices = field.metadata["choices"] if field else ()
-    return {"type": _JSON_NAMES[hint], **({"enum": list(choices)} if choices else {})}
+    return {"type": _JSON_NAMES[hint], **({"enum": list(choices)} if choices else {}), **pattern}
 
 
 def is_required(field: dataclasses.Field[Any]) -> bool:
@@ -161,13 +192,20 @@ def _convert(value: Any, hint: Any, field: dataclasses.Field[Any] | None, where:
         raise FactsError(f"{where}: {name}: must be {_NAMES[wanted]}, not {_kind(value)}{quotes}")
     if wanted is list:
         return [_convert(item, arguments[0], field, where, f"{name}[{i}]") for i, item in enumerate(value)]
+    form: Form | None = field.metadata["form"] if field else None
     if wanted is dict:
-        return {str(k): _convert(v, arguments[1], None, where, f"{name}.{k}") for k, v in value.items()}
+        for k in value:
+            if form:
+                form.check(str(k), f"{where}: {name}")
+        return {str(k): _convert(v, arguments[1], field, where, f"{name}.{k}") for k, v in value.items()}
     choices = field.metadata["choices"] if field else ()
     if choices and value not in choices:
+        allowed = [str(choice) for choice in choices]
         raise FactsError(
-            f"{where}: {name}: '{value}' is not allowed{nearest(str(value), choices)} (allowed: {', '.join(choices)})"
+            f"{where}: {name}: '{value}' is not allowed{nearest(str(value), allowed)} (allowed: {', '.join(allowed)})"
         )
+    if form:
+        form.check(value, f"{where}: {name}")
     return value
 
 

@@ -258,7 +258,7 @@ def named(words: list[str]) -> list[str]:
     for word in words:
         path = EXPECTATIONS.with_name(f"{word[1:]}.txt")
         if word.startswith("@") and not path.is_file():
-            raise UsageError(f"{word}: no list {path.relative_to(ROOT)}")
+            raise UsageError(f"{word}: no list {path}")
         lines = path.read_text(encoding="utf-8").splitlines() if word.startswith("@") else [word]
         names += [name for line in lines if not line.startswith("#") for name in line.split()]
     return names

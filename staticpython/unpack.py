@@ -137,7 +137,7 @@ def released(package: Package, release: Release | None, downloads: Path, into: P
     archive = downloads / release.file
     if not archive.is_file():
         raise UsageError(f"{archive}: no such file: run make fetch")
-    check(archive, release)
+    check(archive, package, release)
     unpack(archive, tree)
     if release.inner:
         (tree / release.inner).replace(held)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import tarfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from staticpython import bump as module
 from staticpython.bump import bump, main
 from staticpython.config import load_facts
 
@@ -41,12 +44,34 @@ def test_addresses_get_the_new_version(project: Path) -> None:
     ("arguments", "words"),
     [
         (["xz", "5.9.0", "nowhere.tar.xz"], "nowhere.tar.xz: is no file"),
-        (["xz", "5.9.0", __file__], "test_bump.py: is no archive that can be unpacked"),
+        (
+            ["xz", "5.9.0", "ARCHIVE/zlib-1.4.tar.gz"],
+            "zlib-1.4.tar.gz: is not xz's, whose files begin with xz or xz-utils",
+        ),
+        (["xz", "5.9.0", "ARCHIVE/xz-5.9.0.txt"], "xz-5.9.0.txt: is no archive that can be unpacked"),
         (["compiler-rt", "1", "x"], "compiler-rt has no releases: it is part of ziglang"),
         (["cpython", "3.14.8t", __file__], "3.14.8t is no version of CPython"),
         (["cpython", "2.7.18", __file__], "unknown series '2.7'"),
     ],
 )
-def test_mistakes_are_named(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
-    assert main(arguments) == 2
+def test_mistakes_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    for name in ("zlib-1.4.tar.gz", "xz-5.9.0.txt"):
+        (tmp_path / name).touch()
+    assert main([word.replace("ARCHIVE", str(tmp_path)) for word in arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("version", "code"), [("5.9.0", 0), ("v5.9.0", 3), ("5.8.1", 3)])
+def test_what_is_refused_is_not_written(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, version: str, code: int
+) -> None:
+    monkeypatch.setattr(module, "ROOT", project)
+    monkeypatch.setattr(module, "load_facts", partial(load_facts, project))
+    path, archive = project / "configs/packages/xz.yml", project / f"xz-{version}.tar.gz"
+    tarfile.open(archive, "w:gz").close()
+    before = path.read_text()
+    assert main(["xz", version, str(archive)]) == code
+    assert (path.read_text() == before) == bool(code)
+    assert ("releases[" in capsys.readouterr().err) == bool(code)

@@ -242,7 +242,7 @@ def test_prepare_checks_again(tmp_path: Path) -> None:
     archive = tarball(tmp_path / "a.tgz", member("top/a"))
     package, release = thing(archive)
     archive.write_bytes(archive.read_bytes() + b"!")
-    with pytest.raises(ChecksumError):
+    with pytest.raises(ChecksumError, match=r"configs/packages/thing\.yml has a wrong sha256 or size of a\.tgz"):
         prepare(package, release, tmp_path, tmp_path / "into")
 
 
