@@ -197,8 +197,11 @@ class Part:
     folder: str | None = key(
         "Its folder in the source, if it is linked in: the full archive tells the licence of each module with it.",
         default=None,
+        form=INSIDE,
     )
-    files: list[str] = key("Upstream's own files that it was copied into, if it has no folder.", default=[])
+    files: list[str] = key(
+        "Upstream's own files that it was copied into, if it has no folder.", default=[], form=INSIDE
+    )
     text: str | None = key(
         "With `folder` or `files`: the file with its terms, as it is named beside the interpreter; one of `licence`.",
         default=None,
