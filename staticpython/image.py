@@ -37,6 +37,7 @@ def image_name(plans: list[TargetPlan]) -> str:
 def labels(plan: TargetPlan, source: str = "") -> dict[str, str]:
     """Return what an image says of itself (annotations.md of the specification); `source` is a URL, if there is one."""
     inside = [package for package in plan.packages if not package.build_only]
+    # A plan has the parts of every series: one of another series may be named too.
     parts = [part.spdx for package in inside for part in package.parts.values() if part.places]
     licences = sorted({*(package.licence.spdx for package in inside), *parts})
     told = {

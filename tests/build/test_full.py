@@ -120,6 +120,8 @@ INCORPORATED = {
     "Global Unbounded Sequences (GUS)": "global-unbounded-sequences",
     "Zstandard bindings": "pyzstd",
     "Unicode Character Database": "unicode-character-database",
+    "Profiling module": "d3",  # and d3-flame-graph
+    "Pixi packages": None,  # in Tools
 }
 
 
