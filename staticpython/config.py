@@ -86,6 +86,9 @@ class Arch:
         default=[],
     )
     lto_ldflags: list[str] = key("Linker flags that tell link-time optimisation the arch's ABI.", default=[])
+    configure: dict[str, list[str]] = key(
+        "Package -> arguments of its configure on this arch only, after the package's own.", default={}
+    )
     configure_answers: dict[str, str] = key(
         "Answers for configure tests that would have to run a program (config.site), if they differ from those in"
         " configs/common/answers.yml; native builds take them as well.",
@@ -723,6 +726,7 @@ def references(facts: Facts) -> Iterator[tuple[str, str, list[str]]]:
         yield where, "trees", list(package.trees.values())
     for arch in facts.arches.values():
         yield f"configs/{arch.name}.yml", "gcc_libraries", arch.gcc_libraries
+        yield f"configs/{arch.name}.yml", "configure", list(arch.configure)
     for toolchain in facts.toolchains.values():
         where = f"configs/toolchains/{toolchain.name}.yml"
         yield where, "needs", toolchain.needs
@@ -737,6 +741,11 @@ def _check_references(facts: Facts, root: Path) -> None:
     for file, where_key, names in references(facts):
         for name in names:
             _check_known(root / file, where_key, "package", name, facts.packages)
+    for arch in facts.arches.values():
+        for name in arch.configure:
+            if facts.packages[name].kind not in ("configure", "cross-tool", "cpython"):
+                kind = facts.packages[name].kind
+                raise FactsError(f"{root}/configs/{arch.name}.yml: configure.{name}: kind {kind} has no configure")
 
 
 def _check_packages(facts: Facts, root: Path) -> None:
@@ -789,6 +798,9 @@ def _check_texts(facts: Facts, root: Path) -> None:
         where = root / "configs" / folder / f"{owner.name}.yml"
         for name in ("cflags", "configure", "configure_env", "link", "make", "install", "install_files"):
             _check_fillable(where, name, getattr(owner, name, []), filled_in)
+    for arch in facts.arches.values():
+        for name, arguments in arch.configure.items():
+            _check_fillable(root / f"configs/{arch.name}.yml", f"configure.{name}", arguments, filled_in)
     for toolchain in facts.toolchains.values():
         where = root / "configs/toolchains" / f"{toolchain.name}.yml"
         if missing := [tool for tool in TOOLS_OF_RECIPES if tool not in toolchain.tools]:
