@@ -245,7 +245,10 @@ class Package:
     )
     make: list[str] = key("Arguments of make; for kind zig-object the file to compile.", default=[])
     install: list[str] = key("Targets of `make install`.", default=["install"])
-    install_files: dict[str, str] = key("Kinds make and copy: file or folder built -> place below usr/.", default={})
+    install_files: dict[str, str] = key(
+        "File or folder built, or for kind copy of the source -> place below usr/; kind make installs nothing else.",
+        default={},
+    )
     installs: list[str] = key("Files below usr/ that must exist after the installation.", default=[])
     runtime_fact: str | None = key("Name of its version in the interpreter's _staticpython.facts.", default=None)
     runtime_data: dict[str, str] = key("Kind data: file or folder -> place in lib/python*/_staticpython.", default={})
@@ -773,6 +776,8 @@ def _check_packages(facts: Facts, root: Path) -> None:
             raise FactsError(f"{where}: runtime_fact: takes one version: give one release, as no other may stand in")
         if package.exported and not package.archives:
             raise FactsError(f"{where}: installs: name the archives (lib/lib*.a) that are exported")
+        if package.kind == "make" and not package.install_files:
+            raise FactsError(f"{where}: install_files: missing; kind make runs no `make install`: say what goes where")
         if package.trained and package.kind not in ("configure", "make"):
             raise FactsError(
                 f"{where}: trained: takes flags for the compiler, so a kind that has CFLAGS: configure, make"
