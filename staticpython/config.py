@@ -104,6 +104,9 @@ class Arch:
         default=[],
     )
     lto_ldflags: list[str] = key("Linker flags that tell link-time optimisation the arch's ABI.", default=[])
+    configure: dict[str, list[str]] = key(
+        "Package -> arguments of its configure on this arch only, after the package's own.", default={}
+    )
     configure_answers: dict[str, str] = key(
         "Answers for configure tests that would have to run a program (config.site), if they differ from those in"
         " configs/common/answers.yml; native builds take them as well.",
@@ -284,7 +287,9 @@ class Package:
     make: list[str] = key("Arguments of make; for kind zig-object the file to compile.", default=[])
     install: list[str] = key("Targets of `make install`.", default=["install"])
     install_files: dict[str, str] = key(
-        "Kinds make and copy: file or folder built -> place below usr/.", default={}, form=INSIDE
+        "File or folder built, or for kind copy of the source -> place below usr/; kind make installs nothing else.",
+        default={},
+        form=INSIDE,
     )
     installs: list[str] = key("Files below usr/ that must exist after the installation.", default=[], form=INSIDE)
     runtime_fact: str | None = key("Name of its version in the interpreter's _staticpython.facts.", default=None)
@@ -791,6 +796,7 @@ def references(facts: Facts) -> Iterator[tuple[str, str, list[str]]]:
         yield where, "trees", list(package.trees.values())
     for arch in facts.arches.values():
         yield f"configs/{arch.name}.yml", "gcc_libraries", arch.gcc_libraries
+        yield f"configs/{arch.name}.yml", "configure", list(arch.configure)
     for toolchain in facts.toolchains.values():
         where = f"configs/toolchains/{toolchain.name}.yml"
         yield where, "needs", toolchain.needs
@@ -805,6 +811,11 @@ def _check_references(facts: Facts, root: Path) -> None:
     for file, where_key, names in references(facts):
         for name in names:
             check_known(root / file, where_key, "package", name, facts.packages)
+    for arch in facts.arches.values():
+        for name in arch.configure:
+            if facts.packages[name].kind not in ("configure", "cross-tool", "cpython"):
+                kind = facts.packages[name].kind
+                raise FactsError(f"{root}/configs/{arch.name}.yml: configure.{name}: kind {kind} has no configure")
 
 
 def _check_packages(facts: Facts, root: Path) -> None:
@@ -827,6 +838,8 @@ def _check_packages(facts: Facts, root: Path) -> None:
             raise FactsError(f"{where}: runtime_fact: takes one version: give one release, as no other may stand in")
         if package.exported and not package.archives:
             raise FactsError(f"{where}: installs: name the archives (lib/lib*.a) that are exported")
+        if package.kind == "make" and not package.install_files:
+            raise FactsError(f"{where}: install_files: missing; kind make runs no `make install`: say what goes where")
         if package.trained and package.kind not in ("configure", "make"):
             raise FactsError(
                 f"{where}: trained: takes flags for the compiler, so a kind that has CFLAGS: configure, make"
@@ -855,6 +868,9 @@ def _check_texts(facts: Facts, root: Path) -> None:
             _check_fillable(where, name, getattr(owner, name, []), filled_in)
         for name in ("configure_env", "link"):
             _check_libraries(where, name, getattr(owner, name), facts)
+    for arch in facts.arches.values():
+        for name, arguments in arch.configure.items():
+            _check_fillable(root / f"configs/{arch.name}.yml", f"configure.{name}", arguments, filled_in)
     for toolchain in facts.toolchains.values():
         where = root / "configs/toolchains" / f"{toolchain.name}.yml"
         if missing := [tool for tool in TOOLS_OF_RECIPES if tool not in toolchain.tools]:

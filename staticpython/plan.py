@@ -315,6 +315,8 @@ def _make_target(facts: Facts, options: Options, flavour: Flavour, series: Serie
     if toolchain.preserve_none and arch.preserve_none:
         interpreter = dataclasses.replace(interpreter, configure=[*interpreter.configure, *series.tail_calls])
     chosen = facts.packages | {interpreter.name: interpreter}
+    for name, arguments in arch.configure.items():
+        chosen[name] = dataclasses.replace(chosen[name], configure=[*chosen[name].configure, *arguments])
     packages = tuple(chosen[n] for n in [*names, *(n for n in always if n not in names)])
     fast = Optimisation() if options.plain else toolchain.optimisation
     if not options.speedups:  # the profile fits only the patched sources

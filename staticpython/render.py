@@ -48,6 +48,21 @@ class SourceView:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.source, name)
 
+    @property
+    def unpacked_with(self) -> dict[str, str]:
+        """What unpacking does besides patching, by the YAML key: as a part of the recipe, a change unpacks again."""
+        package = self.source.package
+        found = {
+            "releases.inner": self.release and self.release.inner,
+            "subset": package.subset,
+            "overlay": list(package.overlay.values()),
+            "trees": package.trees,
+            "autoreconf": package.autoreconf,
+            "configure_script": package.configure_script if package.kind == "configure" else "",
+            "licence.files": package.licence.files,
+        }
+        return {name: json.dumps(value) for name, value in found.items() if value}
+
 
 @dataclass(frozen=True)
 class TrainingFile:

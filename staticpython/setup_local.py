@@ -44,7 +44,10 @@ def check_complete(series: Series, setup_stdlib: Path) -> None:
         raise FactsError(f"{where}: CPython has modules that are not listed: {', '.join(missing)}; add each")
     if surplus:
         hints = ", ".join(f"{name}{nearest(name, known)}" for name in surplus)
-        raise FactsError(f"{where}: CPython has no such modules: {hints}; remove each")
+        raise FactsError(
+            f"{where}: CPython has no such modules: {hints}; remove each. A module of your own is not"
+            " listed here: it goes into a wheel, or into a bundle with your application (docs/bundle.md)"
+        )
 
 
 def source_files(module: Module) -> list[str]:

@@ -1,10 +1,10 @@
 #!/bin/sh
 # step.sh [-C FOLDER] TARGET PACKAGE STEP COMMAND [ARGUMENT...]
 #
-# Runs one step of the build with its output appended to logs/TARGET/PACKAGE.log, behind a line `#: STEP`. It says on one
-# line what it does, and notes the seconds it took in build/TARGET/times.tsv. When the command fails: the last lines of
-# this step in the log, none of earlier runs; the log's path and the exit code. V=1 in the environment shows the output
-# as it comes, QUIET=1 says nothing of a step that goes well.
+# Runs one step of the build with its output appended to logs/TARGET/PACKAGE.log, behind a line `#: STEP`; what the log
+# has of an earlier run of this step is removed. It says on one line what it does, and notes the seconds it took in
+# build/TARGET/times.tsv. When the command fails: the last lines of this step in the log, its path and the exit code.
+# V=1 in the environment shows the output as it comes, QUIET=1 says nothing of a step that goes well.
 #
 # A killed make leaves compilers behind. They keep the package's lock, so that the next make waits for their end instead
 # of building where they still write.
@@ -41,10 +41,13 @@ if ! flock -n 9; then
 fi
 
 : >>"$log"
+if grep -qxF "#: $step" "$log"; then
+	awk -v "head=#: $step" '/^#: / { earlier = $0 == head } !earlier' "$log" >"$log.new" && mv "$log.new" "$log"
+fi
 before=$(wc -c <"$log")
 # A pasted command line must run: quote what the shell would change.
 {
-	printf '\n#: %s\n(cd %s &&' "$step" "$folder"
+	printf '#: %s\n(cd %s &&' "$step" "$folder"
 	for word; do
 		case $word in
 		*[!A-Za-z0-9_@%+=:,./-]* | '') printf " '%s'" "$(printf %s "$word" | sed "s/'/'\\\\''/g")" ;;
@@ -62,11 +65,12 @@ else
 	(cd "$folder" && "$@") >>"$log" 2>&1
 	code=$?
 fi
+echo >>"$log"
 if [ "$code" -ne 0 ]; then
 	{
 		printf '\n%s %s: %s failed with exit code %s. The end of its output:\n' "$target" "$package" "$step" "$code"
 		tail -c +$((before + 1)) "$log" | tail -n 40
-		printf '\nWhole log: %s. Run again with V=1 to see it all.\n' "$PWD/$log"
+		printf 'Whole log: %s. Run again with V=1 to see it all.\n' "$PWD/$log"
 	} >&2
 	exit "$code"
 fi

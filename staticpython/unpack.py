@@ -140,6 +140,7 @@ def released(package: Package, release: Release | None, downloads: Path, into: P
     check(archive, package, release)
     unpack(archive, tree)
     if release.inner:
+        _check_there(package, "releases.inner", [release.inner], tree)
         (tree / release.inner).replace(held)
         shutil.rmtree(tree)
         if held.is_dir():
@@ -169,6 +170,11 @@ def prepare(package: Package, release: Release | None, downloads: Path, into: Pa
     if package.autoreconf:
         _autoreconf(package, temporary)
     _check_there(package, "licence.files", package.licence.files, temporary)
+    if package.kind == "configure" and not (temporary / package.configure_script).is_file():
+        raise UnpackError(
+            f"configs/packages/{package.name}.yml: configure_script: the source has no {package.configure_script};"
+            " if it has a configure.ac, write `autoreconf: true`, which makes one"
+        )
     temporary.rename(goal)
 
 

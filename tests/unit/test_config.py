@@ -216,6 +216,15 @@ def test_a_text_has_its_form(schema: type, name: str, right: object, wrong: obje
         ("packages", "zlib", {"licence": Licence("Zlib", [], ["none"])}, "zlib.yml: licence.texts: no file none"),
         ("packages", "zlib", {"source_of": "cpython"}, "zlib.yml: releases: give either releases or source_of"),
         ("packages", "zlib", {"releases": []}, "zlib.yml: releases: give either releases or source_of"),
+        (
+            "packages",
+            "bzip2",
+            {"install_files": {}},
+            "bzip2.yml: install_files: missing; kind make runs no `make insta",
+        ),
+        ("arches", "i386", {"configure": {"zlb": []}}, "i386.yml: configure: no package 'zlb', did you mean 'zlib'"),
+        ("arches", "i386", {"configure": {"bzip2": []}}, "i386.yml: configure.bzip2: kind make has no configure"),
+        ("arches", "i386", {"configure": {"zlib": ["{x}"]}}, "i386.yml: configure.zlib: no value for '{x}'"),
         ("toolchains", "zig", {"builds": ["gc"]}, "zig.yml: builds: no package 'gc', did you mean 'gcc'"),
         ("toolchains", "zig", {"package": "zlang"}, "zig.yml: package: no package 'zlang', did you mean 'ziglang'"),
         (
@@ -236,6 +245,7 @@ def test_what_is_named_is_there(kind: str, name: str, changes: dict[str, object]
         config._check_references(facts, ROOT)
         config._check_packages(facts, ROOT)
         config._check_flavours(facts, ROOT)
+        config._check_texts(facts, ROOT)
         config._check_sources(facts, ROOT)
 
     with pytest.raises(FactsError) as error:

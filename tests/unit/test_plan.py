@@ -209,6 +209,15 @@ def test_tail_calls_where_compiler_and_cpu_have_them(series: str, arch: str, too
     assert found == wanted
 
 
+def test_an_arch_adds_arguments_of_configure() -> None:
+    own = FACTS.packages["zlib"].configure
+    arch = dataclasses.replace(FACTS.arches["aarch64"], configure={"zlib": ["--without-neon"], "readline": ["--x"]})
+    made = make_plan(dataclasses.replace(FACTS, arches=FACTS.arches | {"aarch64": arch}), Options(("aarch64", "i386")))
+    found = [package.configure for t in made.targets for package in t.packages if package.name == "zlib"]
+    assert found == [[*own, "--without-neon"], own]
+    assert "readline" not in names(made), "an argument is no need"
+
+
 def test_the_date_is_that_of_the_newest_release() -> None:
     dates = {make_plan(FACTS, Options(arches=("x86_64",), python=series)).date for series in FACTS.series}
     assert dates == {max(series.date for series in FACTS.series.values())}, "the libraries serve every series"

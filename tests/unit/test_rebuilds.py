@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
 import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from staticpython import plan as plan_module
-from staticpython.config import ROOT, load_facts, patches
+from staticpython.config import ROOT, Facts, Licence, Package, Part, Release, load_facts, patches
 from staticpython.plan import Options, make_plan
 from staticpython.render import render, write
+from staticpython.schema import is_derived
 
-DEFAULT = load_facts().default_series
+FACTS = load_facts()
+DEFAULT = FACTS.default_series
+SOURCE, PACKAGE = "build/recipes/", "build/x86_64/recipes/"
+PLAN, RUNTIME = "build/x86_64/plan.json", "build/x86_64/facts.py"
 
 
 @pytest.fixture(autouse=True)
@@ -61,8 +68,105 @@ def test_what_is_patched_into_the_interpreter_rebuilds_the_interpreter_only(
     project: Path, tmp_path_factory: pytest.TempPathFactory, arch: str, changed: str
 ) -> None:
     build_python = {"python3"} if arch == "aarch64" else set()
-    expected = {"cpython.stamp", "cpython", "tree"} | build_python
+    expected = {"cpython.stamp", "modules", "cpython", "tree"} | build_python
     assert rebuilt(tmp_path_factory.mktemp("out"), project, arch, changed) == expected
+
+
+def test_the_list_of_modules_is_compared_before_anything_is_compiled(tmp_path: Path, project: Path) -> None:
+    shutil.copytree(ROOT / "staticpython", project / "staticpython", ignore=shutil.ignore_patterns("__pycache__"))
+    write(render(make_plan(load_facts(), Options(arches=("x86_64",))), tmp_path, []), tmp_path)
+    done = re.findall(r"update target '([^']+)'", make(tmp_path, project, "x86_64", "-n", "--trace"))
+    places = [Path(name).name for name in done if name.startswith("build/x86_64/stamps/")]
+    assert places[:2] == ["modules", "toolchain"]
+
+
+def licence(**changes: Any) -> Licence:
+    return dataclasses.replace(FACTS.packages["xz"].licence, **changes)
+
+
+def releases(**changes: Any) -> list[Release]:
+    first, *others = FACTS.packages["xz"].releases
+    return [dataclasses.replace(first, **changes), *others]
+
+
+# A key -> a package, another value, and the files that differ then: a recipe, on which its rule depends, or the tree's.
+CHANGES: dict[str, tuple[str, Any, set[str]]] = {
+    "licence.spdx": ("xz", licence(spdx="MIT"), {PLAN}),
+    "licence.files": ("xz", licence(files=["COPYING"]), {SOURCE + "xz", PLAN}),
+    "licence.texts": ("xz", licence(texts=["LICENSE"]), {PLAN}),
+    "releases.version": ("xz", releases(version="0.1"), {SOURCE + "xz", PLAN}),
+    "releases.file": ("xz", releases(file="xz"), {SOURCE + "xz"}),
+    "releases.sha256": ("xz", releases(sha256="0" * 64), {SOURCE + "xz"}),
+    "releases.inner": ("xz", releases(inner="src"), {SOURCE + "xz"}),
+    "kind": ("bzip2", "configure", {SOURCE + "bzip2", PACKAGE + "bzip2", PLAN}),
+    "upstream_name": ("xz", "XZ", {PLAN}),
+    "cpe": ("xz", "a:b", {PLAN}),
+    "build_only": ("xz", True, {PLAN}),
+    "parts": ("xz", {"lz": Part("MIT")}, {PLAN}),
+    "source_of": ("compiler-rt", "musl", {SOURCE + "compiler-rt", PACKAGE + "compiler-rt", PLAN}),
+    "subset": ("mimalloc", ["Objects/mimalloc"], {SOURCE + "mimalloc"}),
+    "trees": ("xz", {"zstd": "zstd"}, {SOURCE + "xz", PACKAGE + "xz"}),
+    "needs": ("xz", ["zlib"], {PACKAGE + "xz"}),
+    "in_tree": ("xz", True, {PACKAGE + "xz"}),
+    "overlay": ("xz", {"LICENSE": "here"}, {SOURCE + "xz"}),
+    "autoreconf": ("xz", True, {SOURCE + "xz"}),
+    "configure_script": ("xz", "Configure", {SOURCE + "xz", PACKAGE + "xz"}),
+    "host_style": ("xz", "none", {PACKAGE + "xz"}),
+    "configure": ("xz", ["--a"], {PACKAGE + "xz", PLAN}),
+    "configure_env": ("xz", {"A": "b"}, {PACKAGE + "xz"}),
+    "cflags": ("xz", ["-O1"], {PACKAGE + "xz", PLAN}),
+    "trained": ("ncurses", True, {PACKAGE + "ncurses", PACKAGE + "cpython", PLAN}),
+    "link": ("cpython", ["-s"], {PACKAGE + "cpython"}),
+    "exported": ("xz", True, {PACKAGE + "cpython"}),
+    "make": ("xz", ["all"], {PACKAGE + "xz"}),
+    "install": ("xz", ["install-lib"], {PACKAGE + "xz"}),
+    "install_files": ("xz", {"a": "lib/a"}, {PACKAGE + "xz", PLAN}),
+    "installs": ("xz", ["lib/b"], {PACKAGE + "xz", PLAN}),
+    "runtime_fact": ("xz", "XZ_VERSION", {RUNTIME}),
+    "runtime_data": ("tzdata", {"a": "b"}, {PLAN}),
+    "libraries": ("tzdata", ["a.so"], {PLAN}),
+}
+REASONS = {
+    "summary": "is only shown",
+    "homepage": "is only read by `make sbom`, which always runs",
+    "default_series": "chooses a series, which is in every recipe of the interpreter",
+    "replaced_by": "chooses a package, as `needs` does",
+    "only_for_speed": "chooses from `overlay` with --no-speedups",
+    "releases.size": "is checked beside the hash",
+    "releases.urls": "is a place of the same bytes",
+    "releases.debian": "is a place of the same bytes",
+    "releases.pypi": "is a place of the same bytes",
+    "releases.host": "chooses a release, which is in the recipe",
+}
+
+
+def keys(schema: Any, prefix: str = "") -> set[str]:
+    return {prefix + field.name for field in dataclasses.fields(schema) if not is_derived(field)}
+
+
+def test_each_key_of_a_package_is_known_here() -> None:
+    """A new key: either add to CHANGES what says that it has changed, or to REASONS why nothing is built anew."""
+    every = keys(Package) - {"licence", "releases"} | keys(Licence, "licence.") | keys(Release, "releases.")
+    assert every == {*CHANGES, *REASONS}
+
+
+def files(facts: Facts) -> dict[Path, str]:
+    return render(make_plan(facts, Options(arches=("x86_64",))), ROOT, [])
+
+
+@functools.cache
+def files_before() -> dict[Path, str]:
+    return files(FACTS)
+
+
+@pytest.mark.parametrize("key", CHANGES)
+def test_a_changed_key_is_built(key: str) -> None:
+    name, value, expected = CHANGES[key]
+    package = dataclasses.replace(FACTS.packages[name], **{key.partition(".")[0]: value})
+    before, after = files_before(), files(dataclasses.replace(FACTS, packages=FACTS.packages | {name: package}))
+    assert {str(path) for path in after if after[path] != before.get(path)} - {"Makefile"} == expected
+    (tree,) = re.findall(r"^build/x86_64/stamps/tree: .*", after[Path("Makefile")], re.MULTILINE)
+    assert {PLAN, RUNTIME} <= {*tree.split()}
 
 
 def test_malloc_rebuilds_the_c_library(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -198,6 +198,10 @@ def test_what_the_facts_name_is_in_the_source(tmp_path: Path) -> None:
         with pytest.raises(UnpackError, match=f"configs/packages/thing.yml: .*{said}"):
             prepare(dataclasses.replace(package, **change), release, tmp_path, tmp_path / "into")
         assert not (tmp_path / "into/thing").exists()
+    with pytest.raises(UnpackError, match=r"configs/packages/thing\.yml: releases\.inner: the source has no src/lib"):
+        prepare(package, dataclasses.replace(release, inner="src/lib"), tmp_path, tmp_path / "into")
+    with pytest.raises(UnpackError, match=r"thing\.yml: configure_script: .* no configure; .* `autoreconf: true`"):
+        prepare(dataclasses.replace(package, kind="configure"), release, tmp_path, tmp_path / "into")
     (tmp_path / "a.tgz").unlink()
     with pytest.raises(UsageError, match=r"a\.tgz: no such file: run make fetch"):
         prepare(package, release, tmp_path, tmp_path / "into")
