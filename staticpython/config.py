@@ -73,7 +73,10 @@ class Arch:
     thread_stack_mib: int = key("Stack of a new thread in MiB (p_memsz of PT_GNU_STACK, which musl reads).")
     linux_headers: str = key("The kernel's name for the arch, as in Zig's `<name>-linux-any` header folders.")
     zig_target: str = key("The arch as Zig's `-target` names it.")
-    openssl_target: str = key("The arch as OpenSSL's `Configure` names it.")
+    openssl_target: str = key(
+        "The arch as OpenSSL's `Configure` names it.",
+        form=Form("linux(32|64)?-[a-z0-9_-]+", "a target of OpenSSL for Linux, such as linux-aarch64"),
+    )
     wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
     glibc_loader: str = key("glibc's dynamic linker, which programs built for glibc name (PT_INTERP).")
     wheel_platforms: list[str] = key(
