@@ -79,7 +79,7 @@ def edit(path: Path, old: str, new: str) -> None:
             "supported.txt",
             "x86_64-linux-musl ",
             "x86_64-linux-mulls ",
-            ["supported.txt:2", "did you mean 'x86_64-linux", "`triple` names in configs/*.yml"],
+            ["supported.txt:2", "did you mean 'x86_64-linux", "or `triple` in configs/<arch>.yml"],
         ),
         *(
             (f"setup_local/{name}.yml", "[mathmodule.c]", "[mathmodule.c, -llz9]", ["modules.math.sources", "liblz9.a"])
