@@ -22,6 +22,11 @@ for word; do
 	before=$word
 done
 
+if ! cmp -s requirements.txt .venv/requirements.done && { ! mkdir -p .venv || [ ! -w .venv ]; }; then
+	echo "bootstrap.sh: cannot write to $PWD/.venv: make it yours (chown), or remove it" >&2
+	exit 1
+fi
+
 # tool:Debian package
 tools='make:make patch:patch perl:perl python3:python3 autoreconf:autoconf aclocal:automake libtoolize:libtool tic:ncurses-bin flock:util-linux zstd:zstd'
 missing=
@@ -51,10 +56,6 @@ if [ -n "$missing" ]; then
 fi
 
 if ! cmp -s requirements.txt .venv/requirements.done; then
-	if ! mkdir -p .venv || [ ! -w .venv ]; then
-		echo "bootstrap.sh: cannot write to $PWD/.venv: make it yours (chown), or remove it" >&2
-		exit 1
-	fi
 	python3 -m venv .venv
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
 	cp requirements.txt .venv/requirements.done

@@ -13,10 +13,11 @@ from pathlib import Path
 from elftools.elf.enums import ENUM_E_MACHINE
 
 from staticpython import ROOT as ROOT
+from staticpython import forms
 from staticpython.errors import FactsError, UsageError, nearest
 from staticpython.licences import is_gpl
 from staticpython.patch_headers import is_for_speed
-from staticpython.schema import INSIDE, NAME, Form, key, load, read_text
+from staticpython.schema import key, load, read_text
 
 KINDS = ("configure", "make", "copy", "zig-object", "cross-tool", "cross-runtime", "data", "cpython")
 _MACHINES = [name for name in ENUM_E_MACHINE if name.startswith("EM_")]
@@ -28,21 +29,6 @@ SNAPSHOTS = "https://snapshot.debian.org/"
 HOST_STYLES = ("gnu", "target", "none")
 # The name of a malloc -> its folder below musl's src/malloc.
 ALLOCATORS = {"mimalloc": "mimalloc", "musl": "mallocng"}
-# What staticpython.unpack takes.
-ARCHIVE = Form(
-    r"[\w+~-][\w.+~-]*\.(tar|tar\.(gz|bz2|xz)|tgz|zip|whl|deb)",
-    "a plain file name, without blanks, of an archive that is unpacked here (.tar.gz, .tar.xz, .zip, .whl, .deb)",
-)
-VERSION = Form(r"[0-9][\w.+~-]*", "a version: a digit, then letters, digits and _ . + ~ -, without blanks")
-URL = Form(r"https?://[^\s']+", "an address: it begins with https://")
-POOL_PATH = Form(
-    r"pool/[a-z-]+/((lib[a-z0-9])/\2|([a-z0-9])/(?!lib[a-z0-9])\3)[a-z0-9.+-]*/[^/]+",
-    "pool/main/<letter>/<source package>/<file>, where <letter> is the first one, or libx of a name that begins so",
-)
-WHEEL_PLATFORM = Form(
-    r"(manylinux|musllinux)_[0-9]+_[0-9]+|manylinux(1|2010|2014)",
-    "a platform tag without the arch, such as manylinux_2_17 or musllinux_1_2",
-)
 # The archives that musl installs.
 LIBC = [f"lib{name}.a" for name in ("c", "crypt", "dl", "m", "pthread", "resolv", "rt", "util", "xnet")]
 _FOLDERS = ("common", "families", "flavours", "launchers", "packages", "series", "toolchains")
@@ -68,18 +54,18 @@ class Arch:
     native_on: list[str] = key("Machines (`uname -m`) whose kernel runs this arch's programs directly.")
     elf_machine: str = key("e_machine of the binary, with the name that elf.h gives it.")
     elf_class: int = key("Bits of the ELF class.", choices=(32, 64))
-    cpus: dict[str, Cpu] = key("What `--cpu` may name; the first one is the default.", form=NAME)
+    cpus: dict[str, Cpu] = key("What `--cpu` may name; the first one is the default.", form=forms.NAME)
     pie: bool = key("Whether programs are static-PIE, else at a fixed address; `--pie` and `--no-pie` override it.")
     thread_stack_mib: int = key("Stack of a new thread in MiB (p_memsz of PT_GNU_STACK, which musl reads).")
     linux_headers: str = key("The kernel's name for the arch, as in Zig's `<name>-linux-any` header folders.")
     zig_target: str = key("The arch as Zig's `-target` names it.")
-    openssl_target: str = key("The arch as OpenSSL's `Configure` names it.")
+    openssl_target: str = key("The arch as OpenSSL's `Configure` names it.", form=forms.OPENSSL_TARGET)
     wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
     glibc_loader: str = key("glibc's dynamic linker, which programs built for glibc name (PT_INTERP).")
     wheel_platforms: list[str] = key(
         "Platform tags of the interpreter's own wheel, without the arch: the oldest ones, since a static program runs"
         " on every Linux.",
-        form=WHEEL_PLATFORM,
+        form=forms.WHEEL_PLATFORM,
     )
     oci_arch: str = key("The arch in an OCI image, as Go names it (GOARCH).")
     gcc_cpus: list[str] = key("How triples of existing GCC toolchains for the arch begin, best first.")
@@ -152,23 +138,20 @@ class PyPI:
 class Release:
     """One version of a package: one file, one hash, several places to download it from."""
 
-    version: str = key("Upstream's version.", form=VERSION)
-    file: str = key("Name of the file in downloads/ and in a mirror.", form=ARCHIVE)
+    version: str = key("Upstream's version.", form=forms.VERSION)
+    file: str = key("Name of the file in downloads/ and in a mirror.", form=forms.ARCHIVE)
     size: int = key("Size of the file in bytes; 0 if only the hash is known.")
-    sha256: str = key(
-        "SHA-256 of the file; nothing is used before it matches.",
-        form=Form("[0-9a-f]{64}", "a SHA-256: 64 lower-case hexadecimal digits"),
-    )
-    urls: list[str] = key("Addresses of the file, best first.", default=[], form=URL)
+    sha256: str = key("SHA-256 of the file; nothing is used before it matches.", form=forms.SHA256)
+    urls: list[str] = key("Addresses of the file, best first.", default=[], form=forms.URL)
     debian: str | None = key(
         "Path of the file in Debian's archive, `pool/main/<letter>/<source package>/<file>`. apt downloads it: if"
         " its lists have a file with this hash, from there, otherwise from a mirror's pool.",
         default=None,
-        form=POOL_PATH,
+        form=forms.POOL_PATH,
     )
     pypi: PyPI | None = key("The PyPI project with the file; pip's settings name the index.", default=None)
     inner: str | None = key(
-        "A tarball or folder inside the file that contains the source tree.", default=None, form=INSIDE
+        "A tarball or folder inside the file that contains the source tree.", default=None, form=forms.INSIDE
     )
     host: str | None = key("Build machine (`uname -m`) that this release is for; any if missing.", default=None)
 
@@ -181,7 +164,7 @@ class Licence:
         "SPDX expression. A package under the GPL, LGPL or AGPL is linked only with --with-gpl, unless an alternative"
         " (`OR`) or an exception (`WITH`) allows other licences for the linked program."
     )
-    files: list[str] = key("Licence texts in the source tree, copied beside the interpreter.", form=INSIDE)
+    files: list[str] = key("Licence texts in the source tree, copied beside the interpreter.", form=forms.INSIDE)
     texts: list[str] = key(
         "Licence texts that the source tree lacks: files of this repository, copied beside the interpreter.", default=[]
     )
@@ -200,10 +183,10 @@ class Part:
     folder: str | None = key(
         "Its folder in the source, if it is linked in: the full archive tells the licence of each module with it.",
         default=None,
-        form=INSIDE,
+        form=forms.INSIDE,
     )
     files: list[str] = key(
-        "Upstream's own files that it was copied into, if it has no folder.", default=[], form=INSIDE
+        "Upstream's own files that it was copied into, if it has no folder.", default=[], form=forms.INSIDE
     )
     text: str | None = key(
         "With `folder` or `files`: the file with its terms, as it is named beside the interpreter; one of `licence`.",
@@ -234,7 +217,7 @@ class Package:
     cpe: str | None = key(
         "Vendor and product in the names that lists of vulnerabilities use (CPE), if those know it: `openssl:openssl`.",
         default=None,
-        form=Form("[a-z0-9_-]+:[a-z0-9_-]+", "of the form vendor:product"),
+        form=forms.CPE,
     )
     build_only: bool = key(
         "Nothing of it is in the interpreter: lists of what an application contains leave it out.", default=False
@@ -243,18 +226,18 @@ class Package:
     default_series: str | None = key("Kind cpython: the series that is built without --python.", default=None)
     source_of: str | None = key("A package whose source tree contains this one's, instead of releases.", default=None)
     subset: list[str] = key(
-        "Files and folders to take from the release, or from `source_of`'s tree.", default=[], form=INSIDE
+        "Files and folders to take from the release, or from `source_of`'s tree.", default=[], form=forms.INSIDE
     )
     trees: dict[str, str] = key(
         "Other packages' source trees that this one builds inside its own: folder here -> package.",
         default={},
-        form=INSIDE,
+        form=forms.INSIDE,
     )
     needs: list[str] = key("Packages that must be in the sysroot first.", default=[])
     replaced_by: str | None = key("A GPL package that replaces it with --with-gpl.", default=None)
     in_tree: bool = key("It builds only in its source tree, so the build folder is a copy of the tree.", default=False)
     overlay: dict[str, str] = key(
-        "Our own files laid over the source tree: path here -> path there.", default={}, form=INSIDE
+        "Our own files laid over the source tree: path here -> path there.", default={}, form=forms.INSIDE
     )
     only_for_speed: list[str] = key(
         "Files of `overlay` that go with patches of the kind `speed`: --no-speedups leaves them out.", default=[]
@@ -289,18 +272,18 @@ class Package:
     install_files: dict[str, str] = key(
         "File or folder built, or for kind copy of the source -> place below usr/; kind make installs nothing else.",
         default={},
-        form=INSIDE,
+        form=forms.INSIDE,
     )
-    installs: list[str] = key("Files below usr/ that must exist after the installation.", default=[], form=INSIDE)
+    installs: list[str] = key("Files below usr/ that must exist after the installation.", default=[], form=forms.INSIDE)
     runtime_fact: str | None = key("Name of its version in the interpreter's _staticpython.facts.", default=None)
     runtime_data: dict[str, str] = key(
-        "Kind data: file or folder -> place in lib/python*/_staticpython.", default={}, form=INSIDE
+        "Kind data: file or folder -> place in lib/python*/_staticpython.", default={}, form=forms.INSIDE
     )
     libraries: list[str] = key(
         "Kind data: shared libraries built for glibc, files of the source, which get into `lib/built-for-glibc` of the"
         " tree.",
         default=[],
-        form=INSIDE,
+        form=forms.INSIDE,
     )
     speedups: bool = True  # False: without files and patches for speed only, see without_speedups()
     lacking: tuple[str, ...] = ()  # names of patches that the series lacks, see of_series()
@@ -444,7 +427,7 @@ class Series:
         "Objects that `make profile` compiles a second time -> the flag for that.", default={}
     )
     overlay: dict[str, str] = key(
-        "Our own files laid over the source tree: path here -> path there.", default={}, form=INSIDE
+        "Our own files laid over the source tree: path here -> path there.", default={}, form=forms.INSIDE
     )
     only_for_speed: list[str] = key("Files of `overlay` that --no-speedups leaves out.", default=[])
     configure: list[str] = key("Arguments of configure.", default=[])
@@ -756,11 +739,13 @@ def _load_supported(path: Path, facts: Facts) -> Iterator[Supported]:
             continue
         triple, toolchain, tested_by = (*line.split(None, 2), "", "", "")[:3]
         for what, word, known, origin in (
-            ("triple", triple, list(arches), "one that `triple` names in configs/*.yml, if that is right"),
-            ("toolchain", toolchain, list(facts.toolchains), "a file in configs/toolchains"),
+            ("triple", triple, list(arches), "`triple` in configs/<arch>.yml"),
+            ("toolchain", toolchain, list(facts.toolchains), "the name of its file in configs/toolchains"),
         ):
             if word not in known:
-                raise FactsError(f"{path}:{number}: unknown {what} '{word}'{nearest(word, known)} ({origin})")
+                raise FactsError(
+                    f"{path}:{number}: unknown {what} '{word}'{nearest(word, known)}; correct this line, or {origin}"
+                )
         if not tested_by:
             raise FactsError(f"{path}:{number}: say what the pair is tested by")
         yield Supported(arches[triple], toolchain, tested_by)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-import re
 import types
 import typing
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 import yaml
 
 from staticpython.errors import FactsError, nearest
+from staticpython.forms import Form
 
 T = TypeVar("T")
 
@@ -33,24 +33,6 @@ _NAMES = {
 # What YAML makes of text that looks like something else.
 _WITHOUT_QUOTES = (bool, int, float, datetime.date)
 _JSON_NAMES = {str: "string", int: "integer", bool: "boolean"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Form:
-    """What a text looks like: a regular expression for all of it, and how a message says that."""
-
-    pattern: str
-    words: str
-
-    def check(self, text: str, where: str) -> None:
-        """Raise FactsError for a text that does not look like that."""
-        if not re.fullmatch(self.pattern, text, re.ASCII):
-            raise FactsError(f"{where}: '{text}' is not {self.words}")
-
-
-# A path in a source or a tree, which cannot lead out of it.
-INSIDE = Form(r"(?!/)(?!(.*/)?\.\.(/|$)).+", "a path inside the folder: without / at its beginning, without ..")
-NAME = Form(r"[A-Za-z0-9_.+-]+", "a name of letters, digits and _ . + -")
 
 
 class _Loader(_base):  # type: ignore[misc]  # its base is chosen when this starts

@@ -79,7 +79,7 @@ def edit(path: Path, old: str, new: str) -> None:
             "supported.txt",
             "x86_64-linux-musl ",
             "x86_64-linux-mulls ",
-            ["supported.txt:2", "did you mean 'x86_64-linux", "`triple` names in configs/*.yml"],
+            ["supported.txt:2", "did you mean 'x86_64-linux", "or `triple` in configs/<arch>.yml"],
         ),
         *(
             (f"setup_local/{name}.yml", "[mathmodule.c]", "[mathmodule.c, -llz9]", ["modules.math.sources", "liblz9.a"])
@@ -165,6 +165,7 @@ def test_mistakes_are_named(project: Path, file: str, old: str, new: str, words:
         (Arch, "elf_class", 64, 46),
         (Arch, "cpus", {}, {"x86 64": {}}),
         (Arch, "wheel_platforms", ["manylinux_2_17", "manylinux2014", "musllinux_1_1"], ["musllinux-1-1"]),
+        (Arch, "openssl_target", "linux64-riscv64", "riscv64-linux"),
         (Release, "version", "3.15.0rc2", "v1.0.9"),
         (Release, "version", "5.8+x~1", "5.8 4"),
         (Release, "file", "xz-5.8.4.tar.xz", "x.rar"),

@@ -129,8 +129,11 @@ def test_every_file_of_debian_has_its_snapshot() -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("bzip2", "must be pool/main/"),
-        ("pool/main/b/bzip2/bzip2_1.0.7.orig.tar.gz", "names the file of another version: no 8 of bzip2-1.0.8.tar.gz"),
+        ("bzip2", "'bzip2' is not pool/main/"),
+        (
+            "pool/main/b/bzip2/bzip2_1.0.7.orig.tar.gz",
+            "bzip2_1.0.7.orig.tar.gz is of another version than `file`, bzip2-1.0.8.tar.gz",
+        ),
     ],
 )
 def test_a_wrong_path_is_an_error(project: Path, path: str, message: str) -> None:

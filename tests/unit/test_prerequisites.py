@@ -68,6 +68,28 @@ def test_bootstrap_begins_with_the_arch(tmp_path: Path, option: str) -> None:
         assert "begins" in run.stderr and "unknown" not in run.stderr
 
 
+def test_bootstrap_needs_a_folder_that_it_can_write(tmp_path: Path) -> None:
+    (tmp_path / ".venv").touch()
+    run = bootstrap(tmp_path, "--arch x86_64")
+    assert run.returncode == 1
+    assert f"bootstrap.sh: cannot write to {tmp_path}/.venv: make it yours (chown), or remove it" in run.stderr
+
+
+def test_lint_comes_after_bootstrap(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci/lint", tmp_path / ".ci")
+    run = subprocess.run([tmp_path / ".ci/lint"], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (1, ".ci/lint: no tools in .venv yet: run ./bootstrap.sh first\n")
+
+
+def test_an_interruption_of_the_imports_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "staticpython").mkdir()
+    (tmp_path / "staticpython/__init__.py").write_text("raise KeyboardInterrupt\n")
+    shutil.copy(ROOT / "generate.py", tmp_path)
+    run = subprocess.run([sys.executable, tmp_path / "generate.py"], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (130, "interrupted\n")
+
+
 def make_tree(tmp_path: Path, modules: list[str]) -> list[str]:
     """Make a tree with this machine's Python as its interpreter; return verify's arguments for it."""
     binary = tmp_path / "dist/tree/bin/python3.13"

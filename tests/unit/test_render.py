@@ -97,6 +97,7 @@ def test_make_before_there_is_a_makefile(tmp_path: Path) -> None:
         assert make(*arguments).returncode == 2 and "run ./bootstrap.sh" in make(*arguments).stderr
     assert cli.main([f"--output={tmp_path}", "--quiet"]) == 0
     assert "make dist " in make("help").stdout
+    assert "nothing makes 'bzip3': `make help` lists what" in make("bzip3").stderr
     assert make("help").stdout == make("-f", "Makefile", "help").stdout
     assert ".DEFAULT_GOAL := all" in make("-pq", "help").stdout
 

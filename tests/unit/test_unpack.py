@@ -13,6 +13,7 @@ import pytest
 
 from staticpython.config import Licence, Package, Release
 from staticpython.errors import ChecksumError, UnpackError, UsageError
+from staticpython.fetched import pinned_in
 from staticpython.unpack import apply_patch, prepare, unpack
 
 
@@ -240,6 +241,20 @@ def test_autoreconf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare(package, release, tmp_path, tmp_path / "into")
     assert (tmp_path / "into/thing/configure").read_text() == "-fi\n"
     assert not (tmp_path / "into/thing/autom4te.cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "where"),
+    [
+        ("make", "1.0", "configs/packages/thing.yml"),
+        ("cpython", "3.15.0rc2", "configs/series/3.15.yml"),
+        ("data", "", "--toolchain-prefix"),
+    ],
+)
+def test_where_a_hash_is_pinned(tmp_path: Path, kind: str, version: str, where: str) -> None:
+    package, release = thing(tarball(tmp_path / "a.tgz", member("top/a")))
+    other = dataclasses.replace(release, version=version)
+    assert pinned_in(dataclasses.replace(package, kind=kind), other) == where
 
 
 def test_prepare_checks_again(tmp_path: Path) -> None:
