@@ -22,8 +22,9 @@ from bench.report import write_report
 from bench.results import OURS, Results, describe_machine, load_results, measure
 from bench.suites import Interpreter, Job, call, micro_jobs, pyperformance_jobs, start_jobs
 from staticpython.benchmarks import load_bench
-from staticpython.config import ROOT, load_facts
+from staticpython.config import ROOT
 from staticpython.errors import UsageError, nearest, run_main
+from staticpython.load import load_facts
 from staticpython.plan import host_arch
 
 IDENTITY = "import platform, sys; print(platform.python_version(), platform.python_compiler(), sep=', ')"

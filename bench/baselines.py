@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from staticpython.benchmarks import Baselines, Configured, DebianSeries, load_bench
-from staticpython.config import ROOT, Package, Release, load_facts, pick
+from staticpython.config import ROOT, Package, Release, pick
 from staticpython.errors import FetchError, StaticPythonError, UsageError, nearest
 from staticpython.fetch import Places, UnavailableError, apt_options, fetch
+from staticpython.load import load_facts
 from staticpython.plan import Options, make_plan
 from staticpython.unpack import unpack
 

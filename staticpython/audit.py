@@ -21,9 +21,10 @@ from packaging.version import Version
 from rich.console import Console
 from rich.table import Table
 
-from staticpython.config import Facts, Package, Release, load_facts, pick
+from staticpython.config import Facts, Package, Release, pick
 from staticpython.errors import run_main
 from staticpython.fetch import CONNECT_TIMEOUT, READ_TIMEOUT, UnavailableError, apt_options, index_page
+from staticpython.load import load_facts
 from staticpython.plan import fitting_releases
 
 

@@ -22,10 +22,11 @@ import requests
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from staticpython.config import ROOT, SNAPSHOTS, Package, load_facts, pick
+from staticpython.config import ROOT, SNAPSHOTS, Package, pick
 from staticpython.errors import FetchError, StaticPythonError, UsageError, run_main
 from staticpython.fetch import CONNECT_TIMEOUT, READ_TIMEOUT
 from staticpython.fetched import sha256_of
+from staticpython.load import load_facts
 
 
 def pool_path(path: str, version: str, file: str) -> str:

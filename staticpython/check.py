@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from staticpython.config import ROOT, Facts, check_known, references
+from staticpython.config import ROOT, Facts, check_known
 from staticpython.errors import FactsError, UsageError, nearest
 from staticpython.patch_headers import Header, read_header
+from staticpython.rules import references
 from staticpython.schema import load
 
 # What takes the sources themselves.

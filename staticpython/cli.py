@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from staticpython.check import SEEN_ELSEWHERE, check
-from staticpython.config import ROOT, Arch, Facts, Package, load_facts, pick
+from staticpython.config import ROOT, Arch, Facts, Package, pick
 from staticpython.errors import UsageError, nearest, run_main
+from staticpython.load import load_facts
 from staticpython.plan import Options, Plan, host_arch, make_plan
 from staticpython.render import programs, render, write
 from staticpython.verify import EMULATORS_DEBIAN

@@ -29,9 +29,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from urllib3.util.retry import Retry
 
-from staticpython.config import SNAPSHOTS, Package, PyPI, Release, load_facts, pick
+from staticpython.config import SNAPSHOTS, Package, PyPI, Release, pick
 from staticpython.errors import ChecksumError, FetchError, run_main
 from staticpython.fetched import check, record
+from staticpython.load import load_facts
 from staticpython.plan import choose_releases, fitting_releases
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds

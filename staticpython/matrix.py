@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from staticpython.assemble import tree_digest
-from staticpython.config import ROOT, load_facts, pick
+from staticpython.config import ROOT, pick
 from staticpython.errors import FactsError, VerifyError, run_main
+from staticpython.load import load_facts
 from staticpython.plan import host_arch
 from staticpython.schema import key, load
 

@@ -23,9 +23,10 @@ from cyclonedx.schema import OutputFormat, SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
-from staticpython.config import ROOT, Facts, Package, load_facts
+from staticpython.config import ROOT, Facts, Package
 from staticpython.errors import StaticPythonError, UsageError, run_main
 from staticpython.fetched import sha256_of
+from staticpython.load import load_facts
 from staticpython.published import Archive, target_parser
 from staticpython.target_plan import TargetPlan, built, read_plan
 

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from staticpython.config import Module, Series, load_facts, pick
+from staticpython.config import Module, Series, pick
 from staticpython.errors import FactsError, nearest, run_main
+from staticpython.load import load_facts
 from staticpython.schema import read_text
 
 

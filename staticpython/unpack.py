@@ -20,9 +20,10 @@ if sys.version_info >= (3, 12):
 else:  # the first with PEP 706's filters in every release
     from backports import tarfile
 
-from staticpython.config import ROOT, Package, Release, load_facts, patches, pick, without_speedups
+from staticpython.config import ROOT, Package, Release, patches, pick, without_speedups
 from staticpython.errors import UnpackError, UsageError, run_main
 from staticpython.fetched import check, read_record
+from staticpython.load import load_facts
 
 
 def unpack(archive: Path, into: Path) -> None:

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from staticpython.config import ROOT, load_facts, patches, pick
+from staticpython.config import ROOT, patches, pick
 from staticpython.errors import UnpackError, UsageError, run_main
+from staticpython.load import load_facts
 from staticpython.patch_headers import Header, read_header
 from staticpython.plan import fitting_releases
 from staticpython.unpack import apply_patch, released

@@ -22,8 +22,9 @@ from elftools.elf.sections import SymbolTableSection
 
 from bench.baselines import BenchError, Wanted, debian
 from staticpython.benchmarks import load_bench
-from staticpython.config import ROOT, load_facts
+from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError
+from staticpython.load import load_facts
 from staticpython.stdlib_tests import starts_programs
 from staticpython.target_plan import TargetPlan, read_plan
 from staticpython.verify import emulator_of

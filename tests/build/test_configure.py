@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from staticpython.config import load_facts
+from staticpython.load import load_facts
 from staticpython.plan import host_arch
 from staticpython.target_plan import read_plan
 from tests.build.conftest import BuiltTarget, clean_environment

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from staticpython.config import ROOT, load_facts
+from staticpython.config import ROOT
+from staticpython.load import load_facts
 from tests.build.conftest import BuiltTarget, clean_environment, network_environment
 
 PROJECTS = ROOT / "tests/build/extensions"

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from staticpython.config import ROOT, load_facts
+from staticpython.config import ROOT
 from staticpython.full import LINK, write_full
+from staticpython.load import load_facts
 from staticpython.published import build_options
 from tests.build.conftest import BuiltTarget, network_environment
 from tests.build.test_downloads import UV

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from staticpython.config import load_facts
+from staticpython.load import load_facts
 from tests.build.conftest import BuiltTarget
 
 pytestmark = pytest.mark.any_cpu("an emulator's process has the emulator's memory")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from staticpython.config import load_facts
+from staticpython.load import load_facts
 from tests.build.conftest import BuiltTarget, clean_environment
 
 # Each recurses until the stack is used up, and prints how deep it came.

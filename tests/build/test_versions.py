@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from staticpython.config import load_facts, patches, without_speedups
+from staticpython.config import patches, without_speedups
+from staticpython.load import load_facts
 from tests.build.conftest import BuiltTarget
 
 # Packages that tell their version at run time: package -> module that must be linked, and an expression.

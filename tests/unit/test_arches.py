@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from staticpython import plan as plan_module
-from staticpython.config import load_facts
 from staticpython.emulate import rule_of
 from staticpython.errors import FactsError
+from staticpython.load import load_facts
 from staticpython.plan import Options, make_plan
 from staticpython.render import render
 

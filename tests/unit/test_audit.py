@@ -10,8 +10,8 @@ import requests
 
 from staticpython import audit
 from staticpython.audit import Answer, ask, newest_in_debian, newest_in_pypi, numbers, sources
-from staticpython.config import load_facts
 from staticpython.fetch import UnavailableError
+from staticpython.load import load_facts
 
 LISTING = "\n".join(
     f" {'a' * 64} 100 {name}"

@@ -15,7 +15,8 @@ from bench.report import duration, table, write_report
 from bench.results import Ratio, Results, geomean, geomean_of, load_results, measure
 from bench.suites import Interpreter, Job, pyperf_times, timed_command, timed_input
 from staticpython.benchmarks import load_bench
-from staticpython.config import load_facts, patches
+from staticpython.config import patches
+from staticpython.load import load_facts
 
 OURS, OTHER = (Interpreter(name, Path(sys.executable), Path()) for name in ("ours", "other"))
 

@@ -11,7 +11,7 @@ import pytest
 
 from staticpython import bump as module
 from staticpython.bump import bump, main
-from staticpython.config import load_facts
+from staticpython.load import load_facts
 
 
 def test_comments_stay(project: Path) -> None:

@@ -13,8 +13,9 @@ from types import ModuleType
 import pytest
 
 from staticpython import check, cli, keys, matrix, patch_headers, stdlib_tests, wheel_table
-from staticpython.config import ROOT, Licence, load_facts
+from staticpython.config import ROOT, Licence
 from staticpython.errors import FactsError
+from staticpython.load import load_facts
 from staticpython.plan import make_plan
 
 FACTS = load_facts()

@@ -17,14 +17,16 @@ import jsonschema
 import pytest
 import yaml
 
-from staticpython import cli, config
-from staticpython.config import FILLED_IN, ROOT, Arch, Facts, Licence, Package, Release, Series, load_facts, patches
+from staticpython import cli, load, rules
+from staticpython.config import FILLED_IN, ROOT, Arch, Facts, Licence, Package, Release, Series, patches
 from staticpython.errors import FactsError
 from staticpython.keys import FILES, REFERENCE, SECTIONS, render_keys, render_schemas
+from staticpython.load import load_facts
 from staticpython.patch_headers import read_header
 from staticpython.plan import Options, make_plan
 from staticpython.render import fill, render
-from staticpython.schema import is_derived, json_schema, load
+from staticpython.schema import is_derived, json_schema
+from staticpython.schema import load as load_file
 
 FACTS = load_facts()
 SERIES = sorted(FACTS.series)
@@ -195,7 +197,7 @@ def test_a_text_has_its_form(schema: type, name: str, right: object, wrong: obje
     for value in (right, wrong):
         (tmp_path / "x.yml").write_text(yaml.safe_dump({name: value}))
         with nullcontext() if value is right else pytest.raises(FactsError, match=f"x.yml: {name}.*: .* is not "):
-            load(tmp_path / "x.yml", only)
+            load_file(tmp_path / "x.yml", only)
 
 
 @pytest.mark.parametrize(
@@ -241,16 +243,8 @@ def test_a_text_has_its_form(schema: type, name: str, right: object, wrong: obje
 def test_what_is_named_is_there(kind: str, name: str, changes: dict[str, object], words: str) -> None:
     known = getattr(FACTS, kind)
     facts = dataclasses.replace(FACTS, **{kind: known | {name: dataclasses.replace(known[name], **changes)}})
-
-    def check() -> None:
-        config._check_references(facts, ROOT)
-        config._check_packages(facts, ROOT)
-        config._check_flavours(facts, ROOT)
-        config._check_texts(facts, ROOT)
-        config._check_sources(facts, ROOT)
-
     with pytest.raises(FactsError) as error:
-        check()
+        rules.check_facts(facts, ROOT)
     assert words in str(error.value)
 
 
@@ -263,20 +257,20 @@ def test_what_is_named_is_there(kind: str, name: str, changes: dict[str, object]
 )
 def test_mistakes_of_releases_are_named(changes: dict[str, object], words: str) -> None:
     release = Release("1", "file-1.tar.gz", 1, "0" * 64, ["http://host.invalid/file-1.tar.gz"])
-    config._check_releases(Path("x.yml"), [release])
+    rules._check_releases(Path("x.yml"), [release])
     with pytest.raises(FactsError) as error:
-        config._check_releases(Path("x.yml"), [dataclasses.replace(release, **changes)])  # type: ignore[arg-type]
+        rules._check_releases(Path("x.yml"), [dataclasses.replace(release, **changes)])  # type: ignore[arg-type]
     assert f"x.yml: {words}" in str(error.value)
 
 
 def test_mistakes_of_series_are_named() -> None:
     with pytest.raises(FactsError, match=r"releases: give one at least"):
-        config._load_series(Path(f"{BASES[0]}.yml"), Series(BASES[0], {}, date="2026-01-01"), ROOT)
+        load._load_series(Path(f"{BASES[0]}.yml"), Series(BASES[0], {}, date="2026-01-01"), ROOT)
     with pytest.raises(FactsError, match=r"cpython.yml: releases: each series has its own"):
-        config._check_series(FACTS, ROOT)
+        rules.check_series(FACTS, ROOT)
     fewer = {name: series for name, series in FACTS.series.items() if name != BASES[-1]}
     with pytest.raises(FactsError, match=rf"a series without configs/series/{BASES[-1]}.yml"):
-        config._check_series(dataclasses.replace(FACTS, series=fewer), ROOT)
+        rules.check_series(dataclasses.replace(FACTS, series=fewer), ROOT)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +284,7 @@ def test_mistakes_of_series_are_named() -> None:
 def test_mistakes_of_supported_pairs_are_named(tmp_path: Path, line: str, words: str) -> None:
     (tmp_path / "supported.txt").write_text(f"{line}\n")
     with pytest.raises(FactsError) as error:
-        list(config._load_supported(tmp_path / "supported.txt", FACTS))
+        list(load._load_supported(tmp_path / "supported.txt", FACTS))
     assert words in str(error.value)
 
 
@@ -309,13 +303,13 @@ def test_mistakes_of_arches_are_named(tmp_path: Path, pattern: str, new: str, wo
     assert count == 1
     (tmp_path / "x.yml").write_text(text)
     with pytest.raises(FactsError) as error:
-        config._load_arch(tmp_path / "x.yml", {})
+        load._load_arch(tmp_path / "x.yml", {})
     assert words in str(error.value)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FactsError, match=r"none.yml: No such file"):
-        load(tmp_path / "none.yml", Release)
+        load_file(tmp_path / "none.yml", Release)
 
 
 def test_cycle_is_shown(project: Path) -> None:
@@ -524,7 +518,7 @@ def test_editors_know_every_file(pattern: str, tmp_path: Path) -> None:
             assert not validator.is_valid(wrong)
             (tmp_path / "wrong.yml").write_text(yaml.safe_dump(wrong))
             with pytest.raises(FactsError):
-                load(tmp_path / "wrong.yml", schema)
+                load_file(tmp_path / "wrong.yml", schema)
 
 
 # Helpers that make runs, and the tests of builds: they read facts and the plan's JSON.

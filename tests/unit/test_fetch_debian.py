@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from staticpython.config import SNAPSHOTS, Licence, Package, Release, load_facts
+from staticpython.config import SNAPSHOTS, Licence, Package, Release
 from staticpython.errors import FactsError, FetchError
 from staticpython.fetch import APT_HELPER, DEBIAN_SUITES, Places, _ways, fetch
+from staticpython.load import load_facts
 
 CONTENT = bytes(range(256)) * 100
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

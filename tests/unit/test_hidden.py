@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from staticpython.config import load_facts
 from staticpython.errors import FactsError
+from staticpython.load import load_facts
 from staticpython.plan import Options, make_plan
 from staticpython.render import render
 

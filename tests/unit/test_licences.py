@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from staticpython import plan as plan_module
-from staticpython.config import load_facts
 from staticpython.errors import FactsError
 from staticpython.licences import is_gpl
+from staticpython.load import load_facts
 from staticpython.plan import Options, make_plan
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from staticpython.config import ROOT, Package, Release, load_facts, patches, without_speedups
+from staticpython.config import ROOT, Package, Release, patches, without_speedups
 from staticpython.errors import FactsError
+from staticpython.load import load_facts
 from staticpython.patch_headers import TABLE, TOPICS, changed_lines, read_header, render_table, topic_of
 from staticpython.plan import Options, fitting_releases, make_plan
 from staticpython.setup_local import check_sources

@@ -10,8 +10,9 @@ import pytest
 
 from staticpython import assemble, inventory
 from staticpython import plan as plan_module
-from staticpython.config import ROOT, load_facts
+from staticpython.config import ROOT
 from staticpython.errors import UsageError
+from staticpython.load import load_facts
 from staticpython.patch_headers import read_header
 from staticpython.plan import Options, Plan, _make_source, fitting_releases, host_arch, make_plan
 

@@ -14,7 +14,8 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from staticpython import cli, plan, verify
-from staticpython.config import ROOT, load_facts
+from staticpython.config import ROOT
+from staticpython.load import load_facts
 from staticpython.verify import EMULATORS_DEBIAN, linked_faults
 from tests.unit.test_published import plan_of
 

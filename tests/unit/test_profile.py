@@ -12,8 +12,9 @@ import pytest
 
 from staticpython import plan as plan_module
 from staticpython import profile
-from staticpython.config import ROOT, load_facts
+from staticpython.config import ROOT
 from staticpython.errors import StaticPythonError
+from staticpython.load import load_facts
 from staticpython.plan import Options, Target, make_plan
 
 PROFILES = sorted((ROOT / "profiles").glob("*.profdata.xz"))

@@ -22,11 +22,12 @@ import yaml
 from packaging.utils import parse_wheel_filename
 
 from staticpython import archive, image, index, wheel
-from staticpython.config import ROOT, Facts, load_facts
+from staticpython.config import ROOT, Facts
 from staticpython.errors import StaticPythonError, UsageError
 from staticpython.image import write_image
 from staticpython.index import downloads
 from staticpython.licences import is_gpl
+from staticpython.load import load_facts
 from staticpython.plan import Options, make_plan
 from staticpython.published import Archive
 from staticpython.target_plan import TargetPlan, built, read_plan

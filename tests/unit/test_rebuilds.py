@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from staticpython import plan as plan_module
-from staticpython.config import ROOT, Facts, Licence, Package, Part, Release, load_facts, patches
+from staticpython.config import ROOT, Facts, Licence, Package, Part, Release, patches
+from staticpython.load import load_facts
 from staticpython.plan import Options, make_plan
 from staticpython.render import render, write
 from staticpython.schema import is_derived

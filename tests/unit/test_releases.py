@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from staticpython import assemble, config
-from staticpython.config import Licence, Package, Release, load_facts
+from staticpython.config import Licence, Package, Release
 from staticpython.errors import FactsError, FetchError
 from staticpython.fetch import Places, fetch
 from staticpython.fetched import Fetched, read_record, record, sha256_of
+from staticpython.load import load_facts
 from staticpython.plan import Options, make_plan
 from staticpython.target_plan import TargetPlan
 from staticpython.unpack import prepare

@@ -22,8 +22,9 @@ import pytest
 from staticpython import cli
 from staticpython import plan as plan_module
 from staticpython import render as render_module
-from staticpython.config import ROOT, load_facts
+from staticpython.config import ROOT
 from staticpython.errors import FactsError, UsageError
+from staticpython.load import load_facts
 from staticpython.plan import Options, make_plan
 from staticpython.render import quote, render, write
 

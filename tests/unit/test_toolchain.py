@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from staticpython.config import ROOT, load_facts
+from staticpython.config import ROOT
 from staticpython.errors import FetchError, UsageError
+from staticpython.load import load_facts
 from staticpython.plan import Options, make_plan
 from staticpython.render import render, write
 from staticpython.toolchain import TOOLS, fetch_toolchain, find_compiler, link_tools

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from staticpython import setup_local, stdlib_tests
-from staticpython.config import ROOT, Series, load_facts
+from staticpython.config import ROOT, Series
 from staticpython.emulate import prefix_of, rule_of
 from staticpython.errors import FactsError, UsageError, VerifyError
+from staticpython.load import load_facts
 from staticpython.report import seconds_by_package
 from staticpython.setup_local import check_complete, render_setup_local, source_files
 from staticpython.stdlib_tests import (

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from staticpython.config import load_facts
 from staticpython.errors import VerifyError
+from staticpython.load import load_facts
 from staticpython.verify import binary_faults, emulator_of, flag_faults, module_faults, path_faults
 from tests.unit.test_published import plan_of
 
