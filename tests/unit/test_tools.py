@@ -295,7 +295,7 @@ def test_step_logs_and_times(tmp_path: Path) -> None:
     log = (tmp_path / "logs/x86_64/zlib.log").read_text()
     assert "#: build\n(cd . && echo 'a b')" in log
     assert log.endswith("\na b\n\n")
-    assert (tmp_path / "build/x86_64/times.tsv").read_text() == "zlib\tbuild\t0\n"
+    assert re.fullmatch(r"zlib\tbuild\t[0-9]\n", (tmp_path / "build/x86_64/times.tsv").read_text())
 
 
 @pytest.mark.parametrize("verbose", ["0", "1"])
