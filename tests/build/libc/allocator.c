@@ -692,6 +692,45 @@ static void grows_after_a_limit(void)
 	}
 }
 
+/* At a limit, blocks of any size are refused by a null pointer, and leave the
+ * rest to smaller ones. Blocks that are freed can be had again. */
+static void refused(void)
+{
+	static const int sizes[] = { 1, 5, 8, 9, 12, 15, 16, 17, 20, 25, 30, 31, 32, 33, 40 };
+	enum { LIMIT=150 };
+	for (int i=0; i<(int)(sizeof sizes/sizeof *sizes); i++) for (int kind=0; kind<2; kind++) {
+		pid_t pid = fork();
+		CHECK(pid>=0);
+		if (!pid) {
+			static unsigned char *p[LIMIT];
+			struct rlimit limit = { LIMIT<<20, RLIM_INFINITY };
+			size_t size = (size_t)sizes[i] << 20;
+			int first = 0, n = 0;
+			/* As in each process, there are small blocks already. */
+			CHECK(malloc(50000));
+			CHECK(!setrlimit(kind ? RLIMIT_AS : RLIMIT_DATA, &limit));
+			for (int round=0; round<3; round++) {
+				for (n=0; n<LIMIT && (p[n] = malloc(size)); n++) {
+					p[n][0] = p[n][size/2] = p[n][size-1] = n;
+				}
+				CHECK(n<LIMIT && errno==ENOMEM);
+				if (!round) first = n;
+				CHECK(n>=first);
+				unsigned char *small = malloc(50000);
+				CHECK(small);
+				free(small);
+				for (int j=0; j<n; j++) {
+					CHECK(p[j][0]==j && p[j][size/2]==j && p[j][size-1]==j);
+					free(p[j]);
+				}
+			}
+			_exit(0);
+		}
+		int status;
+		CHECK(waitpid(pid, &status, 0)==pid && !status);
+	}
+}
+
 /* A few small blocks take little memory. */
 static void small_footprint(void)
 {
@@ -796,7 +835,7 @@ static const struct { const char *name; void (*run)(void); } checks[] = {
 #define C(f) { #f, f }
 	C(first_use_in_threads), C(basics), C(errors), C(alignments), C(reallocs), C(moves), C(full),
 	C(threads), C(many_threads), C(inherited), C(main_leaves), C(forks), C(forks_while_freed),
-	C(zeroed), C(zeroed_after_growth), C(goes_back), C(grows), C(shrinks), C(grows_after_a_limit),
+	C(zeroed), C(zeroed_after_growth), C(goes_back), C(grows), C(shrinks), C(grows_after_a_limit), C(refused),
 	C(small_footprint), C(untouched), C(limited), C(tightly_limited),
 };
 
