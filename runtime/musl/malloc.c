@@ -711,11 +711,12 @@ static void *remap(void *p, size_t n)
 visible void *__libc_realloc(void *p, size_t n)
 {
 	size_t size = mi_usable_size(p);
-	/* Neither function moves the padding of MI_PADDING. */
+	/* Neither function moves the padding of MI_PADDING, nor remap the last
+	 * page of MI_SECURE, a guard. */
 	if (!MI_PADDING_SIZE && n > size && size > MI_MEDIUM_OBJ_SIZE_MAX && extend(p, n)) return p;
 	void *q = 0;
 	mine.growing = n > size && n > MI_LARGE_OBJ_SIZE_MAX;
-	if (!MI_PADDING_SIZE && n > MI_LARGE_OBJ_SIZE_MAX && size > MI_LARGE_OBJ_SIZE_MAX) q = remap(p, n);
+	if (!MI_PADDING_SIZE && !MI_SECURE && n > MI_LARGE_OBJ_SIZE_MAX && size > MI_LARGE_OBJ_SIZE_MAX) q = remap(p, n);
 	if (!q) q = mi_realloc(p, at_least_16(n));
 	mine.growing = false;
 	return q;
