@@ -51,7 +51,9 @@ class Arch:
     cpus: dict[str, Cpu] = key("What `--cpu` may name; the first one is the default.", form=forms.NAME)
     pie: bool = key("Whether programs are static-PIE, else at a fixed address; `--pie` and `--no-pie` override it.")
     thread_stack_mib: int = key("Stack of a new thread in MiB (p_memsz of PT_GNU_STACK, which musl reads).")
-    linux_headers: str = key("The kernel's name for the arch, as in Zig's `<name>-linux-any` header folders.")
+    linux_headers: str = key(
+        "The kernel's name for the arch, as in Zig's `<name>-linux-any` header folders.", form=forms.NAME
+    )
     zig_target: str = key("The arch as Zig's `-target` names it.")
     openssl_target: str = key("The arch as OpenSSL's `Configure` names it.", form=forms.OPENSSL_TARGET)
     wheel_arch: str = key("The arch in a musllinux wheel tag (PEP 656).")
@@ -64,7 +66,7 @@ class Arch:
     oci_arch: str = key("The arch in an OCI image, as Go names it (GOARCH).")
     gcc_cpus: list[str] = key("How triples of existing GCC toolchains for the arch begin, best first.")
     emulator: str = key("The qemu-user program that runs this arch's binaries elsewhere.")
-    also: list[str] = key("Other names of the arch, which `--arch` takes as well.", default=[])
+    also: list[str] = key("Other names of the arch, which `--arch` takes as well.", default=[], form=forms.NAME)
     byte_order: str = key("Order of the bytes in a number.", default="little", choices=("little", "big"))
     preserve_none: bool = key(
         "Whether compilers that have the calling convention `preserve_none` have it for this arch.", default=False
@@ -237,7 +239,7 @@ class Package:
         "Files of `overlay` that go with patches of the kind `speed`: --no-speedups leaves them out.", default=[]
     )
     autoreconf: bool = key("Run `autoreconf -fi` after unpacking: the source has no configure.", default=False)
-    configure_script: str = key("Name of the configure script.", default="configure")
+    configure_script: str = key("Name of the configure script.", default="configure", form=forms.INSIDE)
     host_style: str = key(
         "How configure is told the triple: `gnu` (--build, --host), `target` (--target) or `none`.",
         default="gnu",

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from staticpython import forms
 from staticpython.assemble import tree_digest
 from staticpython.config import ROOT, pick
 from staticpython.errors import FactsError, VerifyError, run_main
@@ -28,7 +29,9 @@ class Variant:
     """A build other than the default one."""
 
     generate: list[str] = key("Options of generate.py, besides --plain.")
-    folder: str = key("Its folder below that of all variants; its name when missing.", default="")
+    folder: str | None = key(
+        "Its folder below that of all variants; its name when missing.", default=None, form=forms.INSIDE
+    )
     stdlib: list[str] = key(
         "CPython's tests that are run besides `make test`: names, or lists such as @selection.", default=[]
     )

@@ -30,6 +30,10 @@ FACT_GLOBS = (
     "configs/*/*.yml",
     "setup_local/*.yml",
     "patches/*/*.patch",
+    # A folder is newer when a file was removed from it.
+    "configs/*/",
+    "patches/*/",
+    "setup_local/",
     "staticpython/*.py",
     "staticpython/templates/*",
 )

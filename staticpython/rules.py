@@ -41,6 +41,9 @@ def check_arch(path: Path, arch: Arch) -> None:
         raise FactsError(f"{path}: thread_stack_mib: must be from 1 to 1024, not {arch.thread_stack_mib}")
     if not arch.cpus:
         raise FactsError(f"{path}: cpus: name one at least")
+    names = list(arch.cpus)
+    for i, first in _taken((name, cpu.download) for name, cpu in arch.cpus.items()):
+        raise FactsError(f"{path}: cpus.{names[i]}.download: is that of {first}: their archives would have one name")
     _check_glibc_keys(path, arch)
     _check_triples(path, arch)
     _check_emulator(path, arch)
@@ -201,8 +204,20 @@ def _check_modules(facts: Facts, root: Path) -> None:
             if module.feature in series.modules:
                 raise FactsError(f"{where}: modules.{name}.feature: {module.feature} is a module's name")
             _check_libraries(where, f"modules.{name}.sources", module.sources, facts)
+            for needed in module.needs:
+                _check_linked(f"{where}: modules.{name}.needs", facts.packages[needed])
             if bool(module.sources) == bool(module.disabled):
                 raise FactsError(f"{where}: modules.{name}: give either sources or, with the reason, disabled")
+
+
+def _check_linked(where: str, package: Package) -> None:
+    """Raise FactsError for a package that no program can contain, or not without its licence."""
+    if package.build_only or not package.archives:
+        raise FactsError(
+            f"{where}: {package.name} is no library: its file names no archive in `installs`, or build_only"
+        )
+    if not package.licence.files and not package.licence.texts:
+        raise FactsError(f"{where}: {package.name} is linked, so its file must name licence.files or licence.texts")
 
 
 def _check_texts(facts: Facts, root: Path) -> None:

@@ -172,9 +172,12 @@ def _convert(value: Any, hint: Any, field: dataclasses.Field[Any] | None, where:
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         quotes = "; put it in quotes" if wanted is str and isinstance(value, _WITHOUT_QUOTES) else ""
         raise FactsError(f"{where}: {name}: must be {_NAMES[wanted]}, not {_kind(value)}{quotes}")
-    if wanted is list:
-        return [_convert(item, arguments[0], field, where, f"{name}[{i}]") for i, item in enumerate(value)]
     form: Form | None = field.metadata["form"] if field else None
+    if wanted is list:
+        for item in value:
+            if form and value.count(item) > 1:
+                raise FactsError(f"{where}: {name}: {item} stands there twice")
+        return [_convert(item, arguments[0], field, where, f"{name}[{i}]") for i, item in enumerate(value)]
     if wanted is dict:
         for k in value:
             if form:

@@ -164,6 +164,8 @@ def prepare(package: Package, release: Release | None, downloads: Path, into: Pa
     for patch in patches(package, version):
         apply_patch(patch, temporary)
     for ours, theirs in package.overlay.items():
+        if (temporary / theirs).is_dir():
+            raise UnpackError(f"configs/packages/{package.name}.yml: overlay: {theirs} is a folder in the source")
         (temporary / theirs).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / ours, temporary / theirs)
     for place, other in package.trees.items():

@@ -22,6 +22,7 @@ from staticpython.config import FILLED_IN, ROOT, Arch, Facts, Licence, Package, 
 from staticpython.errors import FactsError
 from staticpython.keys import FILES, REFERENCE, SECTIONS, render_keys, render_schemas
 from staticpython.load import load_facts
+from staticpython.matrix import Variant
 from staticpython.patch_headers import read_header
 from staticpython.plan import Options, make_plan
 from staticpython.render import fill, render
@@ -182,6 +183,10 @@ def test_mistakes_are_named(project: Path, file: str, old: str, new: str, words:
         (Package, "cpe", "openssl:openssl", "cpe:2.3:a:openssl"),
         (Package, "installs", ["lib/libz.a"], ["/lib/libz.a"]),
         (Package, "subset", ["a"], [".."]),
+        (Package, "configure_script", "Configure", "../configure"),
+        (Arch, "linux_headers", "x86", "../x86"),
+        (Arch, "also", ["amd64"], ["amd 64"]),
+        (Variant, "folder", "a/b", "../b"),
         (Package, "trees", {"gmp": "gmp"}, {"../gmp": "gmp"}),
         (Package, "overlay", {"runtime/x.c": "x.c"}, {"runtime/x.c": "a/.."}),
         (Licence, "files", ["a/COPYING"], ["/etc/passwd"]),
@@ -224,6 +229,13 @@ def test_a_text_has_its_form(schema: type, name: str, right: object, wrong: obje
             "bzip2",
             {"install_files": {}},
             "bzip2.yml: install_files: missing; kind make runs no `make insta",
+        ),
+        ("packages", "xz", {"build_only": True}, "modules._lzma.needs: xz is no library"),
+        (
+            "packages",
+            "xz",
+            {"licence": Licence("0BSD", [])},
+            "modules._lzma.needs: xz is linked, so its file must name lic",
         ),
         ("arches", "i386", {"configure": {"zlb": []}}, "i386.yml: configure: no package 'zlb', did you mean 'zlib'"),
         ("arches", "i386", {"configure": {"bzip2": []}}, "i386.yml: configure.bzip2: kind make has no configure"),
@@ -348,6 +360,20 @@ def test_files_that_nothing_would_read_are_named(project: Path, file: str, text:
     (project / file).write_bytes(text)
     with pytest.raises(FactsError, match=words):
         load_facts(project)
+
+
+def test_a_path_stands_in_a_list_once(project: Path) -> None:
+    file = project / "configs/packages/mimalloc.yml"
+    file.write_text(file.read_text().replace("subset: [", "subset: [Objects/mimalloc, "))
+    with pytest.raises(FactsError, match=r"mimalloc\.yml: subset: Objects/mimalloc stands there twice"):
+        load_facts(project)
+
+
+def test_archives_of_two_cpus_differ_in_name() -> None:
+    (first, *_) = FACTS.arches["x86_64"].cpus.values()
+    twice = dataclasses.replace(FACTS.arches["x86_64"], cpus={"a": first, "b": first})
+    with pytest.raises(FactsError, match="cpus.b.download: is that of a"):
+        rules.check_arch(Path("x.yml"), twice)
 
 
 def test_what_an_editor_leaves_is_no_mistake(project: Path) -> None:

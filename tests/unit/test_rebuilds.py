@@ -73,6 +73,19 @@ def test_what_is_patched_into_the_interpreter_rebuilds_the_interpreter_only(
     assert rebuilt(tmp_path_factory.mktemp("out"), project, arch, changed) == expected
 
 
+@pytest.mark.parametrize("file", ["patches/zlib/*.patch", "configs/packages/gdbm.yml", "setup_local/*.yml"])
+def test_a_removed_file_makes_a_new_makefile(tmp_path: Path, project: Path, file: str) -> None:
+    shutil.copytree(ROOT / "staticpython", project / "staticpython", ignore=shutil.ignore_patterns("__pycache__"))
+    write(render(make_plan(load_facts(), Options(arches=("x86_64",))), tmp_path, []), tmp_path)
+    made = tmp_path / "build/generated.mk"
+    command = ["make", "-C", str(tmp_path), "-n", "--trace", f"PROJECT={project}", "PYTHON=true", "help"]
+    made.touch()
+    assert "generated.mk" not in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    time.sleep(0.05)  # longer than a tick of the file system's clock
+    next(project.glob(file)).unlink()
+    assert "update target 'build/generated.mk'" in subprocess.run(command, capture_output=True, text=True).stdout
+
+
 def test_the_list_of_modules_is_compared_before_anything_is_compiled(tmp_path: Path, project: Path) -> None:
     shutil.copytree(ROOT / "staticpython", project / "staticpython", ignore=shutil.ignore_patterns("__pycache__"))
     write(render(make_plan(load_facts(), Options(arches=("x86_64",))), tmp_path, []), tmp_path)

@@ -221,6 +221,8 @@ def test_part_of_another_tree_with_ours_in_it(tmp_path: Path, monkeypatch: pytes
     found = {str(p.relative_to(tree)): p.read_text() for p in tree.rglob("*") if p.is_file()}
     expected = {"lib/sub/a": "into/other/lib/sub/a", "LICENSE": "into/other/LICENSE", "new/x.c": "ours/x.c"}
     assert found == expected and (tree / "lib/tree").readlink() == Path("../third")
+    with pytest.raises(UnpackError, match="overlay: lib is a folder in the source"):
+        prepare(dataclasses.replace(package, overlay={"ours/x.c": "lib"}), None, tmp_path, tmp_path / "into")
 
 
 def test_autoreconf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
