@@ -57,6 +57,8 @@ def bump(path: Path, version: str, file: Path, name: str, url: str | None) -> No
         urls[:1] = [url]
     urls[:] = [u for u in urls if not u.startswith(SNAPSHOTS)]  # they are named by the old bytes
     urls[:] = [u if u == url else u.replace(old_name, name).replace(old_version, version) for u in urls]
+    if not urls:
+        del release["urls"]
     written = io.StringIO()
     yaml.dump(data, written)
     # ruamel wraps long lists anew, also those of other keys: only the release's lines are taken.

@@ -370,7 +370,7 @@ def check_patches(facts: Facts, root: Path) -> None:
     """Raise FactsError for a patch that no build would apply, or that a series lacks without a reason."""
     for folder in sorted(p for p in (root / "patches").glob("*") if not p.name.startswith(".")):
         if not folder.is_dir():
-            raise FactsError(f"{folder}: belongs into the folder of its package")
+            raise FactsError(f"{folder}: belongs in the folder of its package")
         if not any(folder.name == n or folder.name.startswith(f"{n}-") for n in facts.packages):
             raise FactsError(f"{folder}: no package of that name{nearest(folder.name, facts.packages)}")
         if not any(

@@ -350,7 +350,7 @@ def test_patches_need_their_package_and_version(project: Path) -> None:
         ("patches/cpython/0070-x.diff", b"", "0070-x.diff: name a patch by four digits"),
         ("patches/cpython/this.patch", b"", "this.patch: name a patch by four digits"),
         ("patches/cpython/0002-x.patch", b"", "0002-x.patch: the number is that of 0002-sysconfig"),
-        ("patches/0070-x.patch", b"", "0070-x.patch: belongs into the folder of its package"),
+        ("patches/0070-x.patch", b"", "0070-x.patch: belongs in the folder of its package"),
     ],
 )
 def test_files_that_nothing_would_read_are_named(project: Path, file: str, text: bytes, words: str) -> None:
