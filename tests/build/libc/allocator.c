@@ -645,15 +645,19 @@ static void shrinks(void)
 	free(p);
 }
 
-/* Maps the first free page behind a block: it cannot grow where it is. */
-static void wall_behind(unsigned char *p)
+/* Maps the first free page behind block `i`, instead of behind where it was:
+ * it cannot grow where it is. */
+static void wall_behind(int i, unsigned char *p)
 {
+	static unsigned char *walls[2];
 	unsigned char *end = p + malloc_usable_size(p);
 	end += -(uintptr_t)end & 4095;
+	if (walls[i]) CHECK(!munmap(walls[i], 4096));
 	while (mmap(end, 4096, PROT_NONE, MAP_PRIVATE|MAP_ANON|MAP_FIXED_NOREPLACE, -1, 0)!=end) {
 		CHECK(errno==EEXIST);
 		end += 4096;
 	}
+	walls[i] = end;
 }
 
 /* Blocks that met a limit grow as well as before when it is gone: where they
@@ -662,6 +666,7 @@ static void grows_after_a_limit(void)
 {
 	static unsigned char *p[2];
 	enum { FIRST=20<<20, STEP=4<<20 };
+	size_t most = (sizeof(void *)==8 ? 800 : 300) << 20;
 	for (int walled=0; walled<2; walled++) {
 		struct rlimit limit = { 300<<20, RLIM_INFINITY };
 		size_t n = FIRST;
@@ -673,15 +678,15 @@ static void grows_after_a_limit(void)
 			if (b) p[1] = b;
 			if (!a || !b) break;
 			n += STEP;
-			if (walled) for (int i=0; i<2; i++) wall_behind(p[i]);
+			if (walled) for (int i=0; i<2; i++) wall_behind(i, p[i]);
 		}
 		CHECK(n>(100<<20));
 		limit.rlim_cur = RLIM_INFINITY;
 		CHECK(!setrlimit(RLIMIT_DATA, &limit));
 		long before = resident();
-		for (size_t m=n; m<=(800<<20); m+=STEP) for (int i=0; i<2; i++) {
+		for (size_t m=n; m<=most; m+=STEP) for (int i=0; i<2; i++) {
 			CHECK((p[i] = realloc(p[i], m)));
-			if (walled) wall_behind(p[i]);
+			if (walled) wall_behind(i, p[i]);
 		}
 		/* Nothing was copied: only what was written is resident. */
 		CHECK(resident()<before+10000);
