@@ -31,6 +31,7 @@ FACT_GLOBS = (
     "setup_local/*.yml",
     "patches/*/*.patch",
     # A folder is newer when a file was removed from it.
+    "configs/",
     "configs/*/",
     "patches/*/",
     "setup_local/",

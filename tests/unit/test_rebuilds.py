@@ -40,11 +40,15 @@ def make(folder: Path, project: Path, arch: str, *options: str) -> str:
     return str(run.stdout)
 
 
+def write_makefile(folder: Path, project: Path, arch: str) -> None:
+    """Complete the copy of the project, and write the Makefile and its recipes."""
+    shutil.copytree(ROOT / "staticpython", project / "staticpython", ignore=shutil.ignore_patterns("__pycache__"))
+    write(render(make_plan(load_facts(), Options(arches=(arch,))), folder, [f"--arch={arch}"]), folder)
+
+
 def rebuilt(folder: Path, project: Path, arch: str, changed: str) -> set[str]:
     """Return the names of the stamps and programs that make would rebuild after a change."""
-    shutil.copytree(ROOT / "staticpython", project / "staticpython", ignore=shutil.ignore_patterns("__pycache__"))
-    files = render(make_plan(load_facts(), Options(arches=(arch,))), folder, [f"--arch={arch}"])
-    write(files, folder)
+    write_makefile(folder, project, arch)
     (folder / "build/build-python/bin").mkdir(parents=True)
     for name in ("fetched", "sources", "profiles", f"{arch}/stamps"):
         (folder / "build" / name).mkdir(parents=True)
@@ -73,10 +77,11 @@ def test_what_is_patched_into_the_interpreter_rebuilds_the_interpreter_only(
     assert rebuilt(tmp_path_factory.mktemp("out"), project, arch, changed) == expected
 
 
-@pytest.mark.parametrize("file", ["patches/zlib/*.patch", "configs/packages/gdbm.yml", "setup_local/*.yml"])
+@pytest.mark.parametrize(
+    "file", ["patches/zlib/*.patch", "configs/packages/gdbm.yml", "configs/riscv64.yml", "setup_local/*.yml"]
+)
 def test_a_removed_file_makes_a_new_makefile(tmp_path: Path, project: Path, file: str) -> None:
-    shutil.copytree(ROOT / "staticpython", project / "staticpython", ignore=shutil.ignore_patterns("__pycache__"))
-    write(render(make_plan(load_facts(), Options(arches=("x86_64",))), tmp_path, []), tmp_path)
+    write_makefile(tmp_path, project, "x86_64")
     made = tmp_path / "build/generated.mk"
     command = ["make", "-C", str(tmp_path), "-n", "--trace", f"PROJECT={project}", "PYTHON=true", "help"]
     made.touch()
@@ -87,8 +92,7 @@ def test_a_removed_file_makes_a_new_makefile(tmp_path: Path, project: Path, file
 
 
 def test_the_list_of_modules_is_compared_before_anything_is_compiled(tmp_path: Path, project: Path) -> None:
-    shutil.copytree(ROOT / "staticpython", project / "staticpython", ignore=shutil.ignore_patterns("__pycache__"))
-    write(render(make_plan(load_facts(), Options(arches=("x86_64",))), tmp_path, []), tmp_path)
+    write_makefile(tmp_path, project, "x86_64")
     done = re.findall(r"update target '([^']+)'", make(tmp_path, project, "x86_64", "-n", "--trace"))
     places = [Path(name).name for name in done if name.startswith("build/x86_64/stamps/")]
     assert places[:2] == ["modules", "toolchain"]
